@@ -1,0 +1,2 @@
+//! The wave formulas of Aether, on plain numbers.
+#![forbid(unsafe_code)]
