@@ -1,5 +1,21 @@
-//! Channels, routes, mailboxes and the medium of Aether, without an interpreter.
+//! The core of Aether: channels, routes, mailboxes and the medium, without an interpreter.
+//!
+//! The core never sees a payload: a wave is an opaque `T`, its numbers come beside it. It owns no thread,
+//! does no I/O and runs no foreign code under its lock: wakers and waves that are let go are handed out in
+//! an [`medium::Aftermath`], for the caller to run and drop once the lock is gone.
+//!
+//! - [`channel`]: names and patterns, and how they relate.
+//! - [`router`]: which mailboxes a channel reaches.
+//! - [`mailbox`]: what waits for one reader, in which order, and what goes when it is full.
+//! - [`medium`]: emitting, taking, waiting and closing; the one lock.
 #![forbid(unsafe_code)]
 
 pub mod channel;
+pub mod clock;
+pub mod decay;
+pub mod mailbox;
+pub mod medium;
+pub mod reason;
 pub mod router;
+mod sync;
+pub mod wave;

@@ -43,11 +43,7 @@ pub struct Fault {
 
 impl Fault {
     pub(super) const fn new(kind: FaultKind, token: usize) -> Self {
-        Self {
-            kind,
-            token,
-            limit: 0,
-        }
+        Self { kind, token, limit: 0 }
     }
 
     pub(super) const fn limited(kind: FaultKind, token: usize, limit: usize) -> Self {
@@ -127,12 +123,7 @@ impl Fault {
                 "is a wildcard; a literal token is needed here, write a name".to_owned()
             }
         };
-        format!(
-            "channel {}: token {} {} {rule}",
-            Quoted(name),
-            self.token + 1,
-            Quoted(text)
-        )
+        format!("channel {}: token {} {} {rule}", Quoted(name), self.token + 1, Quoted(text))
     }
 }
 

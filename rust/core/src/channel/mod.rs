@@ -45,19 +45,13 @@ pub struct Limits {
 
 impl Limits {
     /// What people write: 32 tokens, 1024 bytes.
-    pub const DEFAULT: Self = Self {
-        max_tokens: 32,
-        max_bytes: 1024,
-    };
+    pub const DEFAULT: Self = Self { max_tokens: 32, max_bytes: 1024 };
 
     /// The limits for a channel that the library derives from one within these:
     /// room for two tokens and 64 bytes more.
     #[must_use]
     pub const fn derived(self) -> Self {
-        Self {
-            max_tokens: self.max_tokens + 2,
-            max_bytes: self.max_bytes + 64,
-        }
+        Self { max_tokens: self.max_tokens + 2, max_bytes: self.max_bytes + 64 }
     }
 }
 

@@ -126,10 +126,7 @@ impl Cache {
 
     #[inline]
     pub(super) fn hint(&self, index: usize) -> Hint {
-        Hint {
-            index: index as u32,
-            epoch: self.entries[index].epoch,
-        }
+        Hint { index: index as u32, epoch: self.entries[index].epoch }
     }
 
     /// The patterns of an entry, the literal one first.
@@ -196,10 +193,7 @@ impl Cache {
                 stamp: 0,
                 slots: Slots::default(),
             });
-            self.names.push(Name {
-                channel: channel.to_owned(),
-                hash,
-            });
+            self.names.push(Name { channel: channel.to_owned(), hash });
             self.entries.len() - 1
         } else {
             let index = self.evict();
@@ -222,10 +216,9 @@ impl Cache {
         entry.slots = slots;
         self.fill(index, patterns);
         let number = index as u32;
-        self.index
-            .insert_unique(Numbered::spread(hash), Numbered { hash, number }, |other| {
-                Numbered::spread(other.hash)
-            });
+        self.index.insert_unique(Numbered::spread(hash), Numbered { hash, number }, |other| {
+            Numbered::spread(other.hash)
+        });
         Some(index)
     }
 
@@ -242,17 +235,9 @@ impl Cache {
         self.index.allocation_size()
             + self.entries.capacity() * size_of::<Entry>()
             + self.names.capacity() * size_of::<Name>()
-            + self
-                .names
-                .iter()
-                .map(|name| name.channel.capacity())
-                .sum::<usize>()
+            + self.names.iter().map(|name| name.channel.capacity()).sum::<usize>()
             + self.wide.capacity() * size_of::<Vec<u32>>()
-            + self
-                .wide
-                .iter()
-                .map(|list| list.capacity() * size_of::<u32>())
-                .sum::<usize>()
+            + self.wide.iter().map(|list| list.capacity() * size_of::<u32>()).sum::<usize>()
     }
 
     fn has_room(&self, patterns: usize) -> bool {
@@ -316,9 +301,7 @@ impl Cache {
         let number = index as u32;
         let found = self
             .index
-            .find_entry(Numbered::spread(self.names[index].hash), |found| {
-                found.number == number
-            });
+            .find_entry(Numbered::spread(self.names[index].hash), |found| found.number == number);
         if let Ok(found) = found {
             found.remove();
         }

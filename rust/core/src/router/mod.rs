@@ -145,11 +145,8 @@ impl Router {
     /// unique: a pair that is inserted twice is reached twice.
     pub fn insert(&mut self, pattern: &Pattern, member: Member) -> Seat {
         let text = pattern.canonical();
-        let number = if pattern.is_concrete() {
-            self.literal_for(text)
-        } else {
-            self.wild_for(text)
-        };
+        let number =
+            if pattern.is_concrete() { self.literal_for(text) } else { self.wild_for(text) };
         let seat = self.patterns.join(number, member);
         self.tidy_up();
         seat
@@ -266,9 +263,7 @@ impl Router {
         let literal = self.literal(channel, hash);
         let steps = self.walk_trie(channel, literal);
         let slots = steps.prefixes(&self.trie).slots();
-        let index = self
-            .cache
-            .keep(channel, hash, &self.walked, slots, &self.stamps)?;
+        let index = self.cache.keep(channel, hash, &self.walked, slots, &self.stamps)?;
         *hint = self.cache.hint(index);
         Some(index)
     }
@@ -277,9 +272,7 @@ impl Router {
     fn walk_again(&mut self, channel: &str, index: usize) -> Option<usize> {
         let literal = self.cache.patterns(index)[0];
         self.walk_trie(channel, literal);
-        self.cache
-            .refresh(index, &self.walked, &self.stamps)
-            .then_some(index)
+        self.cache.refresh(index, &self.walked, &self.stamps).then_some(index)
     }
 
     /// Leaves the patterns that take the channel in `self.walked`.
@@ -289,9 +282,7 @@ impl Router {
         self.walked.push(literal);
         self.walks += 1;
         if !self.trie.is_bare() {
-            self.visited += self
-                .trie
-                .walk(&mut steps, |number| self.walked.push(number));
+            self.visited += self.trie.walk(&mut steps, |number| self.walked.push(number));
         }
         steps
     }
@@ -315,10 +306,9 @@ impl Router {
             return found;
         }
         let number = self.patterns.create(Kind::Literal(text.into()));
-        self.literals
-            .insert_unique(Numbered::spread(hash), Numbered { hash, number }, |other| {
-                Numbered::spread(other.hash)
-            });
+        self.literals.insert_unique(Numbered::spread(hash), Numbered { hash, number }, |other| {
+            Numbered::spread(other.hash)
+        });
         self.cache.patch_literal(text, hash, number);
         number
     }
@@ -369,20 +359,14 @@ impl<'a> Route<'a> {
     /// Whether nobody is reached.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        !self
-            .numbers
-            .iter()
-            .any(|&number| self.patterns.is_held(number))
+        !self.numbers.iter().any(|&number| self.patterns.is_held(number))
     }
 
     /// How many patterns that somebody holds take the channel. With 1, no member comes
     /// twice.
     #[inline]
     pub fn patterns(&self) -> usize {
-        self.numbers
-            .iter()
-            .filter(|&&number| self.patterns.is_held(number))
-            .count()
+        self.numbers.iter().filter(|&&number| self.patterns.is_held(number)).count()
     }
 
     /// Calls `each` with every member.
@@ -399,8 +383,6 @@ impl<'a> Route<'a> {
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Member> + 'a {
         let patterns = self.patterns;
-        self.numbers
-            .iter()
-            .flat_map(move |&number| patterns.members(number).iter().copied())
+        self.numbers.iter().flat_map(move |&number| patterns.members(number).iter().copied())
     }
 }

@@ -72,10 +72,7 @@ impl Patterns {
     pub(super) fn new() -> Self {
         Self {
             entries: vec![Entry {
-                members: Members::None {
-                    before: NO_PATTERN,
-                    after: NO_PATTERN,
-                },
+                members: Members::None { before: NO_PATTERN, after: NO_PATTERN },
                 kind: Kind::Literal(Box::default()),
             }],
             vacant: Vec::new(),
@@ -88,13 +85,7 @@ impl Patterns {
     /// A new pattern that nobody holds yet.
     pub(super) fn create(&mut self, kind: Kind) -> u32 {
         let number = self.vacant.pop().unwrap_or(self.entries.len() as u32);
-        let entry = Entry {
-            members: Members::None {
-                before: number,
-                after: number,
-            },
-            kind,
-        };
+        let entry = Entry { members: Members::None { before: number, after: number }, kind };
         if let Some(vacant) = self.entries.get_mut(number as usize) {
             *vacant = entry;
         } else {
@@ -111,10 +102,7 @@ impl Patterns {
         let mut position = 0;
         match members {
             Members::None { .. } => *members = Members::One { member, seat },
-            &mut Members::One {
-                member: first,
-                seat: first_seat,
-            } => {
+            &mut Members::One { member: first, seat: first_seat } => {
                 position = 1;
                 *members = Members::Many(Box::new(Crowd {
                     members: vec![first, member],
@@ -158,10 +146,7 @@ impl Patterns {
                 return None;
             }
         }
-        *members = Members::None {
-            before: pattern,
-            after: pattern,
-        };
+        *members = Members::None { before: pattern, after: pattern };
         Some(pattern)
     }
 

@@ -30,10 +30,7 @@ pub(super) struct Stamps {
 
 impl Stamps {
     pub(super) fn new() -> Self {
-        Self {
-            counters: vec![0; SLOTS].into_boxed_slice(),
-            changes: 0,
-        }
+        Self { counters: vec![0; SLOTS].into_boxed_slice(), changes: 0 }
     }
 
     /// A pattern of this slot was made, or its number is about to be free.
@@ -52,9 +49,7 @@ impl Stamps {
     /// The sum over the slots of a channel.
     #[inline]
     pub(super) fn sum(&self, slots: Slots) -> u32 {
-        slots.iter().fold(0, |sum: u32, &slot| {
-            sum.wrapping_add(self.counters[usize::from(slot)])
-        })
+        slots.iter().fold(0, |sum: u32, &slot| sum.wrapping_add(self.counters[usize::from(slot)]))
     }
 
     pub(super) fn heap_bytes(&self) -> usize {

@@ -30,11 +30,7 @@ impl Tokens {
     pub(super) fn new() -> Self {
         Self {
             index: HashTable::new(),
-            slots: vec![Slot {
-                text: Box::default(),
-                hash: 0,
-                edges: 0,
-            }],
+            slots: vec![Slot { text: Box::default(), hash: 0, edges: 0 }],
             vacant: Vec::new(),
         }
     }
@@ -56,11 +52,7 @@ impl Tokens {
             self.slots[found as usize].edges += 1;
             return found;
         }
-        let slot = Slot {
-            text: text.into(),
-            hash,
-            edges: 1,
-        };
+        let slot = Slot { text: text.into(), hash, edges: 1 };
         let number = if let Some(number) = self.vacant.pop() {
             self.slots[number as usize] = slot;
             number
@@ -68,10 +60,9 @@ impl Tokens {
             self.slots.push(slot);
             (self.slots.len() - 1) as u32
         };
-        self.index
-            .insert_unique(Numbered::spread(hash), Numbered { hash, number }, |other| {
-                Numbered::spread(other.hash)
-            });
+        self.index.insert_unique(Numbered::spread(hash), Numbered { hash, number }, |other| {
+            Numbered::spread(other.hash)
+        });
         number
     }
 
@@ -83,9 +74,8 @@ impl Tokens {
             return;
         }
         slot.text = Box::default();
-        let found = self
-            .index
-            .find_entry(Numbered::spread(slot.hash), |found| found.number == number);
+        let found =
+            self.index.find_entry(Numbered::spread(slot.hash), |found| found.number == number);
         if let Ok(found) = found {
             found.remove();
         }

@@ -84,10 +84,7 @@ impl Trie {
     /// The spot of a canonical pattern, with the nodes towards it made where they
     /// were missing, and the prefixes of its literal start.
     pub(super) fn grow(&mut self, canonical: &str) -> (Spot, Prefixes) {
-        let mut spot = Spot {
-            node: ROOT,
-            tail: false,
-        };
+        let mut spot = Spot { node: ROOT, tail: false };
         let mut prefixes = Prefixes::default();
         let mut literal = true;
         for token in canonical.split('.') {
@@ -125,11 +122,7 @@ impl Trie {
     /// Puts a pattern at a spot.
     pub(super) fn plant(&mut self, spot: Spot, pattern: u32) {
         let node = &mut self.nodes[spot.node as usize];
-        *(if spot.tail {
-            &mut node.tail
-        } else {
-            &mut node.here
-        }) = pattern;
+        *(if spot.tail { &mut node.tail } else { &mut node.here }) = pattern;
     }
 
     /// Takes the pattern at a spot away, and the nodes that led to it alone.
@@ -242,9 +235,7 @@ impl Trie {
             return ROOT;
         }
         self.edges
-            .find(pair(parent, token), |edge| {
-                edge.parent == parent && edge.token == token
-            })
+            .find(pair(parent, token), |edge| edge.parent == parent && edge.token == token)
             .map_or(ROOT, |edge| edge.child)
     }
 
@@ -256,24 +247,14 @@ impl Trie {
         let token = self.tokens.take(text, hash);
         let child = self.node(parent, token);
         self.nodes[parent as usize].literals += 1;
-        let edge = Edge {
-            parent,
-            token,
-            child,
-        };
-        self.edges.insert_unique(pair(parent, token), edge, |edge| {
-            pair(edge.parent, edge.token)
-        });
+        let edge = Edge { parent, token, child };
+        self.edges.insert_unique(pair(parent, token), edge, |edge| pair(edge.parent, edge.token));
         child
     }
 
     /// A new node; the parent does not know of it yet.
     fn node(&mut self, parent: u32, token: u32) -> u32 {
-        let node = Node {
-            parent,
-            token,
-            ..Node::default()
-        };
+        let node = Node { parent, token, ..Node::default() };
         if let Some(number) = self.vacant.pop() {
             self.nodes[number as usize] = node;
             number

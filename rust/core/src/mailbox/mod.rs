@@ -1,0 +1,360 @@
+//! A mailbox: the bounded queue between the medium and one reader (or a group of them).
+//!
+//! Contract:
+//! - A wave *matches* an open mailbox if it is not under the noise floor and not the owner's own.
+//! - [`Order`] says which waiting wave leaves first, [`Overflow`] what happens to a full mailbox. Under
+//!   `block` and `error` a full mailbox takes nothing: the medium asks [`Mailbox::is_full`] of every
+//!   mailbox on the route before it touches any. The other policies always take, and let a wave go.
+//! - Whatever is let go is counted by [`Reason`], marked as a gap at its place in the order of arrival,
+//!   and handed out for its drop after the lock is gone.
+//! - A closing mailbox takes no more and gives what it has, then the end; a closed one is empty.
+//! - A waiting reader is woken, never handed a wave: the wave stays here until the reader that resumes
+//!   takes it (`wake, then pop`), so a cancelled reader has nothing to give back.
+//!
+//! Everything here runs under the medium's lock; nothing here waits, allocates Python objects or drops a
+//! wave.
+
+mod overflow;
+mod queue;
+mod waiters;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+pub use self::waiters::WaiterId;
+
+pub(crate) use self::overflow::Arrival;
+use self::queue::Queue;
+pub(crate) use self::waiters::Left;
+use self::waiters::Waiters;
+use crate::channel::Pattern;
+use crate::clock::Clock;
+use crate::decay::Fading;
+use crate::medium::{Actor, Ticket};
+use crate::reason::{Reason, Tally};
+use crate::router::Seat;
+
+/// Which waiting wave leaves first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Highest priority first, in order of arrival among equals.
+    #[default]
+    Amplitude,
+    /// In order of arrival.
+    Fifo,
+    /// Loudest now first: a wave fades from the moment it arrived.
+    Fresh,
+}
+
+/// What happens when a full mailbox is reached by one more wave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The emitter waits.
+    #[default]
+    Block,
+    /// The wave that arrived first goes.
+    DropOldest,
+    /// The new wave goes.
+    DropNewest,
+    /// The wave of least amplitude goes; of equals, the newest.
+    DropFaintest,
+    /// The new wave takes the place of the waiting one of its channel; too many channels: the oldest goes.
+    Conflate,
+    /// The emitter is refused.
+    Error,
+}
+
+/// How a mailbox is made.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The label of its vibrator, in messages and statistics.
+    pub name: Arc<str>,
+    /// Which wave leaves first.
+    pub order: Order,
+    /// What happens when it is full.
+    pub overflow: Overflow,
+    /// How many waves it holds: at least 1.
+    pub capacity: usize,
+    /// Fainter waves do not match: 0..1.
+    pub noise_floor: f64,
+    /// Waves of this emitter do not match; 0: all do.
+    pub ignored: u64,
+    /// Whether it feeds handlers (and not `receive`).
+    pub lane: bool,
+    /// How many tasks will read it, if that is known before they have begun.
+    pub readers: usize,
+}
+
+/// Whether waves come in and go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    /// Takes no more, gives what it has.
+    Closing,
+    /// Empty for ever.
+    Closed,
+}
+
+/// A mailbox of items `T` whose readers are woken through `W`.
+#[derive(Debug)]
+pub(crate) struct Mailbox<T, W> {
+    /// The last round of the medium that visited it: a wave comes once, by however many patterns.
+    pub(crate) visited: u64,
+    pub(crate) phase: Phase,
+    overflow: Overflow,
+    capacity: usize,
+    /// Places promised to emissions that were woken and have not resumed yet.
+    pub(crate) granted: usize,
+    noise_floor: f64,
+    ignored: u64,
+    queue: Queue<T>,
+    pub(crate) waiters: Waiters<W>,
+    /// Emissions that wait for room here, by seniority.
+    pub(crate) senders: BTreeSet<Ticket>,
+    pub(crate) received: u64,
+    rest: Box<Rest>,
+}
+
+/// What is not read on the way of every wave.
+#[derive(Debug)]
+struct Rest {
+    name: Arc<str>,
+    order: Order,
+    fading: Fading,
+    lane: bool,
+    members: usize,
+    lost: Tally,
+    /// (arrival, count): waves lost at that place of the order and not yet reported to a reader.
+    gaps: VecDeque<(u64, u64)>,
+    /// Losing since it was last empty: one log line an episode.
+    losing: bool,
+    /// The reason of the loss that began the episode, until it is asked for.
+    begun: Option<Reason>,
+    patterns: Vec<(Pattern, Seat)>,
+    readers: Vec<Actor>,
+    /// A reader that nobody can name has read here: no ring can be proven.
+    unknown_reader: bool,
+    expected_readers: usize,
+}
+
+/// A wave that was taken.
+#[derive(Debug)]
+pub struct Taken<T> {
+    /// The wave.
+    pub item: T,
+    /// How many waves this reader lost before it and after the one taken before.
+    pub missed: u64,
+}
+
+impl<T, W> Mailbox<T, W> {
+    pub(crate) fn new(spec: Spec, fading: Fading) -> Self {
+        Self {
+            visited: 0,
+            phase: Phase::Open,
+            overflow: spec.overflow,
+            capacity: spec.capacity.max(1),
+            granted: 0,
+            noise_floor: spec.noise_floor,
+            ignored: spec.ignored,
+            queue: Queue::new(spec.order, spec.overflow),
+            waiters: Waiters::new(),
+            senders: BTreeSet::new(),
+            received: 0,
+            rest: Box::new(Rest {
+                name: spec.name,
+                order: spec.order,
+                fading,
+                lane: spec.lane,
+                members: 1,
+                lost: Tally::default(),
+                gaps: VecDeque::new(),
+                losing: false,
+                begun: None,
+                patterns: Vec::new(),
+                readers: Vec::new(),
+                unknown_reader: false,
+                expected_readers: spec.readers,
+            }),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.rest.name
+    }
+
+    pub(crate) fn is_lane(&self) -> bool {
+        self.rest.lane
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(crate) fn overflow(&self) -> Overflow {
+        self.overflow
+    }
+
+    pub(crate) fn noise_floor(&self) -> f64 {
+        self.noise_floor
+    }
+
+    pub(crate) fn lost(&self) -> &Tally {
+        &self.rest.lost
+    }
+
+    /// Whether a wave of this loudness and emitter matches.
+    #[inline]
+    pub(crate) fn accepts(&self, amplitude: f64, emitter: u64) -> bool {
+        self.phase == Phase::Open
+            && amplitude >= self.noise_floor
+            && (self.ignored == 0 || self.ignored != emitter)
+    }
+
+    /// Whether `emitter` is the one whose waves do not match here.
+    pub(crate) fn ignores(&self, emitter: u64) -> bool {
+        self.ignored != 0 && self.ignored == emitter
+    }
+
+    /// Whether it takes no wave now, by its policy. Call [`Self::purge`] first where that matters.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self.overflow, Overflow::Block | Overflow::Error)
+            && self.queue.len() + self.granted >= self.capacity
+    }
+
+    /// Whether it is full of waves: places only promised do not count.
+    pub(crate) fn is_stuffed(&self) -> bool {
+        self.queue.len() >= self.capacity
+    }
+
+    /// Whether time can remove waves from it.
+    #[inline]
+    fn is_timed(&self) -> bool {
+        self.rest.order == Order::Fresh || self.queue.has_expiries()
+    }
+
+    /// Lets go of what is expired or faded by now.
+    pub(crate) fn purge(&mut self, clock: &Clock, garbage: &mut impl Extend<T>) -> bool {
+        if !self.is_timed() || self.queue.len() == 0 {
+            return false;
+        }
+        let now = clock.monotonic();
+        let before = self.queue.len();
+        while let Some((item, arrival)) = self.queue.pop_expired(now) {
+            self.lose(Reason::Expired, arrival);
+            garbage.extend([item]);
+        }
+        if self.rest.order == Order::Fresh && self.noise_floor > 0.0 {
+            let threshold = self.rest.fading.threshold(self.noise_floor, now);
+            while let Some((item, arrival)) = self.queue.pop_faded(threshold) {
+                self.lose(Reason::Faded, arrival);
+                garbage.extend([item]);
+            }
+        }
+        self.queue.len() < before
+    }
+
+    /// The wave that leaves first, after a purge.
+    #[inline]
+    pub(crate) fn take(&mut self, clock: &Clock, garbage: &mut impl Extend<T>) -> Option<Taken<T>> {
+        self.purge(clock, garbage);
+        let (item, arrival) = self.queue.pop()?;
+        self.received += 1;
+        let missed = if self.rest.gaps.is_empty() { 0 } else { self.report_gaps(arrival) };
+        if self.rest.losing && self.queue.len() == 0 {
+            self.rest.losing = false;
+        }
+        Some(Taken { item, missed })
+    }
+
+    fn report_gaps(&mut self, arrival: u64) -> u64 {
+        let mut missed = 0;
+        self.rest.gaps.retain(|&(place, count)| {
+            let reported = place <= arrival;
+            missed += if reported { count } else { 0 };
+            !reported
+        });
+        missed
+    }
+
+    /// Counts a lost wave at its place in the order of arrival.
+    fn lose(&mut self, reason: Reason, arrival: u64) {
+        self.rest.lost.add(reason, 1);
+        if !self.rest.losing {
+            self.rest.losing = true;
+            self.rest.begun = Some(reason);
+        }
+        let crowded = self.rest.gaps.len() > self.capacity;
+        match self.rest.gaps.back_mut() {
+            Some((place, count)) if *place == arrival => *count += 1,
+            // Under a policy that drops, a reader that stopped must not make this grow: two
+            // neighbours become one as soon as there are more gaps than waves.
+            Some((place, count)) if crowded => {
+                *place = arrival.max(*place);
+                *count += 1;
+            }
+            _ => self.rest.gaps.push_back((arrival, 1)),
+        }
+    }
+
+    /// The reason with which an episode of loss has begun, once.
+    pub(crate) fn begun_losing(&mut self) -> Option<Reason> {
+        self.rest.begun.take()
+    }
+
+    /// Takes everything out, counted as `reason`; the episode of loss, if any, is over.
+    pub(crate) fn empty(&mut self, reason: Reason) -> Vec<T> {
+        let items = self.queue.drain();
+        if !items.is_empty() {
+            self.rest.lost.add(reason, items.len() as u64);
+            self.rest.gaps.push_back((self.queue.arrivals(), items.len() as u64));
+        }
+        self.rest.losing = false;
+        items
+    }
+
+    /// Looks at every waiting wave.
+    pub(crate) fn for_each(&self, each: &mut dyn FnMut(&T)) {
+        self.queue.for_each(each);
+    }
+
+    pub(crate) fn patterns(&self) -> &[(Pattern, Seat)] {
+        &self.rest.patterns
+    }
+
+    pub(crate) fn patterns_mut(&mut self) -> &mut Vec<(Pattern, Seat)> {
+        &mut self.rest.patterns
+    }
+
+    pub(crate) fn members_mut(&mut self) -> &mut usize {
+        &mut self.rest.members
+    }
+
+    /// Notes who reads; `None`: somebody whom nobody can name.
+    pub(crate) fn read_by(&mut self, reader: Option<Actor>) {
+        match reader {
+            None => self.rest.unknown_reader = true,
+            Some(reader) if self.rest.readers.contains(&reader) => {}
+            Some(reader) => self.rest.readers.push(reader),
+        }
+    }
+
+    pub(crate) fn forget_readers(&mut self, gone: &[Actor]) {
+        self.rest.readers.retain(|reader| !gone.contains(reader));
+    }
+
+    /// Everybody who has read it, if all of them are known and those expected have begun.
+    pub(crate) fn known_readers(&self) -> Option<&[Actor]> {
+        let Rest { readers, unknown_reader, expected_readers, .. } = &*self.rest;
+        let all = !unknown_reader && !readers.is_empty() && readers.len() >= *expected_readers;
+        all.then_some(readers)
+    }
+
+    pub(crate) fn readers(&self) -> &[Actor] {
+        &self.rest.readers
+    }
+}

@@ -1,0 +1,89 @@
+//! How a wave enters a mailbox, and what a full one lets go for it.
+
+use super::queue::Mark;
+use super::{Mailbox, Overflow};
+use crate::clock::Clock;
+use crate::reason::Reason;
+
+/// A wave on its way into mailboxes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) channel: &'a str,
+    pub(crate) amplitude: f64,
+    pub(crate) priority: f64,
+    /// The monotonic second after which it is expired; infinite without a ttl.
+    pub(crate) expires: f64,
+}
+
+impl<T, W> Mailbox<T, W> {
+    /// Puts a wave in. `Err` says why this very wave was let go; what else goes, goes to `garbage`.
+    /// The caller has made sure that a mailbox that blocks or refuses has room.
+    #[inline]
+    pub(crate) fn put(
+        &mut self,
+        item: T,
+        wave: &Arrival<'_>,
+        clock: &Clock,
+        garbage: &mut impl Extend<T>,
+    ) -> Result<(), Reason> {
+        let key = self
+            .queue
+            .key(wave.priority, || self.rest.fading.loudness(wave.amplitude, clock.monotonic()));
+        let (amplitude, expires, channel) = (wave.amplitude, wave.expires, wave.channel);
+        let mark = Mark { key, amplitude, expires, channel };
+        if expires < f64::INFINITY && expires < clock.monotonic() {
+            return Err(self.refuse(item, Reason::Expired, garbage));
+        }
+        if self.overflow == Overflow::Conflate {
+            self.conflate(item, &mark, clock, garbage);
+            return Ok(());
+        }
+        if self.queue.len() >= self.capacity {
+            self.purge(clock, garbage);
+        }
+        if self.queue.len() >= self.capacity {
+            match self.overflow {
+                // The medium has checked: it holds no more than its capacity, promised places included.
+                Overflow::Block | Overflow::Error | Overflow::Conflate => {}
+                Overflow::DropNewest => return Err(self.refuse(item, Reason::Full, garbage)),
+                Overflow::DropOldest => {
+                    let oldest = self.queue.pop_oldest();
+                    self.let_go(oldest, Reason::Oldest, garbage);
+                }
+                Overflow::DropFaintest => match self.queue.pop_fainter(&mark) {
+                    None => return Err(self.refuse(item, Reason::Faintest, garbage)),
+                    fainter => self.let_go(fainter, Reason::Faintest, garbage),
+                },
+            }
+        }
+        self.queue.push(item, &mark);
+        Ok(())
+    }
+
+    fn conflate(&mut self, item: T, mark: &Mark<'_>, clock: &Clock, garbage: &mut impl Extend<T>) {
+        self.purge(clock, garbage);
+        match self.queue.replace(item, mark) {
+            Ok(replaced) => self.let_go(Some(replaced), Reason::Conflated, garbage),
+            Err(item) => {
+                if self.queue.len() >= self.capacity {
+                    let oldest = self.queue.pop_oldest();
+                    self.let_go(oldest, Reason::Oldest, garbage);
+                }
+                self.queue.push(item, mark);
+            }
+        }
+    }
+
+    fn refuse(&mut self, item: T, reason: Reason, garbage: &mut impl Extend<T>) -> Reason {
+        self.lose(reason, self.queue.arrivals());
+        garbage.extend([item]);
+        reason
+    }
+
+    fn let_go(&mut self, gone: Option<(T, u64)>, reason: Reason, garbage: &mut impl Extend<T>) {
+        if let Some((item, arrival)) = gone {
+            self.lose(reason, arrival);
+            garbage.extend([item]);
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The waves that wait in one mailbox, in the order in which they leave it.
+//!
+//! ```text
+//! Line    [w1, w2, w3, w4, w5]          one priority, nothing to look up: a plain deque, 8 bytes a wave
+//! Ranked  (!0.9, 4) -> w4               mixed priorities, a ttl, or a policy that removes from the middle:
+//!         (!0.5, 1) -> w1               sorted by (key, arrival), with an index for each further question
+//!         (!0.5, 3) -> w3
+//!         (!0.1, 2) -> w2
+//!         (!0.1, 5) -> w5
+//! ```
+//! A queue starts as a `Line` and becomes `Ranked` with the first wave that needs it; empty again, it
+//! goes back. So a program that never sets an amplitude pays for a FIFO only. Turning a line of n waves
+//! costs O(n) once for the n pushes before it. `Ranked` answers everything in O(log n).
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::{Order, Overflow};
+use crate::decay::ordered;
+
+/// Where a wave stands: the smallest leaves first. `key` is the order's, `arrival` breaks ties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    key: u64,
+    pub(crate) arrival: u64,
+}
+
+/// What a queue needs to know of a wave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark<'a> {
+    /// The key of its rank, from [`Queue::key`].
+    pub(crate) key: u64,
+    /// 0..1.
+    pub(crate) amplitude: f64,
+    /// The monotonic second after which it is expired; infinite without a ttl.
+    pub(crate) expires: f64,
+    /// Its channel.
+    pub(crate) channel: &'a str,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    item: T,
+    faintness: u64,
+    expires: f64,
+    /// Only under `conflate`.
+    channel: Option<Arc<str>>,
+}
+
+/// The waiting waves of one mailbox.
+#[derive(Debug)]
+pub(crate) struct Queue<T> {
+    form: Form<T>,
+    /// The number of the next arrival.
+    arrivals: u64,
+    order: Order,
+    overflow: Overflow,
+}
+
+#[derive(Debug)]
+enum Form<T> {
+    Line { items: VecDeque<T>, key: u64 },
+    Ranked(Box<Ranked<T>>),
+}
+
+impl<T> Queue<T> {
+    pub(crate) fn new(order: Order, overflow: Overflow) -> Self {
+        Self { form: Form::empty(order, overflow), arrivals: 0, order, overflow }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match &self.form {
+            Form::Line { items, .. } => items.len(),
+            Form::Ranked(ranked) => ranked.entries.len(),
+        }
+    }
+
+    /// The number that the next arrival gets.
+    pub(crate) fn arrivals(&self) -> u64 {
+        self.arrivals
+    }
+
+    /// The rank's key of a wave that enters now: loudest first where the order asks for it.
+    #[inline]
+    pub(crate) fn key(&self, priority: f64, loudness: impl FnOnce() -> f64) -> u64 {
+        match self.order {
+            Order::Fifo => 0,
+            Order::Amplitude => !priority.to_bits(),
+            Order::Fresh => !ordered(loudness()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, item: T, mark: &Mark<'_>) {
+        if let Form::Line { items, key } = &mut self.form {
+            if items.is_empty() {
+                *key = mark.key;
+            }
+            if *key == mark.key && mark.expires == f64::INFINITY {
+                items.push_back(item);
+                self.arrivals += 1;
+                return;
+            }
+        }
+        let arrival = self.arrivals;
+        self.arrivals += 1;
+        self.insert_ranked(item, mark, arrival);
+    }
+
+    fn insert_ranked(&mut self, item: T, mark: &Mark<'_>, arrival: u64) {
+        let first = self.arrivals - 1 - self.len() as u64;
+        let (order, overflow) = (self.order, self.overflow);
+        if let Form::Line { items, key } = &mut self.form {
+            let (items, key) = (mem::take(items), *key);
+            let mut ranked = Ranked::new(order, overflow);
+            for (item, arrival) in items.into_iter().zip(first..) {
+                // Without an index on faintness or channel, a line has nothing else to hand over.
+                let entry = Entry { item, faintness: 0, expires: f64::INFINITY, channel: None };
+                ranked.insert(Rank { key, arrival }, entry);
+            }
+            self.form = Form::Ranked(Box::new(ranked));
+        }
+        if let Form::Ranked(ranked) = &mut self.form {
+            let channel = (overflow == Overflow::Conflate).then(|| Arc::from(mark.channel));
+            let faintness = ordered(mark.amplitude);
+            let entry = Entry { item, faintness, expires: mark.expires, channel };
+            ranked.insert(Rank { key: mark.key, arrival }, entry);
+        }
+    }
+
+    /// The first wave, with its arrival number.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<(T, u64)> {
+        match &mut self.form {
+            Form::Line { items, .. } => {
+                let arrival = self.arrivals - items.len() as u64;
+                items.pop_front().map(|item| (item, arrival))
+            }
+            Form::Ranked(ranked) => {
+                let rank = *ranked.entries.first_key_value()?.0;
+                Some(self.remove(rank))
+            }
+        }
+    }
+
+    /// The wave that arrived first.
+    pub(crate) fn pop_oldest(&mut self) -> Option<(T, u64)> {
+        match &mut self.form {
+            Form::Line { .. } => self.pop(),
+            Form::Ranked(ranked) => {
+                let rank = ranked.oldest()?;
+                Some(self.remove(rank))
+            }
+        }
+    }
+
+    /// The wave of least amplitude (under `fresh`: as faded now; of equals the newest), unless one with
+    /// this mark would be fainter still or as faint: then the newcomer is the faintest itself.
+    pub(crate) fn pop_fainter(&mut self, mark: &Mark<'_>) -> Option<(T, u64)> {
+        let Form::Ranked(ranked) = &mut self.form else { return None };
+        let fainter = if let Some(faintest) = &ranked.by_faintness {
+            let &(faintness, Reverse(arrival), key) = faintest.first()?;
+            (faintness < ordered(mark.amplitude)).then_some(Rank { key, arrival })
+        } else {
+            let rank = *ranked.entries.last_key_value()?.0;
+            (rank.key > mark.key).then_some(rank)
+        };
+        fainter.map(|rank| self.remove(rank))
+    }
+
+    /// Puts a wave in the place of the waiting one of its channel, which it returns; `Err` gives the new
+    /// one back if none waits.
+    pub(crate) fn replace(&mut self, item: T, mark: &Mark<'_>) -> Result<(T, u64), T> {
+        let rank = match &self.form {
+            Form::Ranked(ranked) => ranked.by_channel.as_ref().and_then(|by| by.get(mark.channel)),
+            Form::Line { .. } => None,
+        };
+        let Some(&rank) = rank else { return Err(item) };
+        let replaced = self.remove_keeping_form(rank);
+        self.insert_ranked(item, mark, rank.arrival);
+        Ok(replaced)
+    }
+
+    /// The first wave in line that is expired at the moment `now`.
+    pub(crate) fn pop_expired(&mut self, now: f64) -> Option<(T, u64)> {
+        let Form::Ranked(ranked) = &mut self.form else { return None };
+        let &(expires, rank) = ranked.by_expiry.first()?;
+        (expires < ordered(now)).then(|| self.remove(rank))
+    }
+
+    /// A wave of less lasting loudness than `threshold` (see [`crate::decay::Fading`]).
+    pub(crate) fn pop_faded(&mut self, threshold: f64) -> Option<(T, u64)> {
+        let Form::Ranked(ranked) = &mut self.form else { return None };
+        let rank = *ranked.entries.last_key_value()?.0;
+        (rank.key > !ordered(threshold)).then(|| self.remove(rank))
+    }
+
+    /// Whether any waiting wave has a ttl.
+    pub(crate) fn has_expiries(&self) -> bool {
+        matches!(&self.form, Form::Ranked(ranked) if !ranked.by_expiry.is_empty())
+    }
+
+    /// Takes everything out, in the order in which it would have left.
+    pub(crate) fn drain(&mut self) -> Vec<T> {
+        match mem::replace(&mut self.form, Form::empty(self.order, self.overflow)) {
+            Form::Line { items, .. } => items.into(),
+            Form::Ranked(ranked) => ranked.entries.into_values().map(|entry| entry.item).collect(),
+        }
+    }
+
+    /// Looks at every waiting wave, in no particular order.
+    pub(crate) fn for_each(&self, each: &mut dyn FnMut(&T)) {
+        match &self.form {
+            Form::Line { items, .. } => items.iter().for_each(each),
+            Form::Ranked(ranked) => ranked.entries.values().for_each(|entry| each(&entry.item)),
+        }
+    }
+
+    fn remove(&mut self, rank: Rank) -> (T, u64) {
+        let removed = self.remove_keeping_form(rank);
+        if self.len() == 0 {
+            self.form = Form::empty(self.order, self.overflow);
+        }
+        removed
+    }
+
+    fn remove_keeping_form(&mut self, rank: Rank) -> (T, u64) {
+        let Form::Ranked(ranked) = &mut self.form else {
+            unreachable!("a rank is of a ranked queue")
+        };
+        (ranked.remove(rank), rank.arrival)
+    }
+}
+
+impl<T> Form<T> {
+    /// A line, where order and policy can do with one.
+    fn empty(order: Order, overflow: Overflow) -> Self {
+        let sorted = order == Order::Fresh;
+        if sorted || matches!(overflow, Overflow::DropFaintest | Overflow::Conflate) {
+            Self::Ranked(Box::new(Ranked::new(order, overflow)))
+        } else {
+            Self::Line { items: VecDeque::new(), key: 0 }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Ranked<T> {
+    entries: BTreeMap<Rank, Entry<T>>,
+    /// arrival -> key, where a policy asks for the oldest and `entries` is not in that order already.
+    by_arrival: Option<BTreeMap<u64, u64>>,
+    /// Least amplitude first, then newest; for `drop_faintest`, unless `entries` ends with the faintest.
+    by_faintness: Option<BTreeSet<(u64, Reverse<u64>, u64)>>,
+    /// For `conflate`.
+    by_channel: Option<HashMap<Arc<str>, Rank, foldhash::fast::RandomState>>,
+    /// Waves with a ttl only.
+    by_expiry: BTreeSet<(u64, Rank)>,
+}
+
+impl<T> Ranked<T> {
+    fn new(order: Order, overflow: Overflow) -> Self {
+        let oldest = matches!(overflow, Overflow::DropOldest | Overflow::Conflate);
+        let faintest = overflow == Overflow::DropFaintest && order != Order::Fresh;
+        Self {
+            entries: BTreeMap::new(),
+            by_arrival: (oldest && order != Order::Fifo).then(BTreeMap::new),
+            by_faintness: faintest.then(BTreeSet::new),
+            by_channel: (overflow == Overflow::Conflate).then(HashMap::default),
+            by_expiry: BTreeSet::new(),
+        }
+    }
+
+    fn insert(&mut self, rank: Rank, entry: Entry<T>) {
+        if let Some(by) = &mut self.by_arrival {
+            by.insert(rank.arrival, rank.key);
+        }
+        if let Some(by) = &mut self.by_faintness {
+            by.insert((entry.faintness, Reverse(rank.arrival), rank.key));
+        }
+        if let (Some(by), Some(channel)) = (&mut self.by_channel, &entry.channel) {
+            by.insert(Arc::clone(channel), rank);
+        }
+        if entry.expires < f64::INFINITY {
+            self.by_expiry.insert((ordered(entry.expires), rank));
+        }
+        self.entries.insert(rank, entry);
+    }
+
+    fn remove(&mut self, rank: Rank) -> T {
+        let entry = self.entries.remove(&rank).expect("an index names only what is there");
+        if let Some(by) = &mut self.by_arrival {
+            by.remove(&rank.arrival);
+        }
+        if let Some(by) = &mut self.by_faintness {
+            by.remove(&(entry.faintness, Reverse(rank.arrival), rank.key));
+        }
+        if let (Some(by), Some(channel)) = (&mut self.by_channel, &entry.channel) {
+            by.remove(channel);
+        }
+        if entry.expires < f64::INFINITY {
+            self.by_expiry.remove(&(ordered(entry.expires), rank));
+        }
+        entry.item
+    }
+
+    fn oldest(&self) -> Option<Rank> {
+        match &self.by_arrival {
+            Some(by) => by.first_key_value().map(|(&arrival, &key)| Rank { key, arrival }),
+            None => self.entries.first_key_value().map(|(&rank, _)| rank),
+        }
+    }
+}

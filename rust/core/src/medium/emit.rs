@@ -1,0 +1,250 @@
+//! Emitting: check every mailbox on the route, then deliver to all of them.
+
+use std::sync::Arc;
+
+use super::{Aftermath, Medium, Phase, State, Ticket, note_episode};
+use crate::mailbox::{Arrival, Overflow};
+use crate::reason::{Reason, Tally};
+use crate::router::Hint;
+
+/// What the medium needs to know of a wave. Rules that concern the wave alone (hops, faintness) have been
+/// applied before.
+#[derive(Clone, Copy, Debug)]
+pub struct Emission<'a> {
+    /// A concrete, checked channel.
+    pub channel: &'a str,
+    /// 0..1.
+    pub amplitude: f64,
+    /// 0..1.
+    pub priority: f64,
+    /// Seconds after which a mailbox lets it go as expired; infinite without a ttl.
+    pub lifetime: f64,
+    /// Who emits; 0: nobody that can ignore its own.
+    pub emitter: u64,
+    /// Whether it comes from a handler, which may still emit while the medium drains.
+    pub inside: bool,
+    /// How many mailboxes must match at least.
+    pub require: usize,
+}
+
+/// How the medium multiplies and numbers an item.
+pub trait Carry<T> {
+    /// One more handle on the same item. Must not run foreign code.
+    fn share(&self, item: &T) -> T;
+    /// Tells the item the sequence under which it was admitted. Must not run foreign code.
+    fn number(&self, item: &T, sequence: u64);
+}
+
+/// What an emission did.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// The place of the wave among all that the medium has admitted: 1, 2, ...
+    pub sequence: u64,
+    /// Mailboxes that matched.
+    pub matched: usize,
+    /// Mailboxes that did not keep this wave.
+    pub dropped: usize,
+    /// Why they did not.
+    pub reasons: Option<Tally>,
+}
+
+/// Why an emission did nothing. The medium is as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The medium takes no more waves (from outside).
+    Closed,
+    /// Fewer mailboxes match than were required.
+    TooFew {
+        /// How many match.
+        matched: usize,
+    },
+    /// These block and are full: wait, or give up.
+    Full(Vec<Arc<str>>),
+    /// This one refuses while it is full.
+    Refused(Arc<str>),
+}
+
+impl<T, W> Medium<T, W> {
+    /// Delivers a wave to every mailbox that matches, or to none.
+    ///
+    /// `hint` remembers where the route of this channel was. `ticket` is that of an emission that has
+    /// waited and resumes: what was promised to it is used or given back.
+    #[inline]
+    pub fn emit(
+        &self,
+        emission: &Emission<'_>,
+        hint: &mut Hint,
+        ticket: Option<Ticket>,
+        item: &T,
+        carry: &impl Carry<T>,
+        after: &mut Aftermath<T, W>,
+    ) -> Result<Sent, Refusal> {
+        let mut state = self.lock();
+        match ticket {
+            None => state.emit(emission, hint, item, carry, after),
+            Some(ticket) => {
+                let promised = state.withdraw(ticket, after);
+                let sent = state.emit(emission, hint, item, carry, after);
+                for key in promised {
+                    state.offer_room(key.index, after);
+                }
+                sent
+            }
+        }
+    }
+
+    /// Puts an item straight into one mailbox, past the routes; false if it is closed or did not keep it.
+    pub fn hand(
+        &self,
+        key: super::Key,
+        emission: &Emission<'_>,
+        item: T,
+        after: &mut Aftermath<T, W>,
+    ) -> bool {
+        let mut state = self.lock();
+        let State { boxes, clock, .. } = &mut *state;
+        let open = boxes.get_mut(key).filter(|mailbox| mailbox.accepts(1.0, 0));
+        let Some(mailbox) = open else {
+            after.garbage.push(item);
+            return false;
+        };
+        let kept = mailbox.put(item, &emission.arrival(clock), clock, &mut after.garbage).is_ok();
+        after.wakes.extend(mailbox.waiters.wake_one());
+        kept
+    }
+}
+
+impl<'a> Emission<'a> {
+    #[inline]
+    fn arrival(&self, clock: &crate::clock::Clock) -> Arrival<'a> {
+        let expires = match self.lifetime {
+            f64::INFINITY => f64::INFINITY,
+            lifetime => clock.monotonic() + lifetime,
+        };
+        let Self { channel, amplitude, priority, .. } = *self;
+        Arrival { channel, amplitude, priority, expires }
+    }
+}
+
+impl<T, W> State<T, W> {
+    #[inline]
+    fn emit(
+        &mut self,
+        emission: &Emission<'_>,
+        hint: &mut Hint,
+        item: &T,
+        carry: &impl Carry<T>,
+        after: &mut Aftermath<T, W>,
+    ) -> Result<Sent, Refusal> {
+        if self.phase != Phase::Open && (self.phase == Phase::Closed || !emission.inside) {
+            return Err(Refusal::Closed);
+        }
+        if !self.check(emission, hint)? {
+            self.check_again(emission, hint, after)?;
+        }
+        Ok(self.deliver(emission, hint, item, carry, after))
+    }
+
+    /// Whether every matching mailbox has room; an error if too few match.
+    #[inline]
+    fn check(&mut self, emission: &Emission<'_>, hint: &mut Hint) -> Result<bool, Refusal> {
+        let Self { router, boxes, round, .. } = self;
+        *round += 1;
+        let (mut matched, mut room) = (0, true);
+        router.route(emission.channel, hint).for_each(|member| {
+            let Some(mailbox) = boxes.at_mut(member) else { return };
+            if mailbox.visited != *round && mailbox.accepts(emission.amplitude, emission.emitter) {
+                mailbox.visited = *round;
+                matched += 1;
+                room &= !mailbox.is_full();
+            }
+        });
+        if matched < emission.require {
+            return Err(Refusal::TooFew { matched });
+        }
+        Ok(room)
+    }
+
+    /// Some mailbox was full: lets time remove what it may, offers that room to those who wait already,
+    /// and names what is full still.
+    #[cold]
+    fn check_again(
+        &mut self,
+        emission: &Emission<'_>,
+        hint: &mut Hint,
+        after: &mut Aftermath<T, W>,
+    ) -> Result<(), Refusal> {
+        let mut full = Vec::new();
+        for index in self.matching(emission, hint) {
+            self.purge(index, after);
+            let Some(mailbox) = self.boxes.at(index).filter(|mailbox| mailbox.is_full()) else {
+                continue;
+            };
+            if mailbox.overflow() == Overflow::Error {
+                return Err(Refusal::Refused(Arc::clone(mailbox.name())));
+            }
+            full.push(Arc::clone(mailbox.name()));
+        }
+        if full.is_empty() { Ok(()) } else { Err(Refusal::Full(full)) }
+    }
+
+    /// The distinct mailboxes that an emission matches.
+    pub(super) fn matching(&mut self, emission: &Emission<'_>, hint: &mut Hint) -> Vec<u32> {
+        let Self { router, boxes, round, .. } = self;
+        *round += 1;
+        let mut matching = Vec::new();
+        router.route(emission.channel, hint).for_each(|member| {
+            let Some(mailbox) = boxes.at_mut(member) else { return };
+            if mailbox.visited != *round && mailbox.accepts(emission.amplitude, emission.emitter) {
+                mailbox.visited = *round;
+                matching.push(member);
+            }
+        });
+        matching
+    }
+
+    #[inline]
+    fn deliver(
+        &mut self,
+        emission: &Emission<'_>,
+        hint: &mut Hint,
+        item: &T,
+        carry: &impl Carry<T>,
+        after: &mut Aftermath<T, W>,
+    ) -> Sent {
+        let Self { router, boxes, round, clock, .. } = self;
+        *round += 1;
+        self.sequence += 1;
+        carry.number(item, self.sequence);
+        let arrival = emission.arrival(clock);
+        let Aftermath { wakes, garbage, episodes, .. } = after;
+        let (mut matched, mut dropped, mut reasons) = (0, 0, None::<Tally>);
+        router.route(emission.channel, hint).for_each(|member| {
+            let Some(mailbox) = boxes.at_mut(member) else { return };
+            if mailbox.visited == *round || !mailbox.accepts(emission.amplitude, emission.emitter) {
+                return;
+            }
+            mailbox.visited = *round;
+            matched += 1;
+            let before = garbage.len();
+            if let Err(reason) = mailbox.put(carry.share(item), &arrival, clock, garbage) {
+                dropped += 1;
+                reasons.get_or_insert_default().add(reason, 1);
+            }
+            if garbage.len() != before {
+                note_episode(mailbox, episodes);
+            }
+            wakes.extend(mailbox.waiters.wake_one());
+        });
+        self.delivered += (matched - dropped) as u64;
+        self.unheard += u64::from(matched == 0);
+        Sent { sequence: self.sequence, matched, dropped, reasons }
+    }
+}
+
+impl Sent {
+    /// The first reason, in the order of [`Reason::ALL`], why a mailbox did not keep the wave.
+    pub fn reason(&self) -> Option<Reason> {
+        self.reasons.and_then(|tally| tally.iter().next().map(|(reason, _)| reason))
+    }
+}

@@ -1,0 +1,500 @@
+//! The medium: every mailbox, the router and everybody who waits, under one lock.
+//!
+//! Contract:
+//! - Each operation is one critical section. In it nothing waits, no Python object is made or dropped and
+//!   no waker runs: what is to happen afterwards is collected in an [`Aftermath`], which the caller
+//!   settles once the lock is gone. The lock is a leaf: no other is ever taken under it.
+//! - An emission reaches every matching mailbox or none: [`Medium::emit`] checks all, then delivers.
+//! - An emission that finds a blocking mailbox full may wait ([`Medium::enlist_sender`]). It holds no
+//!   room meanwhile. When room appears, the senior emissions for which *all* their mailboxes have room
+//!   get a promise of it and are woken; the promise is kept until they resume or leave. An emission is
+//!   overtaken only by those that share no full mailbox with it.
+//! - A reader is woken and takes for itself ([`Medium::take`]); see [`crate::mailbox`].
+//! - [`Phase::Draining`] refuses emissions from outside, [`Phase::Closed`] all.
+
+mod boxes;
+mod emit;
+mod explain;
+mod ring;
+mod senders;
+mod take;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use self::boxes::Boxes;
+pub use self::boxes::Key;
+pub use self::emit::{Carry, Emission, Refusal, Sent};
+pub use self::explain::{Row, Verdict};
+pub use self::ring::Link;
+use self::senders::Sender;
+pub use self::senders::{Enlisted, Patience, Stall};
+pub use self::take::Take;
+use crate::channel::Pattern;
+use crate::clock::Clock;
+use crate::decay::Fading;
+use crate::mailbox::{Mailbox, Phase as BoxPhase, Spec};
+use crate::reason::{Reason, Tally};
+use crate::router::{CACHE_CAPACITY, Router, RouterStatistics};
+use crate::sync::{Mutex, MutexGuard};
+
+/// Names a task or thread that reads or emits.
+pub type Actor = u64;
+
+/// The seniority of a waiting emission: smaller has waited longer.
+pub type Ticket = u64;
+
+/// What remains to be done once the lock is gone.
+#[derive(Debug)]
+pub struct Aftermath<T, W> {
+    /// To be woken.
+    pub wakes: SmallVec<[W; 2]>,
+    /// Waves that were let go, to be dropped.
+    pub garbage: SmallVec<[T; 2]>,
+    /// Wakers that are not needed any more, to be dropped.
+    pub spent: SmallVec<[W; 1]>,
+    /// To be logged.
+    pub episodes: Vec<Episode>,
+}
+
+impl<T, W> Default for Aftermath<T, W> {
+    #[inline]
+    fn default() -> Self {
+        Self {
+            wakes: SmallVec::new(),
+            garbage: SmallVec::new(),
+            spent: SmallVec::new(),
+            episodes: Vec::new(),
+        }
+    }
+}
+
+/// A mailbox has begun to lose waves: said once, until it has been empty again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Episode {
+    /// The label of the mailbox's vibrator.
+    pub name: Arc<str>,
+    /// Why it lost the first one.
+    pub reason: Reason,
+}
+
+/// Whether the medium takes waves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// From everybody.
+    Open,
+    /// From handlers that finish their work.
+    Draining,
+    /// From nobody.
+    Closed,
+}
+
+/// Counters of a medium since it was made.
+#[derive(Clone, Debug, Default)]
+pub struct MediumStatistics {
+    /// Waves admitted.
+    pub emitted: u64,
+    /// Deliveries into mailboxes.
+    pub delivered: u64,
+    /// Waves admitted that matched no mailbox.
+    pub unheard: u64,
+    /// Waves taken by readers and handlers.
+    pub received: u64,
+    /// Waves let go after they had matched.
+    pub dropped: Tally,
+    /// Waves that wait in mailboxes now.
+    pub waiting: u64,
+    /// Mailboxes now.
+    pub mailboxes: usize,
+    /// Emissions that wait for room now.
+    pub waiting_send: usize,
+    /// The router's own.
+    pub router: RouterStatistics,
+}
+
+/// Counters of one mailbox.
+#[derive(Clone, Debug, Default)]
+pub struct MailboxStatistics {
+    /// Waves that wait.
+    pub used: usize,
+    /// How many it holds.
+    pub capacity: usize,
+    /// Readers that wait.
+    pub waiting_receive: usize,
+    /// Emissions that wait for room in it.
+    pub waiting_send: usize,
+    /// Waves taken from it.
+    pub received: u64,
+    /// Waves it let go.
+    pub dropped: Tally,
+}
+
+/// A medium of items `T` whose waiting tasks are woken through `W`.
+pub struct Medium<T, W> {
+    clock: Clock,
+    state: Mutex<State<T, W>>,
+}
+
+struct State<T, W> {
+    phase: Phase,
+    clock: Clock,
+    router: Router,
+    boxes: Boxes<T, W>,
+    /// Grows with each attempt to emit; see `Mailbox::visited`.
+    round: u64,
+    /// The sequence of the last wave admitted.
+    sequence: u64,
+    delivered: u64,
+    unheard: u64,
+    senders: BTreeMap<Ticket, Sender<W>>,
+    /// Who waits with which ticket.
+    waiting_actors: HashMap<Actor, Ticket, foldhash::fast::RandomState>,
+    next_ticket: Ticket,
+    /// Woken at every change that may end a wait for quiet.
+    watchers: Vec<W>,
+    /// Counted by mailboxes that are gone.
+    retired: Tally,
+    retired_received: u64,
+}
+
+impl<T, W> Medium<T, W> {
+    /// An empty, open medium.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock: clock.clone(),
+            state: Mutex::new(State {
+                phase: Phase::Open,
+                clock,
+                router: Router::new(CACHE_CAPACITY),
+                boxes: Boxes::new(),
+                round: 0,
+                sequence: 0,
+                delivered: 0,
+                unheard: 0,
+                senders: BTreeMap::new(),
+                waiting_actors: HashMap::default(),
+                next_ticket: 0,
+                watchers: Vec::new(),
+                retired: Tally::default(),
+                retired_received: 0,
+            }),
+        }
+    }
+
+    /// Where this medium reads the time.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T, W>> {
+        self.state.lock()
+    }
+
+    /// Makes a mailbox without patterns and with one member; `None` once the medium is not open.
+    pub fn open(&self, spec: Spec, fading: Fading) -> Option<Key> {
+        let mut state = self.lock();
+        (state.phase == Phase::Open).then(|| state.boxes.insert(Mailbox::new(spec, fading)))
+    }
+
+    /// One more member shares a mailbox; false if it is closed.
+    pub fn join(&self, key: Key) -> bool {
+        let mut state = self.lock();
+        match state.boxes.get_mut(key) {
+            Some(mailbox) if mailbox.phase == BoxPhase::Open => {
+                *mailbox.members_mut() += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A member goes; the last one closes the mailbox. Returns whether it did.
+    pub fn leave(&self, key: Key, after: &mut Aftermath<T, W>) -> bool {
+        let mut state = self.lock();
+        let Some(mailbox) = state.boxes.get_mut(key) else { return false };
+        let members = mailbox.members_mut();
+        *members = members.saturating_sub(1);
+        let last = *members == 0;
+        if last {
+            state.close(key, after);
+        }
+        last
+    }
+
+    /// Resonates a mailbox on a pattern from now on; `Some(false)` if it does already, `None` if it is
+    /// closed.
+    pub fn resonate(&self, key: Key, pattern: Pattern) -> Option<bool> {
+        let mut state = self.lock();
+        let State { router, boxes, .. } = &mut *state;
+        let mailbox = boxes.get_mut(key).filter(|mailbox| mailbox.phase == BoxPhase::Open)?;
+        let canonical = pattern.canonical();
+        if mailbox.patterns().iter().any(|(known, _)| known.canonical() == canonical) {
+            return Some(false);
+        }
+        let seat = router.insert(&pattern, key.index);
+        mailbox.patterns_mut().push((pattern, seat));
+        Some(true)
+    }
+
+    /// Takes back every pattern of a mailbox that `covered` names. Returns how many.
+    pub fn detune(
+        &self,
+        key: Key,
+        covered: impl FnMut(&Pattern) -> bool,
+        after: &mut Aftermath<T, W>,
+    ) -> usize {
+        self.lock().detune(key, covered, after)
+    }
+
+    /// The same for every mailbox.
+    pub fn detune_all(
+        &self,
+        mut covered: impl FnMut(&Pattern) -> bool,
+        after: &mut Aftermath<T, W>,
+    ) -> usize {
+        let mut state = self.lock();
+        let keys = state.boxes.keys();
+        keys.into_iter().map(|key| state.detune(key, &mut covered, after)).sum()
+    }
+
+    /// A mailbox takes no more waves; its readers get the rest, then the end.
+    pub fn finish(&self, key: Key, after: &mut Aftermath<T, W>) {
+        self.lock().finish(key, after);
+    }
+
+    /// A mailbox ends at once: what waits in it is counted as abandoned.
+    pub fn close(&self, key: Key, after: &mut Aftermath<T, W>) {
+        self.lock().close(key, after);
+    }
+
+    /// Closes a mailbox and forgets it; the key is stale from here on.
+    pub fn discard(&self, key: Key, after: &mut Aftermath<T, W>) {
+        let mut state = self.lock();
+        state.close(key, after);
+        if let Some(mailbox) = state.boxes.remove(key) {
+            state.retired.merge(mailbox.lost());
+            state.retired_received += mailbox.received;
+        }
+    }
+
+    /// Whether a mailbox still takes waves.
+    pub fn is_open(&self, key: Key) -> bool {
+        self.lock().boxes.get(key).is_some_and(|mailbox| mailbox.phase == BoxPhase::Open)
+    }
+
+    /// Drops what waits in every mailbox, counted as cleared. Returns how many waves.
+    pub fn clear(&self, after: &mut Aftermath<T, W>) -> usize {
+        let mut state = self.lock();
+        let mut cleared = 0;
+        for key in state.boxes.keys() {
+            if let Some(mailbox) = state.boxes.get_mut(key) {
+                let items = mailbox.empty(Reason::Cleared);
+                cleared += items.len();
+                after.garbage.extend(items);
+            }
+            state.offer_room(key.index, after);
+        }
+        state.stir(after);
+        cleared
+    }
+
+    /// Goes on to a later phase: [`Phase::Draining`] sends waiting emissions on their way, to be refused
+    /// if they come from outside; [`Phase::Closed`] closes every mailbox as well, at once or letting
+    /// readers finish.
+    pub fn shut(&self, phase: Phase, at_once: bool, after: &mut Aftermath<T, W>) {
+        let mut state = self.lock();
+        if phase <= state.phase {
+            return;
+        }
+        state.phase = phase;
+        if phase == Phase::Closed {
+            for key in state.boxes.keys() {
+                if at_once {
+                    state.close(key, after);
+                } else {
+                    state.finish(key, after);
+                }
+            }
+        }
+        state.release_senders(after);
+        state.stir(after);
+    }
+
+    /// Whether the medium takes waves.
+    pub fn phase(&self) -> Phase {
+        self.lock().phase
+    }
+
+    /// Whether nothing waits for a handler or for a reader that waits.
+    pub fn is_quiet(&self) -> bool {
+        let state = self.lock();
+        let unread = |mailbox: &Mailbox<T, W>| {
+            mailbox.len() > 0 && (mailbox.is_lane() || mailbox.waiters.len() > 0)
+        };
+        !state.boxes.iter().any(|(_, mailbox)| unread(mailbox))
+    }
+
+    /// Wakes `waker` at the next change that may make the medium quiet.
+    pub fn watch(&self, waker: W) {
+        self.lock().watchers.push(waker);
+    }
+
+    /// Tells the watchers that something has changed outside the core, such as a handler's end.
+    pub fn stir(&self, after: &mut Aftermath<T, W>) {
+        self.lock().stir(after);
+    }
+
+    /// A number that grows with everything that is emitted or taken.
+    pub fn progress(&self) -> u64 {
+        let state = self.lock();
+        let received: u64 = state.boxes.iter().map(|(_, mailbox)| mailbox.received).sum();
+        state.sequence + state.retired_received + received
+    }
+
+    /// Counters of the medium.
+    pub fn statistics(&self) -> MediumStatistics {
+        let state = self.lock();
+        let mut statistics = MediumStatistics {
+            emitted: state.sequence,
+            delivered: state.delivered,
+            unheard: state.unheard,
+            received: state.retired_received,
+            dropped: state.retired,
+            waiting_send: state.senders.len(),
+            router: state.router.statistics(),
+            ..MediumStatistics::default()
+        };
+        for (_, mailbox) in state.boxes.iter() {
+            statistics.mailboxes += 1;
+            statistics.waiting += mailbox.len() as u64;
+            statistics.received += mailbox.received;
+            statistics.dropped.merge(mailbox.lost());
+        }
+        statistics
+    }
+
+    /// Counters of a mailbox, without what is expired or faded by now; empty ones for a stale key.
+    pub fn mailbox_statistics(&self, key: Key, after: &mut Aftermath<T, W>) -> MailboxStatistics {
+        let mut state = self.lock();
+        state.purge(key.index, after);
+        let Some(mailbox) = state.boxes.get(key) else { return MailboxStatistics::default() };
+        let waits_here = |sender: &&Sender<W>| sender.waits_for(key);
+        MailboxStatistics {
+            used: mailbox.len(),
+            capacity: mailbox.capacity(),
+            waiting_receive: mailbox.waiters.len(),
+            waiting_send: state.senders.values().filter(waits_here).count(),
+            received: mailbox.received,
+            dropped: *mailbox.lost(),
+        }
+    }
+
+    /// The patterns of a mailbox as they were spelled.
+    pub fn patterns(&self, key: Key) -> Vec<Pattern> {
+        let state = self.lock();
+        let patterns = state.boxes.get(key).map(|mailbox| mailbox.patterns().iter());
+        patterns.into_iter().flatten().map(|(pattern, _)| pattern.clone()).collect()
+    }
+
+    /// Every pattern that some mailbox resonates on, once for each mailbox.
+    pub fn active_patterns(&self) -> Vec<Pattern> {
+        let state = self.lock();
+        let patterns = state.boxes.iter().flat_map(|(_, mailbox)| mailbox.patterns());
+        patterns.map(|(pattern, _)| pattern.clone()).collect()
+    }
+
+    /// Looks at every wave and listed waker of a mailbox, for a garbage collector: `None` if somebody
+    /// holds the lock.
+    pub fn try_visit(
+        &self,
+        key: Key,
+        item: &mut dyn FnMut(&T),
+        waker: &mut dyn FnMut(&W),
+    ) -> Option<()> {
+        let state = self.state.try_lock()?;
+        if let Some(mailbox) = state.boxes.get(key) {
+            mailbox.for_each(item);
+            mailbox.waiters.listed().for_each(waker);
+        }
+        Some(())
+    }
+
+    /// The same for the waker of a waiting emission.
+    pub fn try_visit_sender(&self, ticket: Ticket, waker: &mut dyn FnMut(&W)) -> Option<()> {
+        let state = self.state.try_lock()?;
+        if let Some(held) = state.senders.get(&ticket).and_then(Sender::waker) {
+            waker(held);
+        }
+        Some(())
+    }
+}
+
+impl<T, W> State<T, W> {
+    fn detune(
+        &mut self,
+        key: Key,
+        mut covered: impl FnMut(&Pattern) -> bool,
+        after: &mut Aftermath<T, W>,
+    ) -> usize {
+        let Some(mailbox) = self.boxes.get_mut(key) else { return 0 };
+        let router = &mut self.router;
+        let before = mailbox.patterns().len();
+        mailbox.patterns_mut().retain(|(pattern, seat)| {
+            let goes = covered(pattern);
+            if goes {
+                router.remove(*seat);
+            }
+            !goes
+        });
+        let removed = before - mailbox.patterns().len();
+        if removed > 0 {
+            self.reconsider_senders(key.index, after);
+        }
+        removed
+    }
+
+    fn finish(&mut self, key: Key, after: &mut Aftermath<T, W>) {
+        self.detune(key, |_| true, after);
+        let Some(mailbox) = self.boxes.get_mut(key) else { return };
+        if mailbox.phase == BoxPhase::Open {
+            mailbox.phase = BoxPhase::Closing;
+            after.wakes.extend(mailbox.waiters.wake_all());
+            self.reconsider_senders(key.index, after);
+        }
+    }
+
+    fn close(&mut self, key: Key, after: &mut Aftermath<T, W>) {
+        self.finish(key, after);
+        let Some(mailbox) = self.boxes.get_mut(key) else { return };
+        mailbox.phase = BoxPhase::Closed;
+        after.garbage.extend(mailbox.empty(Reason::Abandoned));
+        after.wakes.extend(mailbox.waiters.wake_all());
+        self.stir(after);
+    }
+
+    /// Lets go of what time has removed from a mailbox, and offers the room.
+    fn purge(&mut self, index: u32, after: &mut Aftermath<T, W>) {
+        let Some(mailbox) = self.boxes.at_mut(index) else { return };
+        if mailbox.purge(&self.clock, &mut after.garbage) {
+            note_episode(mailbox, &mut after.episodes);
+            self.offer_room(index, after);
+        }
+    }
+
+    #[inline]
+    fn stir(&mut self, after: &mut Aftermath<T, W>) {
+        if !self.watchers.is_empty() {
+            after.wakes.extend(self.watchers.drain(..));
+        }
+    }
+}
+
+/// Collects the log line of a mailbox that has begun to lose waves.
+fn note_episode<T, W>(mailbox: &mut Mailbox<T, W>, episodes: &mut Vec<Episode>) {
+    if let Some(reason) = mailbox.begun_losing() {
+        episodes.push(Episode { name: Arc::clone(mailbox.name()), reason });
+    }
+}

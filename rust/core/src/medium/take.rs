@@ -1,0 +1,150 @@
+//! Taking waves out of mailboxes, and waiting for them.
+
+use super::{Actor, Aftermath, Key, Medium, State, note_episode};
+use crate::mailbox::Phase as BoxPhase;
+use crate::mailbox::{Left, Taken, WaiterId};
+
+/// What a mailbox had.
+#[derive(Debug)]
+pub enum Take<T> {
+    /// A wave, out of the mailbox now.
+    Wave(Taken<T>),
+    /// Nothing yet.
+    Empty,
+    /// Nothing, for ever.
+    Ended,
+}
+
+impl<T, W> Medium<T, W> {
+    /// Takes the wave that leaves first. `waiter`: the caller was enlisted and resumes; it is no more.
+    #[inline]
+    pub fn take(&self, key: Key, waiter: Option<WaiterId>, after: &mut Aftermath<T, W>) -> Take<T> {
+        let mut state = self.lock();
+        if let Some(waiter) = waiter {
+            state.unlist(key, waiter, after);
+        }
+        state.take(key, after)
+    }
+
+    /// Takes up to `most` waves if at least `least` wait, or the mailbox holds no more, or it has ended;
+    /// returns how many were missed with them, or `None` if it ended and nothing was left.
+    pub fn take_many(
+        &self,
+        key: Key,
+        waiter: Option<WaiterId>,
+        (least, most): (usize, usize),
+        taken: &mut Vec<T>,
+        after: &mut Aftermath<T, W>,
+    ) -> Option<u64> {
+        let mut state = self.lock();
+        if let Some(waiter) = waiter {
+            state.unlist(key, waiter, after);
+        }
+        state.purge(key.index, after);
+        let enough = state.boxes.get(key).is_none_or(|mailbox| {
+            mailbox.phase != BoxPhase::Open || mailbox.len() >= least.min(mailbox.capacity())
+        });
+        let mut missed = 0;
+        while enough && taken.len() < most {
+            match state.take(key, after) {
+                Take::Wave(wave) => {
+                    taken.push(wave.item);
+                    missed += wave.missed;
+                }
+                Take::Ended if taken.is_empty() => return None,
+                Take::Empty | Take::Ended => break,
+            }
+        }
+        Some(missed)
+    }
+
+    /// How many waves wait.
+    pub fn waiting(&self, key: Key) -> usize {
+        self.lock().boxes.get(key).map_or(0, crate::mailbox::Mailbox::len)
+    }
+
+    /// Puts a reader on the list, to be woken when a wave comes or the mailbox ends.
+    ///
+    /// Gives the waker back if there is a reason to try again at once: fewer than `want` waves made the
+    /// caller wait, but now they are there. `with` is asked whether the first of those who wait already
+    /// may wait together with the new one.
+    pub fn enlist_receiver(
+        &self,
+        key: Key,
+        waker: W,
+        want: usize,
+        with: impl FnOnce(&W, &W) -> bool,
+    ) -> Result<WaiterId, Unlisted<W>> {
+        let mut state = self.lock();
+        let Some(mailbox) = state.boxes.get_mut(key) else { return Err(Unlisted::Retry(waker)) };
+        if mailbox.phase != BoxPhase::Open || mailbox.len() >= want.min(mailbox.capacity()) {
+            return Err(Unlisted::Retry(waker));
+        }
+        if mailbox.waiters.listed().next().is_some_and(|first| !with(first, &waker)) {
+            return Err(Unlisted::Apart(waker));
+        }
+        Ok(mailbox.waiters.join(waker))
+    }
+
+    /// A reader that was enlisted goes without taking anything; a wake-up that it has had goes to the next.
+    pub fn abandon_receiver(&self, key: Key, waiter: WaiterId, after: &mut Aftermath<T, W>) {
+        let mut state = self.lock();
+        let woken = state.unlist(key, waiter, after);
+        if let Some(mailbox) = state.boxes.get_mut(key).filter(|mailbox| woken && mailbox.len() > 0)
+        {
+            after.wakes.extend(mailbox.waiters.wake_one());
+        }
+        state.stir(after);
+    }
+
+    /// Notes who reads a mailbox, for the proof that a ring of emitters is stuck; `None`: somebody
+    /// whom nobody can name, so that there is no proof.
+    pub fn read_by(&self, key: Key, reader: Option<Actor>) {
+        if let Some(mailbox) = self.lock().boxes.get_mut(key) {
+            mailbox.read_by(reader);
+        }
+    }
+}
+
+/// Why a reader was not put on the list; its waker comes back.
+#[derive(Debug)]
+pub enum Unlisted<W> {
+    /// There is something to take, or the end.
+    Retry(W),
+    /// Those who wait already may not wait together with it.
+    Apart(W),
+}
+
+impl<T, W> State<T, W> {
+    #[inline]
+    fn take(&mut self, key: Key, after: &mut Aftermath<T, W>) -> Take<T> {
+        let Self { boxes, clock, .. } = self;
+        let Some(mailbox) = boxes.get_mut(key) else { return Take::Ended };
+        let taken = mailbox.take(clock, &mut after.garbage);
+        if !after.garbage.is_empty() {
+            note_episode(mailbox, &mut after.episodes);
+        }
+        let phase = mailbox.phase;
+        if !mailbox.senders.is_empty() {
+            self.offer_room(key.index, after);
+        }
+        self.stir(after);
+        match taken {
+            Some(wave) => Take::Wave(wave),
+            None if phase == BoxPhase::Open => Take::Empty,
+            None => Take::Ended,
+        }
+    }
+
+    /// Whether the waiter had been woken.
+    fn unlist(&mut self, key: Key, waiter: WaiterId, after: &mut Aftermath<T, W>) -> bool {
+        match self.boxes.get_mut(key).map(|mailbox| mailbox.waiters.leave(waiter)) {
+            Some(Left::Listed(waker)) => {
+                after.spent.push(waker);
+                false
+            }
+            Some(Left::Woken) => true,
+            None => false,
+        }
+    }
+}
