@@ -1,0 +1,1 @@
+"""The medium against a plain model of it."""
