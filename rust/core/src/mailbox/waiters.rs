@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 /// Names a waiter of one mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaiterId(u64);
@@ -14,7 +16,7 @@ pub struct WaiterId(u64);
 pub(crate) struct Waiters<W> {
     listed: VecDeque<(WaiterId, W)>,
     /// Woken and not resumed yet.
-    woken: usize,
+    woken: SmallVec<[WaiterId; 2]>,
     next: u64,
 }
 
@@ -28,7 +30,7 @@ pub(crate) enum Left<W> {
 
 impl<W> Waiters<W> {
     pub(crate) fn new() -> Self {
-        Self { listed: VecDeque::new(), woken: 0, next: 0 }
+        Self { listed: VecDeque::new(), woken: SmallVec::new(), next: 0 }
     }
 
     pub(crate) fn join(&mut self, waker: W) -> WaiterId {
@@ -41,14 +43,14 @@ impl<W> Waiters<W> {
     /// The longest-waiting listed reader, to be woken after the lock.
     #[inline]
     pub(crate) fn wake_one(&mut self) -> Option<W> {
-        let (_, waker) = self.listed.pop_front()?;
-        self.woken += 1;
+        let (id, waker) = self.listed.pop_front()?;
+        self.woken.push(id);
         Some(waker)
     }
 
     /// Every listed reader, to be woken after the lock.
     pub(crate) fn wake_all(&mut self) -> impl Iterator<Item = W> + '_ {
-        self.woken += self.listed.len();
+        self.woken.extend(self.listed.iter().map(|&(id, _)| id));
         self.listed.drain(..).map(|(_, waker)| waker)
     }
 
@@ -58,13 +60,13 @@ impl<W> Waiters<W> {
         if let Some((_, waker)) = place.ok().and_then(|place| self.listed.remove(place)) {
             return Left::Listed(waker);
         }
-        self.woken -= 1;
+        self.woken.retain(|woken| *woken != id);
         Left::Woken
     }
 
     /// Readers that wait, the woken ones included.
     pub(crate) fn len(&self) -> usize {
-        self.listed.len() + self.woken
+        self.listed.len() + self.woken.len()
     }
 
     pub(crate) fn listed(&self) -> impl Iterator<Item = &W> {

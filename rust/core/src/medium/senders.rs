@@ -106,12 +106,24 @@ impl<W> Sender<W> {
 }
 
 impl<T, W> Medium<T, W> {
-    /// Lets an emission that was refused as [`super::Refusal::Full`] wait, under its old ticket if it has
-    /// waited before.
+    /// The ticket of an emission that is about to wait for the first time.
+    pub fn new_ticket(&self) -> Ticket {
+        let mut state = self.lock();
+        state.next_ticket += 1;
+        state.next_ticket
+    }
+
+    /// Wakes a waiting emission with nothing promised, to see for itself what has become of its way.
+    pub fn rouse(&self, ticket: Ticket, after: &mut Aftermath<T, W>) {
+        self.lock().rouse(ticket, after);
+    }
+
+    /// Lets an emission that was refused as [`super::Refusal::Full`] wait. It keeps its ticket, and with it
+    /// its seniority, however often it waits.
     pub fn enlist_sender(
         &self,
         emission: &Emission<'_>,
-        ticket: Option<Ticket>,
+        ticket: Ticket,
         (actor, patience): (Actor, Patience),
         waker: W,
     ) -> Enlisted<W> {
@@ -125,10 +137,6 @@ impl<T, W> Medium<T, W> {
         let Some(full) = state.first_full(emission).filter(|_| !refused) else {
             return Enlisted::Retry(waker);
         };
-        let ticket = ticket.unwrap_or_else(|| {
-            state.next_ticket += 1;
-            state.next_ticket
-        });
         let sender = Sender {
             channel: Arc::from(emission.channel),
             amplitude: emission.amplitude,
@@ -257,17 +265,21 @@ impl<T, W> State<T, W> {
 
     /// Wakes every waiting emission with nothing promised, to see for itself that the medium closes.
     pub(super) fn release_senders(&mut self, after: &mut Aftermath<T, W>) {
-        let Self { senders, boxes, .. } = self;
-        for (ticket, sender) in senders {
-            if let Stand::Waiting(index, _) = sender.stand {
-                if let Some(mailbox) = boxes.at_mut(index) {
-                    mailbox.senders.remove(ticket);
-                }
-                let stand = std::mem::replace(&mut sender.stand, Stand::Promised(Vec::new()));
-                if let Stand::Waiting(_, waker) = stand {
-                    after.wakes.push(waker);
-                }
-            }
+        let tickets: Vec<Ticket> = self.senders.keys().copied().collect();
+        for ticket in tickets {
+            self.rouse(ticket, after);
+        }
+    }
+
+    fn rouse(&mut self, ticket: Ticket, after: &mut Aftermath<T, W>) {
+        let Some(sender) = self.senders.get_mut(&ticket) else { return };
+        let Stand::Waiting(index, _) = sender.stand else { return };
+        let stand = std::mem::replace(&mut sender.stand, Stand::Promised(Vec::new()));
+        if let Some(mailbox) = self.boxes.at_mut(index) {
+            mailbox.senders.remove(&ticket);
+        }
+        if let Stand::Waiting(_, waker) = stand {
+            after.wakes.push(waker);
         }
     }
 

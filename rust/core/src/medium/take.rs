@@ -97,6 +97,16 @@ impl<T, W> Medium<T, W> {
         state.stir(after);
     }
 
+    /// A waker of this mailbox came to nothing, because its loop is gone: another reader is woken.
+    pub fn pass_on(&self, key: Key, after: &mut Aftermath<T, W>) {
+        let mut state = self.lock();
+        if let Some(mailbox) = state.boxes.get_mut(key) {
+            if mailbox.len() > 0 || mailbox.phase != BoxPhase::Open {
+                after.wakes.extend(mailbox.waiters.wake_one());
+            }
+        }
+    }
+
     /// Notes who reads a mailbox, for the proof that a ring of emitters is stuck; `None`: somebody
     /// whom nobody can name, so that there is no proof.
     pub fn read_by(&self, key: Key, reader: Option<Actor>) {

@@ -47,7 +47,7 @@ use trie::{Steps, Trie};
 /// How many routes are cached unless somebody says otherwise.
 pub const CACHE_CAPACITY: usize = 16_384;
 
-/// Tombstones that are left alone, beside one for each eight patterns.
+/// Tombstones that are left alone, however few patterns there are.
 const TOMBSTONES: usize = 1024;
 
 /// Tombstones that one change frees once there are too many.
@@ -64,7 +64,7 @@ pub struct Seat(u32);
 /// Where the route of a channel was found last. Keep one for each channel and pass it
 /// along: while it is good, the channel is not even hashed. An old hint, or one from
 /// another router, is harmless; one of *another channel* is an error of the caller.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hint {
     index: u32,
     /// Which filling of that place; 0 in a new hint.
@@ -83,6 +83,8 @@ pub struct Router {
     cache: Cache,
     /// The route that was walked last: literal, then wildcards.
     walked: Vec<u32>,
+    /// Tombstones that are left alone, however few patterns there are.
+    kept_tombstones: usize,
     hits: u64,
     walks: u64,
     visited: u64,
@@ -126,6 +128,12 @@ pub struct RouterStatistics {
 impl Router {
     /// An empty router with room for so many cached routes; 0: no cache.
     pub fn new(cache_capacity: usize) -> Self {
+        Self::with_tombstones(cache_capacity, TOMBSTONES)
+    }
+
+    /// The same with another number of tombstones that are left alone.
+    #[doc(hidden)]
+    pub fn with_tombstones(cache_capacity: usize, kept_tombstones: usize) -> Self {
         let hasher = TextHasher::new();
         Self {
             literals: HashTable::new(),
@@ -134,6 +142,7 @@ impl Router {
             stamps: Stamps::new(),
             cache: Cache::new(cache_capacity, hasher.random().max(1)),
             walked: Vec::new(),
+            kept_tombstones,
             hits: 0,
             walks: 0,
             visited: 0,
@@ -330,7 +339,7 @@ impl Router {
     /// Frees a few tombstones if there are too many.
     fn tidy_up(&mut self) {
         for _ in 0..FREED_AT_ONCE {
-            if self.patterns.tombstones() <= TOMBSTONES.max(self.patterns.held() / 8) {
+            if self.patterns.tombstones() <= self.kept_tombstones.max(self.patterns.held() / 8) {
                 return;
             }
             if let Some(oldest) = self.patterns.oldest_tombstone() {

@@ -16,8 +16,10 @@
 //! ```
 //!
 //! Tails stand only at the end of a pattern, so a walk comes to each node at most
-//! once: with a channel of d tokens and at most W single wildcards in a pattern, it
-//! visits no more than the sum of C(d, j) for j up to W, whatever the patterns.
+//! once. A node that it comes to is told by its depth and by which of the tokens so far
+//! are wildcards: with a channel of d tokens and at most W single wildcards in a pattern,
+//! a walk visits no more than the sum of C(d + 1, j + 1) for j = 0..W, whatever the
+//! patterns, and it takes as many patterns to get there.
 //!
 //! Channels are read lazily: no further than the trie goes, and nothing is looked up
 //! below a node without literal edges.
