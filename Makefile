@@ -1,0 +1,193 @@
+# The one entry: everything needed is installed below this folder, in .venv and target.
+# Needed beforehand: Python >= 3.11 with venv, Rust (cargo, rustfmt, clippy), make.
+#
+#   make demo               set up, build, replay a real history through one medium
+#   make test               set up, build, all checks and tests
+#   make PYTHON=python3.13  choose the interpreter of a new .venv
+#
+# Steps are stamped files, so a second run does only what has changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+TOOLS := target/tools
+PYTEST_ARGS ?=
+
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+
+# cargo and maturin agree on one interpreter, whichever environment the caller has active.
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+unexport CONDA_PREFIX
+unexport PYTHONHOME
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+NATIVE := $(wildcard python/aether/_native.*.so python/aether/_native.*.pyd)
+
+heading = @printf '\n== %s\n' "$(1)"
+
+## help: list the targets
+.PHONY: help
+help:
+	@echo "Targets (make demo and make test set up whatever they need):"
+	@sed -n 's/^## \([a-z-]*\): \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+# --- set up ------------------------------------------------------------------------------------
+
+## venv: the virtual environment .venv with all dependencies
+.PHONY: venv
+venv: $(STAMPS)/dependencies
+
+$(STAMPS)/created:
+	$(call heading,virtual environment $(VENV))
+	@found=; too_old=; no_venv=; \
+	for python in $(PYTHONS); do \
+	  command -v "$$python" >/dev/null 2>&1 || continue; \
+	  if ! "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then too_old="$$too_old $$python"; \
+	  elif ! "$$python" -c 'import venv, ensurepip' 2>/dev/null; then no_venv="$$no_venv $$python"; \
+	  else found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "error: no Python >= 3.11 with the venv module was found (looked for: $(PYTHONS))." >&2; \
+	  [ -z "$$too_old" ] || echo "  older than 3.11, or does not start:$$too_old" >&2; \
+	  [ -z "$$no_venv" ] || echo "  without venv (Debian and Ubuntu: install the package python3-venv):$$no_venv" >&2; \
+	  echo "  Name another one with: make PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi; \
+	echo "$$("$$found" --version) ($$found)"; \
+	env -u VIRTUAL_ENV "$$found" -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+# pip reads [dependency-groups] from 25.1 on. The package's own dependencies come from the same
+# file, so that the checkers can run before the first build.
+$(STAMPS)/dependencies: pyproject.toml $(STAMPS)/created
+	$(call heading,dependencies)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' > $(STAMPS)/runtime.txt
+	@$(BIN)/python -m pip install --quiet --requirement $(STAMPS)/runtime.txt --group dev --group bench
+	@touch $@
+
+.PHONY: cargo
+cargo:
+	@command -v cargo >/dev/null 2>&1 || { echo "error: cargo was not found: install Rust 1.85 or newer, with rustfmt and clippy." >&2; exit 1; }
+
+## build: the native module, release profile (only when its sources changed)
+.PHONY: build
+build: $(STAMPS)/built
+
+# The stamp is not believed when the module is missing.
+$(STAMPS)/built: $(STAMPS)/dependencies $(RUST_SOURCES) $(if $(NATIVE),,missing-native) | cargo
+	$(call heading,release build)
+	@$(BIN)/maturin develop --release --quiet
+	@touch $@
+
+.PHONY: missing-native
+missing-native:
+
+# --- run ---------------------------------------------------------------------------------------
+
+## demo: replay a real history of events and check the sums
+.PHONY: demo
+demo: build
+	$(call heading,aether demo)
+	@$(BIN)/aether demo
+
+## test: all checks and all tests, cheap ones first
+.PHONY: test
+test:
+	@$(MAKE) lint
+	@$(MAKE) rust-test
+	@$(MAKE) typecheck
+	@$(MAKE) py-test
+	@printf '\n== all checks passed\n'
+
+## lint: rustfmt, clippy and ruff; nothing is changed
+.PHONY: lint
+lint: $(STAMPS)/dependencies | cargo
+	$(call heading,cargo fmt --check)
+	@cargo fmt --all --check
+	$(call heading,ruff check)
+	@$(BIN)/ruff check .
+	$(call heading,ruff format --check)
+	@$(BIN)/ruff format --check .
+	$(call heading,cargo clippy)
+	@cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+
+## rust-test: cargo nextest and the doctests of the core crates
+.PHONY: rust-test
+rust-test: $(STAMPS)/dependencies | cargo nextest
+	$(call heading,cargo nextest)
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo nextest run --locked --workspace --no-tests=fail --cargo-quiet --status-level=slow --final-status-level=fail
+	$(call heading,cargo test --doc)
+	@cargo test --quiet --locked --doc -p aether-core -p aether-physics
+
+# A cargo-nextest on the PATH is taken; without one it is built once from source, which takes
+# some minutes, and kept below target.
+.PHONY: nextest
+nextest: | cargo
+	@if ! PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo nextest --version >/dev/null 2>&1; then \
+	  printf '\n== cargo install cargo-nextest (none on the PATH; once, some minutes)\n'; \
+	  cargo install --quiet --locked --root $(TOOLS) --target-dir $(TOOLS)/build cargo-nextest && \
+	  rm -rf $(TOOLS)/build; \
+	fi
+
+## typecheck: mypy --strict, basedpyright and stubtest
+.PHONY: typecheck
+typecheck: build
+	$(call heading,mypy --strict)
+	@$(BIN)/mypy --strict python/aether $(wildcard tests/typing)
+	$(call heading,basedpyright)
+	@$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(call heading,stubtest)
+	@$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml aether._native
+
+## py-test: pytest (PYTEST_ARGS="-k name -x" to choose)
+.PHONY: py-test
+py-test: build
+	$(call heading,pytest)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+## bench: the benchmarks, peers in the same run (takes minutes; asserts no time)
+.PHONY: bench
+bench: build
+	$(call heading,pytest benches)
+	@$(BIN)/python -m pytest benches -q -o python_files='bench_*.py test_*.py' -o python_functions='bench_* test_*' --timeout=0 --benchmark-only --benchmark-disable-gc --benchmark-group-by=group --benchmark-sort=mean --benchmark-columns=min,median,max,rounds $(PYTEST_ARGS)
+
+## loom: every interleaving of the core's locks and wake-ups, up to a bound
+.PHONY: loom
+loom: | cargo
+	$(call heading,loom)
+	@RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=$${LOOM_MAX_PREEMPTIONS:-2} cargo test --locked -p aether-core --lib --release --target-dir target/loom loom
+
+## fmt: format Rust and Python, and apply the linter's safe fixes
+.PHONY: fmt
+fmt: $(STAMPS)/dependencies | cargo
+	@cargo fmt --all
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix --quiet . || true
+
+## sdist: the source distribution in dist/, built and tried in an empty environment
+.PHONY: sdist
+sdist: $(STAMPS)/dependencies | cargo
+	$(call heading,sdist)
+	@rm -rf dist/*.tar.gz target/sdist-venv
+	@$(BIN)/maturin sdist --quiet --out dist
+	$(call heading,install the sdist in an empty environment)
+	@$(BIN)/python -m venv target/sdist-venv
+	@target/sdist-venv/bin/python -m pip install --quiet dist/*.tar.gz
+	@target/sdist-venv/bin/aether --version
+
+## clean: remove everything that was built or installed here
+.PHONY: clean
+clean:
+	@rm -rf $(VENV) target dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@rm -f python/aether/_native.*.so python/aether/_native.*.pyd
+	@find python tests benches examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
