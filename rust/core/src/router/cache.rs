@@ -180,7 +180,7 @@ impl Cache {
         slots: Slots,
         stamps: &Stamps,
     ) -> Option<usize> {
-        if self.capacity == 0 || !self.has_room(patterns.len()) {
+        if !self.has_room(patterns.len()) {
             return None;
         }
         let index = if self.entries.len() < self.capacity {
@@ -220,6 +220,10 @@ impl Cache {
             Numbered::spread(other.hash)
         });
         Some(index)
+    }
+
+    pub(super) fn is_off(&self) -> bool {
+        self.capacity == 0
     }
 
     pub(super) fn len(&self) -> usize {

@@ -176,7 +176,7 @@ impl Router {
                     self.cache.patch_literal(text, hash, NO_PATTERN);
                     self.patterns.free(left);
                 }
-                Kind::Wild { .. } => self.patterns.entomb(left),
+                Kind::Wild(_) => self.patterns.entomb(left),
             }
         }
         self.tidy_up();
@@ -271,6 +271,9 @@ impl Router {
         }
         let literal = self.literal(channel, hash);
         let steps = self.walk_trie(channel, literal);
+        if self.cache.is_off() {
+            return None;
+        }
         let slots = steps.prefixes(&self.trie).slots();
         let index = self.cache.keep(channel, hash, &self.walked, slots, &self.stamps)?;
         *hint = self.cache.hint(index);
@@ -324,15 +327,14 @@ impl Router {
 
     /// The pattern with wildcards of this canonical text, made if it is new.
     fn wild_for(&mut self, text: &str) -> u32 {
-        let (spot, prefixes) = self.trie.grow(text);
+        let spot = self.trie.grow(text);
         let found = self.trie.pattern(spot);
         if found != NO_PATTERN {
             return found;
         }
-        let home = prefixes.last();
-        let number = self.patterns.create(Kind::Wild { spot, slot: home });
+        let number = self.patterns.create(Kind::Wild(spot));
         self.trie.plant(spot, number);
-        self.stamps.bump(home);
+        self.stamps.bump(spot.slot);
         number
     }
 
@@ -350,8 +352,8 @@ impl Router {
 
     /// Frees a tombstone. The stamps learn of it before its number can be given again.
     fn free_wild(&mut self, number: u32) {
-        if let &Kind::Wild { spot, slot } = self.patterns.kind(number) {
-            self.stamps.bump(slot);
+        if let &Kind::Wild(spot) = self.patterns.kind(number) {
+            self.stamps.bump(spot.slot);
             self.trie.cut(spot);
         }
         self.patterns.free(number);

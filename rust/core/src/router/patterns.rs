@@ -33,11 +33,7 @@ struct Entry {
 /// empty literal.
 pub(super) enum Kind {
     Literal(Box<str>),
-    Wild {
-        spot: Spot,
-        /// The slot of its literal start.
-        slot: u16,
-    },
+    Wild(Spot),
 }
 
 enum Members {
@@ -216,7 +212,7 @@ impl Patterns {
             };
             let text = match &entry.kind {
                 Kind::Literal(text) => text.len(),
-                Kind::Wild { .. } => 0,
+                Kind::Wild(_) => 0,
             };
             crowd + text
         };

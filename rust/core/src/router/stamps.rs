@@ -13,8 +13,9 @@
 
 use super::hash::pair;
 
-/// How many slots there are, 64 KiB of them.
-const SLOTS: usize = 16_384;
+/// How many slots there are. 256 KiB, of which only what is used is ever touched: with a
+/// quarter of them, three times as many routes are walked again under churn.
+const SLOTS: usize = 65_536;
 
 /// How many tokens of a literal start count.
 const DEPTH: usize = 3;

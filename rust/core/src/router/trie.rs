@@ -68,8 +68,10 @@ struct Edge {
 /// Where a pattern ends in the trie.
 #[derive(Clone, Copy)]
 pub(super) struct Spot {
-    pub(super) node: u32,
-    pub(super) tail: bool,
+    node: u32,
+    /// The slot of its literal start, for the stamps.
+    pub(super) slot: u16,
+    tail: bool,
 }
 
 impl Trie {
@@ -84,9 +86,9 @@ impl Trie {
     }
 
     /// The spot of a canonical pattern, with the nodes towards it made where they
-    /// were missing, and the prefixes of its literal start.
-    pub(super) fn grow(&mut self, canonical: &str) -> (Spot, Prefixes) {
-        let mut spot = Spot { node: ROOT, tail: false };
+    /// were missing.
+    pub(super) fn grow(&mut self, canonical: &str) -> Spot {
+        let mut spot = Spot { node: ROOT, slot: 0, tail: false };
         let mut prefixes = Prefixes::default();
         let mut literal = true;
         for token in canonical.split('.') {
@@ -112,7 +114,8 @@ impl Trie {
                 }
             }
         }
-        (spot, prefixes)
+        spot.slot = prefixes.last();
+        spot
     }
 
     /// The pattern at a spot, 0 for none.
@@ -158,46 +161,45 @@ impl Trie {
     /// nodes it has visited.
     #[inline]
     pub(super) fn walk(&self, steps: &mut Steps<'_>, mut found: impl FnMut(u32)) -> u64 {
-        // Where both a literal and `+` lead on, `+` waits: at most once a depth.
-        let mut later = [(ROOT, 0_usize); MAX_TOKENS];
-        let mut waiting = 0;
-        let (mut at, mut depth) = (ROOT, 0);
+        self.walk_from(ROOT, 0, steps, &mut found)
+    }
+
+    /// The part of a walk below a node, which is as deep as the trie at most.
+    fn walk_from(
+        &self,
+        mut at: u32,
+        mut depth: usize,
+        steps: &mut Steps<'_>,
+        found: &mut impl FnMut(u32),
+    ) -> u64 {
         let mut visited = 0;
         loop {
             visited += 1;
             let node = &self.nodes[at as usize];
-            let mut next = ROOT;
             if steps.end_at(depth) {
                 if node.here != 0 {
                     found(node.here);
                 }
-            } else {
-                if node.tail != 0 {
-                    found(node.tail);
-                }
-                if node.literals > 0 {
-                    let token = steps.token(depth, self);
-                    next = self.child(at, token);
-                }
-                if node.one != ROOT {
-                    steps.token(depth, self);
-                    if next == ROOT {
-                        next = node.one;
-                    } else {
-                        later[waiting] = (node.one, depth + 1);
-                        waiting += 1;
-                    }
-                }
-            }
-            if next != ROOT {
-                at = next;
-                depth += 1;
-            } else if waiting > 0 {
-                waiting -= 1;
-                (at, depth) = later[waiting];
-            } else {
                 return visited;
             }
+            if node.tail != 0 {
+                found(node.tail);
+            }
+            if (node.literals, node.one) == (0, ROOT) {
+                return visited;
+            }
+            let token = steps.token(depth, self);
+            let literal = if node.literals == 0 { ROOT } else { self.child(at, token) };
+            depth += 1;
+            at = match (literal, node.one) {
+                (ROOT, ROOT) => return visited,
+                (ROOT, one) => one,
+                (literal, ROOT) => literal,
+                (literal, one) => {
+                    visited += self.walk_from(one, depth, steps, found);
+                    literal
+                }
+            };
         }
     }
 
@@ -307,9 +309,10 @@ impl<'c> Steps<'c> {
     /// with all before it read.
     #[inline]
     fn token(&mut self, depth: usize, trie: &Trie) -> u32 {
-        if depth == self.read
-            && let Some(token) = self.advance()
-        {
+        if depth == self.read {
+            let Some(token) = self.advance() else {
+                return NO_TOKEN;
+            };
             let hash = trie.hasher.hash(token);
             self.prefixes.push(hash);
             self.numbers[depth] = trie.tokens.find(token, hash);
@@ -321,7 +324,7 @@ impl<'c> Steps<'c> {
     fn advance(&mut self) -> Option<&'c str> {
         let rest = self.rest?;
         self.read += 1;
-        let token = if let Some(dot) = rest.bytes().position(|byte| byte == b'.') {
+        let token = if let Some(dot) = find_dot(rest.as_bytes()) {
             self.rest = Some(&rest[dot + 1..]);
             &rest[..dot]
         } else {
@@ -329,5 +332,46 @@ impl<'c> Steps<'c> {
             rest
         };
         Some(token)
+    }
+}
+
+/// Where the first dot is, eight bytes at a time: tokens are short.
+#[inline]
+fn find_dot(text: &[u8]) -> Option<usize> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let mut rest = text;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        // A byte is 0 now where it was a dot. The lowest bit that is left is exact, for
+        // borrows only go upwards.
+        let word = u64::from_le_bytes(*word) ^ (EACH * u64::from(b'.'));
+        let dots = word.wrapping_sub(EACH) & !word & (EACH << 7);
+        if dots != 0 {
+            return Some(text.len() - rest.len() + dots.trailing_zeros() as usize / 8);
+        }
+        rest = after;
+    }
+    let found = rest.iter().position(|&byte| byte == b'.')?;
+    Some(text.len() - rest.len() + found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_dot;
+
+    #[test]
+    fn the_first_dot_is_found_at_every_place() {
+        for length in 0..40 {
+            for first in 0..=length {
+                for other in first..=length {
+                    let mut text = vec![b'/'; length];
+                    for dot in [first, other] {
+                        if let Some(byte) = text.get_mut(dot) {
+                            *byte = b'.';
+                        }
+                    }
+                    assert_eq!(find_dot(&text), (first < length).then_some(first));
+                }
+            }
+        }
     }
 }

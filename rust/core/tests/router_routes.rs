@@ -1,0 +1,337 @@
+//! The router against a plain list and the pairwise truth, at every size of its cache.
+
+use std::collections::{BTreeSet, HashMap};
+
+use aether_core::channel::{Limits, Pattern, matches};
+use aether_core::router::{CACHE_CAPACITY, Hint, Member, Router, Seat};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+fn pattern(name: &str) -> Pattern {
+    Pattern::parse(name, Limits::DEFAULT.derived()).expect(name)
+}
+
+fn sorted(members: impl Iterator<Item = Member>) -> Vec<Member> {
+    let mut members: Vec<Member> = members.collect();
+    members.sort_unstable();
+    members
+}
+
+/// A router and the list of what it should hold.
+struct Pair {
+    router: Router,
+    list: Vec<(Pattern, Member, Seat)>,
+    hints: HashMap<String, Hint>,
+}
+
+impl Pair {
+    fn new(router: Router) -> Self {
+        Self { router, list: Vec::new(), hints: HashMap::new() }
+    }
+
+    fn insert(&mut self, pattern: &Pattern, member: Member) {
+        let known = |(other, of, _): &(Pattern, Member, Seat)| {
+            *of == member && other.canonical() == pattern.canonical()
+        };
+        if !self.list.iter().any(known) {
+            let seat = self.router.insert(pattern, member);
+            self.list.push((pattern.clone(), member, seat));
+        }
+    }
+
+    fn remove(&mut self, which: Index) {
+        if !self.list.is_empty() {
+            let (_, _, seat) = self.list.swap_remove(which.index(self.list.len()));
+            self.router.remove(seat);
+        }
+    }
+
+    fn check(&mut self, channel: &str, with_hint: bool) {
+        let taking: Vec<_> =
+            self.list.iter().filter(|(pattern, ..)| matches(pattern, channel)).collect();
+        let expected = sorted(taking.iter().map(|(_, member, _)| *member));
+        let patterns: BTreeSet<&str> =
+            taking.iter().map(|(pattern, ..)| pattern.canonical()).collect();
+
+        let mut fresh = Hint::default();
+        let hint =
+            if with_hint { self.hints.entry(channel.to_owned()).or_default() } else { &mut fresh };
+        let route = self.router.route(channel, hint);
+        assert_eq!(sorted(route.iter()), expected, "{channel}");
+        assert_eq!(route.patterns(), patterns.len(), "{channel}");
+        assert_eq!(route.is_empty(), expected.is_empty(), "{channel}");
+        let mut seen = Vec::new();
+        route.for_each(|member| seen.push(member));
+        assert_eq!(sorted(seen.into_iter()), expected, "{channel}");
+        let mut seen = Vec::new();
+        self.router.walk(channel, &mut |member| seen.push(member));
+        assert_eq!(sorted(seen.into_iter()), expected, "{channel}");
+    }
+
+    fn check_counts(&self) {
+        let statistics = self.router.statistics();
+        let patterns: BTreeSet<&str> =
+            self.list.iter().map(|(pattern, ..)| pattern.canonical()).collect();
+        assert_eq!(statistics.patterns, patterns.len());
+        assert_eq!(statistics.members, self.list.len());
+    }
+
+    fn remove_everything(&mut self) {
+        for (_, _, seat) in self.list.drain(..) {
+            self.router.remove(seat);
+        }
+        self.router.free_tombstones();
+    }
+}
+
+#[track_caller]
+fn assert_pruned(router: &Router) {
+    let statistics = router.statistics();
+    assert_eq!(
+        (
+            statistics.patterns,
+            statistics.members,
+            statistics.tombstones,
+            statistics.tokens,
+            statistics.nodes,
+            statistics.edges
+        ),
+        (0, 0, 0, 0, 0, 0)
+    );
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(String, Member),
+    Remove(Index),
+    Route(String, bool),
+    FreeTombstones,
+}
+
+fn joined(
+    depth: usize,
+    tokens: &'static [&'static str],
+    last: &'static [&'static str],
+) -> impl Strategy<Value = String> {
+    (proptest::collection::vec(select(tokens), 0..depth), select(last)).prop_map(
+        |(mut tokens, last)| {
+            tokens.push(last);
+            tokens.join(".")
+        },
+    )
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let patterns = joined(5, &["a", "b", "c", "+", "*"], &["a", "b", "c", "+", "*", ">"]);
+    let channels = || joined(5, &["a", "b", "c"], &["a", "b", "c"]);
+    let step = prop_oneof![
+        4 => (patterns, 0..6_u32).prop_map(|(name, member)| Step::Insert(name, member)),
+        2 => (channels(), 0..6_u32).prop_map(|(name, member)| Step::Insert(name, member)),
+        5 => any::<Index>().prop_map(Step::Remove),
+        12 => (channels(), any::<bool>()).prop_map(|(name, hint)| Step::Route(name, hint)),
+        1 => Just(Step::FreeTombstones),
+    ];
+    proptest::collection::vec(step, 0..150)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn routes_are_those_of_a_plain_list(steps in steps()) {
+        for capacity in [0, 1, 4, CACHE_CAPACITY] {
+            for tombstones in [0, 3, 1024] {
+                let mut pair = Pair::new(Router::with_tombstones(capacity, tombstones));
+                for step in &steps {
+                    match step {
+                        Step::Insert(name, member) => pair.insert(&pattern(name), *member),
+                        Step::Remove(which) => pair.remove(*which),
+                        Step::Route(channel, with_hint) => pair.check(channel, *with_hint),
+                        Step::FreeTombstones => pair.router.free_tombstones(),
+                    }
+                    pair.check_counts();
+                    let statistics = pair.router.statistics();
+                    prop_assert!(statistics.cached <= capacity);
+                    prop_assert!(statistics.tombstones <= tombstones.max(statistics.patterns / 8) + 1);
+                }
+                pair.remove_everything();
+                assert_pruned(&pair.router);
+                for channel in ["a", "a.b", "a.b.c"] {
+                    pair.check(channel, true);
+                }
+            }
+        }
+    }
+}
+
+/// Small, seeded and good enough to shuffle with.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        ((self.0 >> 33) as usize) % sides
+    }
+
+    fn name(&mut self, depth: usize, wild: bool) -> String {
+        let depth = 1 + self.roll(depth);
+        let token = |position: usize| match self.roll(if wild { 40 } else { 36 }) {
+            36 | 37 => "+".to_owned(),
+            38 => "*".to_owned(),
+            39 if position + 1 == depth => ">".to_owned(),
+            face => format!("{position}{}", face % 12),
+        };
+        (0..depth).map(token).collect::<Vec<_>>().join(".")
+    }
+}
+
+#[test]
+fn many_patterns_many_members_and_churn() {
+    let mut dice = Dice(7);
+    let mut pair = Pair::new(Router::with_tombstones(64, 20));
+    for round in 0..6_000 {
+        let name = dice.name(4, true);
+        let member = dice.roll(50) as Member;
+        // The plain list is slow: unique by the number of the round instead.
+        let seat = pair.router.insert(&pattern(&name), round * 50 + member);
+        pair.list.push((pattern(&name), round * 50 + member, seat));
+        if round % 3 == 2 {
+            let (_, _, seat) = pair.list.swap_remove(dice.roll(pair.list.len()));
+            pair.router.remove(seat);
+        }
+        if round % 20 == 0 {
+            pair.check(&dice.name(4, false), round % 40 == 0);
+        }
+    }
+    pair.remove_everything();
+    assert_pruned(&pair.router);
+}
+
+#[test]
+fn two_spellings_are_one_pattern() {
+    let mut router = Router::default();
+    let first = router.insert(&pattern("a.*.*"), 1);
+    router.insert(&pattern("a.+.>"), 2);
+    assert_eq!(router.statistics().patterns, 1);
+    let mut hint = Hint::default();
+    assert_eq!(router.route("a.b.c", &mut hint).patterns(), 1);
+    router.remove(first);
+    assert_eq!(sorted(router.route("a.b.c", &mut hint).iter()), [2]);
+}
+
+#[test]
+fn a_member_of_two_patterns_comes_twice() {
+    let mut router = Router::default();
+    router.insert(&pattern("a.b"), 1);
+    router.insert(&pattern("a.*"), 1);
+    let mut hint = Hint::default();
+    let route = router.route("a.b", &mut hint);
+    assert_eq!((sorted(route.iter()), route.patterns()), (vec![1, 1], 2));
+}
+
+#[test]
+fn a_known_pattern_invalidates_nothing() {
+    let mut router = Router::default();
+    let mut hint = Hint::default();
+    let seat = router.insert(&pattern("a.*"), 1);
+    assert!(!router.route("a.b", &mut hint).is_empty());
+    let walks = router.statistics().walks;
+    router.insert(&pattern("a.*"), 2);
+    router.insert(&pattern("a.b"), 3);
+    assert_eq!(sorted(router.route("a.b", &mut hint).iter()), [1, 2, 3]);
+    router.remove(seat);
+    let back = router.insert(&pattern("a.>"), 4);
+    assert_eq!(sorted(router.route("a.b", &mut hint).iter()), [2, 3, 4]);
+    router.remove(back);
+    // Another branch of the trie is of no concern either.
+    router.insert(&pattern("x.y.*"), 5);
+    assert_eq!(sorted(router.route("a.b", &mut hint).iter()), [2, 3]);
+    assert_eq!(router.statistics().walks, walks);
+}
+
+#[test]
+fn routes_to_nobody_are_cached() {
+    let mut router = Router::default();
+    let mut hint = Hint::default();
+    for _ in 0..10 {
+        assert!(router.route("a.b", &mut hint).is_empty());
+        assert!(router.route("a.c", &mut Hint::default()).is_empty());
+    }
+    let statistics = router.statistics();
+    assert_eq!((statistics.walks, statistics.hits, statistics.cached), (2, 18, 2));
+}
+
+#[test]
+fn a_hint_whose_place_went_to_another_channel_is_harmless() {
+    let mut router = Router::new(1);
+    router.insert(&pattern("a"), 1);
+    router.insert(&pattern("b"), 2);
+    let (mut a, mut b) = (Hint::default(), Hint::default());
+    for _ in 0..3 {
+        assert_eq!(sorted(router.route("a", &mut a).iter()), [1]);
+        assert_eq!(sorted(router.route("b", &mut b).iter()), [2]);
+    }
+    assert_eq!(router.statistics().evictions, 5);
+    let mut other = Router::new(1);
+    other.insert(&pattern("a"), 9);
+    assert_eq!(sorted(other.route("a", &mut a).iter()), [9]);
+    assert_eq!(sorted(other.route("b", &mut b).iter()), [0; 0]);
+}
+
+#[test]
+fn what_is_asked_for_again_stays_in_the_cache() {
+    let mut router = Router::new(8);
+    let mut hot = Hint::default();
+    for number in 0..1_000 {
+        router.route("hot", &mut hot);
+        router.route(&format!("cold.{number}"), &mut Hint::default());
+    }
+    let statistics = router.statistics();
+    assert_eq!((statistics.cached, statistics.hits), (8, 999));
+}
+
+#[test]
+fn routes_over_very_many_patterns_do_not_fill_the_memory() {
+    let mut router = Router::new(4);
+    // 1 + 2 + .. + 2^8 patterns take the channel.
+    let mut count = 0;
+    for mask in 0..1_u32 << 8 {
+        let name: Vec<&str> =
+            (0..8).map(|bit| if mask >> bit & 1 == 0 { "+" } else { "a" }).collect();
+        router.insert(&pattern(&name.join(".")), mask);
+        count += 1;
+    }
+    let channel = ["a"; 8].join(".");
+    let mut hint = Hint::default();
+    for _ in 0..3 {
+        let route = router.route(&channel, &mut hint);
+        assert_eq!((route.patterns(), route.iter().count()), (count, count));
+    }
+    // Within the shared store of 4 places x 64 only now and then.
+    for letter in ["b", "c", "d"] {
+        let other = format!("{letter}{}", &channel[1..]);
+        for _ in 0..2 {
+            assert_eq!(router.route(&other, &mut Hint::default()).patterns(), count / 2);
+        }
+    }
+    router.insert(&pattern(&channel), 1_000);
+    router.insert(&pattern("*"), 1_001);
+    assert_eq!(router.route(&channel, &mut hint).patterns(), count + 1);
+}
+
+#[test]
+fn the_deepest_names_work() {
+    let mut router = Router::default();
+    let deep = ["a"; 34].join(".");
+    router.insert(&pattern(&deep), 1);
+    router.insert(&pattern(&format!("{}+", "a.".repeat(33))), 2);
+    router.insert(&pattern(&format!("{}*", "+.".repeat(33))), 3);
+    let mut pair = Pair::new(router);
+    let mut hint = Hint::default();
+    assert_eq!(sorted(pair.router.route(&deep, &mut hint).iter()), [1, 2, 3]);
+    // No channel is so deep, but even then nothing breaks.
+    let deeper = ["a"; 60].join(".");
+    let mut hint = Hint::default();
+    assert_eq!(sorted(pair.router.route(&deeper, &mut hint).iter()), [3]);
+    pair.list.clear();
+}
