@@ -291,7 +291,9 @@ class World:
         member.box.patterns.discard(canonical(pattern))
 
     def remove_channel(self, pattern: str) -> None:
-        gone = [(b, p) for b in self.boxes if not b.closed for p in b.patterns if covers(pattern, p)]
+        gone = [
+            (b, p) for b in self.boxes if not b.closed for p in b.patterns if covers(pattern, p)
+        ]
         count = self.medium.remove_channel(pattern)
         assert count in (len(gone), len({p for _, p in gone})), (count, gone)
         for box, p in gone:

@@ -88,7 +88,9 @@ class MediumMachine(RuleBasedStateMachine):
         amplitude=st.sampled_from([None, None, *AMPLITUDES]),
         number=st.integers(0, 7),
     )
-    def emit_because(self, who: int | None, channel: str, amplitude: float | None, number: int) -> None:
+    def emit_because(
+        self, who: int | None, channel: str, amplitude: float | None, number: int
+    ) -> None:
         emitter = self.pick(who) if who is not None else None
         cause = self.world.held[number % len(self.world.held)]
         self.world.emit(emitter, channel, amplitude, cause=cause)

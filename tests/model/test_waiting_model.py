@@ -49,7 +49,9 @@ class WaitingMachine(RuleBasedStateMachine):
         self.medium = aether.Aether()
         self.readers = {}
         for capacity, (name, patterns) in enumerate(READERS.items(), 1):
-            reader = self.medium.vibrator(name, order="fifo", overflow="block", buffer_size=capacity)
+            reader = self.medium.vibrator(
+                name, order="fifo", overflow="block", buffer_size=capacity
+            )
             reader.resonate_on(*patterns)
             self.readers[name] = reader
         self.emissions: list[Emission] = []

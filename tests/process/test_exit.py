@@ -1,0 +1,361 @@
+"""The end of the interpreter, in many shapes: the right status, no crash, no hang.
+
+Each program ends in the middle of something. What it had promised by then (its exit status, what it
+printed) is what it ends with.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+REPEAT = 50 if os.environ.get("AETHER_TORTURE") else 2
+
+# Each shape: the source, the status it exits with.
+SHAPES: dict[str, tuple[str, int]] = {
+    "parked tasks on a loop never closed": (
+        """
+        medium = aether.Aether()
+        v = medium.vibrator("reader")
+        v.resonate_on("a")
+        loop = asyncio.new_event_loop()
+        tasks = [loop.create_task(asyncio.wait_for(v.receive(), 1000)) for _ in range(5)]
+        loop.call_later(0.01, loop.stop)
+        loop.run_forever()
+        sys.exit(7)
+        """,
+        7,
+    ),
+    "parked emitters on a loop never closed": (
+        """
+        medium = aether.Aether()
+        v = medium.vibrator("reader", buffer_size=1)
+        v.resonate_on("a")
+        medium.emit_nowait("a", 0)
+
+        async def put():
+            await medium.emit_wave("a", 1)
+
+        loop = asyncio.new_event_loop()
+        tasks = [loop.create_task(put()) for _ in range(5)]
+        loop.call_later(0.01, loop.stop)
+        loop.run_forever()
+        """,
+        0,
+    ),
+    "daemon threads in receive_sync": (
+        """
+        medium = aether.Aether()
+        v = medium.vibrator("reader")
+        v.resonate_on("a")
+        for _ in range(4):
+            threading.Thread(target=v.receive_sync, daemon=True).start()
+        until(lambda: v.statistics().tasks_waiting_receive == 4)
+        """,
+        0,
+    ),
+    "ordinary threads in receive_sync": (
+        """
+        medium = aether.Aether()
+        v = medium.vibrator("reader")
+        v.resonate_on("a")
+
+        def read():
+            try:
+                v.receive_sync()
+            except aether.AetherError:
+                pass
+
+        for _ in range(4):
+            threading.Thread(target=read).start()
+        until(lambda: v.statistics().tasks_waiting_receive == 4)
+        sys.exit(5)
+        """,
+        5,
+    ),
+    "ordinary threads in emit_sync": (
+        """
+        medium = aether.Aether()
+        v = medium.vibrator("reader", buffer_size=1)
+        v.resonate_on("a")
+        medium.emit_nowait("a", 0)
+
+        def put():
+            try:
+                medium.emit_sync("a", 1)
+            except aether.AetherError:
+                pass
+
+        for _ in range(4):
+            threading.Thread(target=put).start()
+        until(lambda: v.statistics().tasks_waiting_send == 4)
+        """,
+        0,
+    ),
+    "daemon threads in full swing": (
+        """
+        medium = aether.Aether()
+        v = medium.vibrator("reader", buffer_size=16)
+        v.resonate_on("a")
+
+        def put():
+            while True:
+                medium.emit_sync("a", [1])
+
+        def take():
+            while True:
+                v.receive_sync()
+
+        for target in (put, put, take, take):
+            threading.Thread(target=target, daemon=True).start()
+        until(lambda: v.statistics().received > 1000)
+        """,
+        0,
+    ),
+    "a daemon thread with a loop in full swing": (
+        """
+        medium = aether.Aether()
+        v = medium.vibrator("reader", buffer_size=16)
+        v.resonate_on("a")
+
+        async def main():
+            async def put():
+                while True:
+                    await medium.emit_wave("a", [1])
+
+            task = asyncio.create_task(put())
+            while True:
+                await v.receive()
+
+        threading.Thread(target=asyncio.run, args=(main(),), daemon=True).start()
+        until(lambda: v.statistics().received > 1000)
+        """,
+        0,
+    ),
+    "an unclosed medium full of waves whose payloads emit when they go": (
+        """
+        medium = aether.Aether()
+
+        class Payload:
+            def __del__(self):
+                medium.emit_nowait("a", 1)
+
+        v = medium.vibrator("reader", overflow="drop_oldest", buffer_size=100)
+        v.resonate_on("a")
+        for _ in range(200):
+            medium.emit_nowait("a", Payload())
+        keep = [v.receive_nowait() for _ in range(10)]
+        """,
+        0,
+    ),
+    "an atexit function that uses everything": (
+        """
+        medium = aether.Aether()
+        v = medium.vibrator("reader")
+        v.resonate_on("a")
+
+        @atexit.register
+        def goodbye():
+            medium.emit_nowait("a", "late")
+            say(v.receive_nowait().payload)
+            medium.emit_sync("a", "later")
+            say(v.receive_sync(timeout=5).payload)
+
+            async def main():
+                await medium.emit_wave("a", "last")
+                say((await v.receive()).payload)
+                await v.aclose()
+                await medium.aclose()
+
+            asyncio.run(main())
+        """,
+        0,
+    ),
+    "emission in the teardown of a module": (
+        """
+        class Late:
+            def __init__(self):
+                self.medium = aether.Aether()
+                self.v = self.medium.vibrator("reader")
+                self.v.resonate_on("a")
+                self.wave = aether.Wave("a", self)
+
+            def __del__(self):
+                try:
+                    self.medium.emit_nowait("a", 1)
+                    self.v.receive_nowait()
+                except Exception:
+                    pass
+
+        sys.modules["kept"] = Late()
+        late = Late()
+        """,
+        0,
+    ),
+    "the default medium, used and left": (
+        """
+        medium = aether.Aether.default()
+        v = medium.vibrator("reader")
+        v.resonate_on("*")
+
+        @medium.vibrator("worker").on("a")
+        async def handle(wave):
+            pass
+
+        medium.emit_nowait("a", object())
+        """,
+        0,
+    ),
+    "SystemExit inside async with": (
+        """
+        async def main():
+            async with aether.Aether() as medium:
+                v = medium.vibrator("reader")
+
+                @v.on("a")
+                async def handle(wave):
+                    await asyncio.sleep(1000)
+
+                await medium.emit_wave("a", 1)
+                await asyncio.sleep(0)
+                raise SystemExit(9)
+
+        asyncio.run(main())
+        """,
+        9,
+    ),
+    "an exception inside async with": (
+        """
+        async def main():
+            async with aether.Aether() as medium:
+                v = medium.vibrator("reader")
+                v.resonate_on("a")
+                task = asyncio.create_task(asyncio.wait_for(v.receive(), 1000))
+                await asyncio.sleep(0)
+                raise LookupError("on purpose")
+
+        asyncio.run(main())
+        """,
+        1,
+    ),
+    "trio left by an exception with readers parked": (
+        """
+        import trio
+
+        async def main():
+            async with aether.Aether() as medium, trio.open_nursery() as nursery:
+                v = medium.vibrator("reader")
+                v.resonate_on("a")
+                for _ in range(3):
+                    nursery.start_soon(v.receive)
+                await trio.testing.wait_all_tasks_blocked()
+                raise SystemExit(4)
+
+        import trio.testing
+        try:
+            trio.run(main)
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0]
+        """,
+        4,
+    ),
+    "sys.exit from a thread and the end of the main thread": (
+        """
+        medium = aether.Aether()
+        v = medium.vibrator("reader")
+        v.resonate_on("a")
+
+        def body():
+            medium.emit_nowait("a", 1)
+            v.receive_sync()
+            sys.exit(3)
+
+        thread = threading.Thread(target=body)
+        thread.start()
+        """,
+        0,
+    ),
+    "os._exit among parked readers": (
+        """
+        medium = aether.Aether()
+        v = medium.vibrator("reader")
+        v.resonate_on("a")
+        threading.Thread(target=v.receive_sync).start()
+        until(lambda: v.statistics().tasks_waiting_receive)
+        os._exit(11)
+        """,
+        11,
+    ),
+    "everything held in a cycle at the end": (
+        """
+        medium = aether.Aether()
+        v = medium.vibrator("reader")
+        v.resonate_on("a")
+        ring = {"medium": medium, "v": v}
+        ring["self"] = ring
+        v_wave = aether.Wave("a", ring)
+        medium.emit_nowait("a", ring)
+        awaitable = v.receive()
+        pending = medium.emit_wave("a", ring)
+        gc.disable()
+        """,
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda name: name.replace(" ", "-"))
+def test_interpreter_exit(program: Callable[..., Any], shape: str) -> None:
+    source, status = SHAPES[shape]
+    for _ in range(REPEAT):
+        ended = program(source).exited(status)
+        if "atexit" in shape:
+            assert ended.out == ["late", "later", "last"], ended.err
+            assert "Error" not in ended.err, ended.err
+
+
+def test_waves_received_before_the_end_are_there(program: Callable[..., Any]) -> None:
+    """A thread that was handed a wave before the end keeps it: nothing is handed out and lost."""
+    source = """
+    medium = aether.Aether()
+    v = medium.vibrator("reader")
+    v.resonate_on("a")
+    got = []
+
+    def read():
+        while (wave := v.receive_sync()) is not None:
+            got.append(wave.payload)
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    for number in range(1000):
+        medium.emit_sync("a", number)
+    until(lambda: len(got) == 1000)
+    say(got == list(range(1000)))
+    """
+    assert program(source).exited().out == ["True"]
+
+
+def test_import_in_a_sub_interpreter_is_an_error_or_works(program: Callable[..., Any]) -> None:
+    """It must not crash, and the main interpreter's medium must not notice."""
+    source = """
+    try:
+        import _xxsubinterpreters as interpreters
+    except ImportError:
+        import _interpreters as interpreters
+    one = interpreters.create()
+    try:
+        interpreters.run_string(one, "try:\\n    import aether\\nexcept ImportError:\\n    pass")
+    finally:
+        interpreters.destroy(one)
+    medium = aether.Aether()
+    v = medium.vibrator("reader")
+    v.resonate_on("a")
+    medium.emit_nowait("a", 1)
+    say(v.receive_nowait().payload)
+    v.close()
+    """
+    assert program(source).exited().out == ["1"]
