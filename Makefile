@@ -18,6 +18,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 TOOLS := target/tools
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
@@ -159,7 +160,13 @@ py-test: build
 .PHONY: bench
 bench: build
 	$(call heading,pytest benches)
-	@$(BIN)/python -m pytest benches -q -o python_files='bench_*.py test_*.py' -o python_functions='bench_* test_*' --timeout=0 --benchmark-only --benchmark-disable-gc --benchmark-group-by=group --benchmark-sort=mean --benchmark-columns=min,median,max,rounds $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest benches -q --timeout=0 --benchmark-only $(PYTEST_ARGS)
+
+## bench-report: the same shapes in turns, as ratios beside their goals and floors
+.PHONY: bench-report
+bench-report: build
+	$(call heading,benches/report.py)
+	@$(BIN)/python benches/report.py $(BENCH_ARGS)
 
 ## loom: every interleaving of the core's locks and wake-ups, up to a bound
 .PHONY: loom
