@@ -10,8 +10,8 @@
 //!
 //! Routes that reach nobody are kept like all others. When the cache is full, each new
 //! route takes the place of one that was not asked for lately (CLOCK); nothing is ever
-//! swept. Routes over very many patterns share a bounded store and are not kept beyond
-//! it.
+//! swept. Routes over many patterns have lists of their own, which share a bounded room
+//! by the same clock; what does not fit is walked each time.
 //!
 //! A [`Hint`] finds its route without hashing: epochs are given once each, so the same
 //! epoch at the same index is the same channel.
@@ -160,13 +160,12 @@ impl Cache {
     /// Keeps a route that was walked just now, in the entry of its channel that no longer
     /// held. Returns false if there is no room for so many patterns.
     pub(super) fn refresh(&mut self, index: usize, patterns: &[u32], stamps: &Stamps) -> bool {
-        if !self.fill(index, patterns) {
+        self.empty(index);
+        if !self.make_room(patterns.len(), stamps) {
             return false;
         }
-        let entry = &mut self.entries[index];
-        entry.seen = stamps.changes();
-        entry.stamp = stamps.sum(entry.slots);
-        entry.asked = true;
+        self.fill(index, patterns, stamps);
+        self.entries[index].asked = true;
         true
     }
 
@@ -180,7 +179,7 @@ impl Cache {
         slots: Slots,
         stamps: &Stamps,
     ) -> Option<usize> {
-        if !self.has_room(patterns.len()) {
+        if !self.make_room(patterns.len(), stamps) {
             return None;
         }
         let index = if self.entries.len() < self.capacity {
@@ -211,10 +210,8 @@ impl Cache {
         // 0 belongs to the hints that nobody has filled.
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
         entry.asked = false;
-        entry.seen = stamps.changes();
-        entry.stamp = stamps.sum(slots);
         entry.slots = slots;
-        self.fill(index, patterns);
+        self.fill(index, patterns, stamps);
         let number = index as u32;
         self.index.insert_unique(Numbered::spread(hash), Numbered { hash, number }, |other| {
             Numbered::spread(other.hash)
@@ -244,22 +241,45 @@ impl Cache {
             + self.wide.iter().map(|list| list.capacity() * size_of::<u32>()).sum::<usize>()
     }
 
-    fn has_room(&self, patterns: usize) -> bool {
-        patterns <= INLINE || self.in_wide + patterns <= self.capacity.saturating_mul(WIDE_SHARE)
+    /// Whether there is room for so many patterns. If there is not, lists of routes that
+    /// were not asked for lately make room: those are walked again when they are.
+    fn make_room(&mut self, patterns: usize, stamps: &Stamps) -> bool {
+        let room = self.capacity.saturating_mul(WIDE_SHARE);
+        if patterns <= INLINE || patterns > room {
+            return patterns <= INLINE;
+        }
+        for _ in 0..HAND_STEPS.min(self.entries.len()) {
+            if self.in_wide + patterns <= room {
+                break;
+            }
+            let (index, asked) = self.turn();
+            let entry = &mut self.entries[index];
+            if !asked && entry.len == WIDE {
+                // Counters only grow: what does not fit now will never fit.
+                entry.seen = stamps.changes().wrapping_sub(1);
+                entry.stamp = stamps.sum(entry.slots).wrapping_sub(1);
+                self.empty(index);
+            }
+        }
+        self.in_wide + patterns <= room
     }
 
-    /// Writes the patterns of an entry. Returns false, with the entry as it was but for
-    /// its wide list, if there is no room for so many.
-    fn fill(&mut self, index: usize, patterns: &[u32]) -> bool {
-        self.empty(index);
-        if !self.has_room(patterns.len()) {
-            return false;
-        }
+    /// Moves the hand of the clock by one: where it was, and whether that was asked for.
+    fn turn(&mut self) -> (usize, bool) {
+        let index = self.hand;
+        self.hand = (index + 1) % self.entries.len();
+        (index, std::mem::take(&mut self.entries[index].asked))
+    }
+
+    /// Writes the patterns of an entry without a wide list. There is room for them.
+    fn fill(&mut self, index: usize, patterns: &[u32], stamps: &Stamps) {
         let entry = &mut self.entries[index];
+        entry.seen = stamps.changes();
+        entry.stamp = stamps.sum(entry.slots);
         if patterns.len() <= INLINE {
             entry.patterns[..patterns.len()].copy_from_slice(patterns);
             entry.len = patterns.len() as u8;
-            return true;
+            return;
         }
         self.in_wide += patterns.len();
         let list = if let Some(vacant) = self.vacant_wide.pop() {
@@ -271,7 +291,6 @@ impl Cache {
         };
         entry.len = WIDE;
         entry.patterns[0] = list;
-        true
     }
 
     /// Gives the wide list of an entry back, if it has one; its literal pattern stays.
@@ -290,16 +309,13 @@ impl Cache {
     /// Takes one entry off the index and returns its place. An entry that was asked for
     /// since the hand came by is passed over, but not for longer than [`HAND_STEPS`].
     fn evict(&mut self) -> usize {
-        let mut index = self.hand;
-        for _ in 0..HAND_STEPS {
-            let entry = &mut self.entries[index];
-            if !entry.asked {
+        let (mut index, mut asked) = self.turn();
+        for _ in 1..HAND_STEPS {
+            if !asked {
                 break;
             }
-            entry.asked = false;
-            index = (index + 1) % self.entries.len();
+            (index, asked) = self.turn();
         }
-        self.hand = (index + 1) % self.entries.len();
         self.evictions += 1;
         self.empty(index);
         let number = index as u32;
