@@ -237,6 +237,17 @@ impl<T, W> Mailbox<T, W> {
         self.rest.order == Order::Fresh || self.queue.has_expiries()
     }
 
+    /// Whether a purge would make room.
+    pub(crate) fn is_outdated(&self, clock: &Clock) -> bool {
+        if !self.is_timed() || self.queue.len() == 0 {
+            return false;
+        }
+        let now = clock.monotonic();
+        let faded = || self.queue.has_faded(self.rest.fading.threshold(self.noise_floor, now));
+        self.queue.has_expired(now)
+            || (self.rest.order == Order::Fresh && self.noise_floor > 0.0 && faded())
+    }
+
     /// Lets go of what is expired or faded by now.
     pub(crate) fn purge(&mut self, clock: &Clock, garbage: &mut impl Extend<T>) -> bool {
         if !self.is_timed() || self.queue.len() == 0 {
@@ -288,17 +299,27 @@ impl<T, W> Mailbox<T, W> {
             self.rest.losing = true;
             self.rest.begun = Some(reason);
         }
+        self.mark_gap(arrival, 1);
+    }
+
+    fn mark_gap(&mut self, arrival: u64, lost: u64) {
         let crowded = self.rest.gaps.len() > self.capacity;
         match self.rest.gaps.back_mut() {
-            Some((place, count)) if *place == arrival => *count += 1,
-            // Under a policy that drops, a reader that stopped must not make this grow: two
-            // neighbours become one as soon as there are more gaps than waves.
+            Some((place, count)) if *place == arrival => *count += lost,
+            // A reader that stopped must not make this grow: two neighbours become one as soon as
+            // there are more gaps than waves.
             Some((place, count)) if crowded => {
                 *place = arrival.max(*place);
-                *count += 1;
+                *count += lost;
             }
-            _ => self.rest.gaps.push_back((arrival, 1)),
+            _ => self.rest.gaps.push_back((arrival, lost)),
         }
+    }
+
+    /// The reader to wake, if there is one for whom enough waves lie here.
+    #[inline]
+    pub(crate) fn wake_one(&mut self) -> Option<W> {
+        self.waiters.wake_one(self.queue.len())
     }
 
     /// The reason with which an episode of loss has begun, once.
@@ -311,7 +332,7 @@ impl<T, W> Mailbox<T, W> {
         let items = self.queue.drain();
         if !items.is_empty() {
             self.rest.lost.add(reason, items.len() as u64);
-            self.rest.gaps.push_back((self.queue.arrivals(), items.len() as u64));
+            self.mark_gap(self.queue.arrivals(), items.len() as u64);
         }
         self.rest.losing = false;
         items

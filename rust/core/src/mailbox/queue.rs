@@ -199,6 +199,19 @@ impl<T> Queue<T> {
         (rank.key > !ordered(threshold)).then(|| self.remove(rank))
     }
 
+    /// Whether [`Self::pop_expired`] would find one.
+    pub(crate) fn has_expired(&self, now: f64) -> bool {
+        let Form::Ranked(ranked) = &self.form else { return false };
+        ranked.by_expiry.first().is_some_and(|&(expires, _)| expires < ordered(now))
+    }
+
+    /// Whether [`Self::pop_faded`] would find one.
+    pub(crate) fn has_faded(&self, threshold: f64) -> bool {
+        let Form::Ranked(ranked) = &self.form else { return false };
+        let last = ranked.entries.last_key_value();
+        last.is_some_and(|(rank, _)| rank.key > !ordered(threshold))
+    }
+
     /// Whether any waiting wave has a ttl.
     pub(crate) fn has_expiries(&self) -> bool {
         matches!(&self.form, Form::Ranked(ranked) if !ranked.by_expiry.is_empty())

@@ -3,6 +3,10 @@
 //! A waiter is *listed* until a wave wakes it, then *woken* until its task resumes. It leaves in exactly
 //! one way: [`Waiters::leave`] says in which state it was, and a woken one that leaves without taking
 //! anything passes its wake-up on.
+//!
+//! A waiter *wants* so many waves, and is not woken for fewer. Each wave that makes the queue longer wakes
+//! one waiter that has enough by now, if there is one. So while a waiter that wants w waves is listed and
+//! n >= w lie there, at least n - w + 1 others are on their way to them.
 
 use std::collections::VecDeque;
 
@@ -14,10 +18,17 @@ pub struct WaiterId(u64);
 
 #[derive(Debug)]
 pub(crate) struct Waiters<W> {
-    listed: VecDeque<(WaiterId, W)>,
+    listed: VecDeque<Waiter<W>>,
     /// Woken and not resumed yet.
     woken: SmallVec<[WaiterId; 2]>,
     next: u64,
+}
+
+#[derive(Debug)]
+struct Waiter<W> {
+    id: WaiterId,
+    want: usize,
+    waker: W,
 }
 
 /// How a waiter left.
@@ -33,31 +44,32 @@ impl<W> Waiters<W> {
         Self { listed: VecDeque::new(), woken: SmallVec::new(), next: 0 }
     }
 
-    pub(crate) fn join(&mut self, waker: W) -> WaiterId {
+    pub(crate) fn join(&mut self, waker: W, want: usize) -> WaiterId {
         self.next += 1;
         let id = WaiterId(self.next);
-        self.listed.push_back((id, waker));
+        self.listed.push_back(Waiter { id, want, waker });
         id
     }
 
-    /// The longest-waiting listed reader, to be woken after the lock.
+    /// The longest-waiting listed reader for which `waiting` waves are enough, to be woken after the lock.
     #[inline]
-    pub(crate) fn wake_one(&mut self) -> Option<W> {
-        let (id, waker) = self.listed.pop_front()?;
+    pub(crate) fn wake_one(&mut self, waiting: usize) -> Option<W> {
+        let place = self.listed.iter().position(|waiter| waiter.want <= waiting)?;
+        let Waiter { id, waker, .. } = self.listed.remove(place)?;
         self.woken.push(id);
         Some(waker)
     }
 
     /// Every listed reader, to be woken after the lock.
     pub(crate) fn wake_all(&mut self) -> impl Iterator<Item = W> + '_ {
-        self.woken.extend(self.listed.iter().map(|&(id, _)| id));
-        self.listed.drain(..).map(|(_, waker)| waker)
+        self.woken.extend(self.listed.iter().map(|waiter| waiter.id));
+        self.listed.drain(..).map(|waiter| waiter.waker)
     }
 
     pub(crate) fn leave(&mut self, id: WaiterId) -> Left<W> {
         // Ids grow along the list.
-        let place = self.listed.binary_search_by_key(&id.0, |(listed, _)| listed.0);
-        if let Some((_, waker)) = place.ok().and_then(|place| self.listed.remove(place)) {
+        let place = self.listed.binary_search_by_key(&id.0, |waiter| waiter.id.0);
+        if let Some(Waiter { waker, .. }) = place.ok().and_then(|place| self.listed.remove(place)) {
             return Left::Listed(waker);
         }
         self.woken.retain(|woken| *woken != id);
@@ -70,6 +82,6 @@ impl<W> Waiters<W> {
     }
 
     pub(crate) fn listed(&self) -> impl Iterator<Item = &W> {
-        self.listed.iter().map(|(_, waker)| waker)
+        self.listed.iter().map(|waiter| &waiter.waker)
     }
 }

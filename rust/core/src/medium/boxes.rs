@@ -69,6 +69,24 @@ impl<T, W> Boxes<T, W> {
         self.slots.get_mut(index as usize)?.mailbox.as_mut()
     }
 
+    /// Keeps one more place in each of these for an emission.
+    pub(super) fn hold(&mut self, keys: &[Key]) {
+        for &key in keys {
+            if let Some(mailbox) = self.get_mut(key) {
+                mailbox.granted += 1;
+            }
+        }
+    }
+
+    /// Undoes [`Self::hold`].
+    pub(super) fn release(&mut self, keys: &[Key]) {
+        for &key in keys {
+            if let Some(mailbox) = self.get_mut(key) {
+                mailbox.granted -= 1;
+            }
+        }
+    }
+
     pub(super) fn key_at(&self, index: u32) -> Key {
         Key { index, generation: self.slots[index as usize].generation }
     }

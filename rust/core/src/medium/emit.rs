@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Aftermath, Medium, Phase, State, Ticket, note_episode};
+use super::{Aftermath, Key, Medium, Phase, State, Ticket, note_episode};
 use crate::mailbox::{Arrival, Overflow};
 use crate::reason::{Reason, Tally};
 use crate::router::Hint;
@@ -81,13 +81,11 @@ impl<T, W> Medium<T, W> {
     ) -> Result<Sent, Refusal> {
         let mut state = self.lock();
         match ticket {
-            None => state.emit(emission, hint, item, carry, after),
+            None => state.emit(emission, hint, &[], item, carry, after),
             Some(ticket) => {
                 let promised = state.withdraw(ticket, after);
-                let sent = state.emit(emission, hint, item, carry, after);
-                for key in promised {
-                    state.offer_room(key.index, after);
-                }
+                let sent = state.emit(emission, hint, &promised, item, carry, after);
+                state.offer_rooms(promised.iter().map(|key| key.index), after);
                 sent
             }
         }
@@ -96,7 +94,7 @@ impl<T, W> Medium<T, W> {
     /// Puts an item straight into one mailbox, past the routes; false if it is closed or did not keep it.
     pub fn hand(
         &self,
-        key: super::Key,
+        key: Key,
         emission: &Emission<'_>,
         item: T,
         after: &mut Aftermath<T, W>,
@@ -108,8 +106,12 @@ impl<T, W> Medium<T, W> {
             after.garbage.push(item);
             return false;
         };
+        let before = mailbox.len();
         let kept = mailbox.put(item, &emission.arrival(clock), clock, &mut after.garbage).is_ok();
-        after.wakes.extend(mailbox.waiters.wake_one());
+        note_episode(mailbox, &mut after.episodes);
+        if mailbox.len() > before {
+            after.wakes.extend(mailbox.wake_one());
+        }
         kept
     }
 }
@@ -132,6 +134,7 @@ impl<T, W> State<T, W> {
         &mut self,
         emission: &Emission<'_>,
         hint: &mut Hint,
+        promised: &[Key],
         item: &T,
         carry: &impl Carry<T>,
         after: &mut Aftermath<T, W>,
@@ -140,7 +143,7 @@ impl<T, W> State<T, W> {
             return Err(Refusal::Closed);
         }
         if !self.check(emission, hint)? {
-            self.check_again(emission, hint, after)?;
+            self.check_again(emission, hint, promised, after)?;
         }
         Ok(self.deliver(emission, hint, item, carry, after))
     }
@@ -166,17 +169,25 @@ impl<T, W> State<T, W> {
     }
 
     /// Some mailbox was full: lets time remove what it may, offers that room to those who wait already,
-    /// and names what is full still.
+    /// and names what is full still. What was promised to this emission is kept from them.
     #[cold]
     fn check_again(
         &mut self,
         emission: &Emission<'_>,
         hint: &mut Hint,
+        promised: &[Key],
         after: &mut Aftermath<T, W>,
     ) -> Result<(), Refusal> {
+        let matching = self.matching(emission, hint);
+        // All room goes to those who wait before any of it is looked at: who waits for one of these
+        // mailboxes may be promised a place in the others too.
+        let freed: Vec<u32> =
+            matching.iter().copied().filter(|&index| self.purge_only(index, after)).collect();
+        self.boxes.hold(promised);
+        self.offer_rooms(freed, after);
+        self.boxes.release(promised);
         let mut full = Vec::new();
-        for index in self.matching(emission, hint) {
-            self.purge(index, after);
+        for index in matching {
             let Some(mailbox) = self.boxes.at(index).filter(|mailbox| mailbox.is_full()) else {
                 continue;
             };
@@ -226,15 +237,17 @@ impl<T, W> State<T, W> {
             }
             mailbox.visited = *round;
             matched += 1;
-            let before = garbage.len();
+            let before = (garbage.len(), mailbox.len());
             if let Err(reason) = mailbox.put(carry.share(item), &arrival, clock, garbage) {
                 dropped += 1;
                 reasons.get_or_insert_default().add(reason, 1);
             }
-            if garbage.len() != before {
+            if garbage.len() != before.0 {
                 note_episode(mailbox, episodes);
             }
-            wakes.extend(mailbox.waiters.wake_one());
+            if mailbox.len() > before.1 {
+                wakes.extend(mailbox.wake_one());
+            }
         });
         self.delivered += (matched - dropped) as u64;
         self.unheard += u64::from(matched == 0);

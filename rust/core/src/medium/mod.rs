@@ -32,7 +32,7 @@ pub use self::explain::{Row, Verdict};
 pub use self::ring::Link;
 use self::senders::Sender;
 pub use self::senders::{Enlisted, Patience, Stall};
-pub use self::take::Take;
+pub use self::take::{Take, Unlisted};
 use crate::channel::Pattern;
 use crate::clock::Clock;
 use crate::decay::Fading;
@@ -246,7 +246,10 @@ impl<T, W> Medium<T, W> {
         covered: impl FnMut(&Pattern) -> bool,
         after: &mut Aftermath<T, W>,
     ) -> usize {
-        self.lock().detune(key, covered, after)
+        let mut state = self.lock();
+        let removed = state.detune(key, covered);
+        state.reconsider_senders(&[key], after);
+        removed
     }
 
     /// The same for every mailbox.
@@ -257,7 +260,9 @@ impl<T, W> Medium<T, W> {
     ) -> usize {
         let mut state = self.lock();
         let keys = state.boxes.keys();
-        keys.into_iter().map(|key| state.detune(key, &mut covered, after)).sum()
+        let removed = keys.iter().map(|&key| state.detune(key, &mut covered)).sum();
+        state.reconsider_senders(&keys, after);
+        removed
     }
 
     /// A mailbox takes no more waves; its readers get the rest, then the end.
@@ -289,20 +294,21 @@ impl<T, W> Medium<T, W> {
     pub fn clear(&self, after: &mut Aftermath<T, W>) -> usize {
         let mut state = self.lock();
         let mut cleared = 0;
-        for key in state.boxes.keys() {
+        let keys = state.boxes.keys();
+        for &key in &keys {
             if let Some(mailbox) = state.boxes.get_mut(key) {
                 let items = mailbox.empty(Reason::Cleared);
                 cleared += items.len();
                 after.garbage.extend(items);
             }
-            state.offer_room(key.index, after);
         }
+        state.offer_rooms(keys.iter().map(|key| key.index), after);
         state.stir(after);
         cleared
     }
 
-    /// Goes on to a later phase: [`Phase::Draining`] sends waiting emissions on their way, to be refused
-    /// if they come from outside; [`Phase::Closed`] closes every mailbox as well, at once or letting
+    /// Goes on to a later phase: [`Phase::Draining`] wakes the waiting emissions that come from outside,
+    /// to be refused; [`Phase::Closed`] wakes all, and closes every mailbox as well, at once or letting
     /// readers finish.
     pub fn shut(&self, phase: Phase, at_once: bool, after: &mut Aftermath<T, W>) {
         let mut state = self.lock();
@@ -433,12 +439,8 @@ impl<T, W> Medium<T, W> {
 }
 
 impl<T, W> State<T, W> {
-    fn detune(
-        &mut self,
-        key: Key,
-        mut covered: impl FnMut(&Pattern) -> bool,
-        after: &mut Aftermath<T, W>,
-    ) -> usize {
+    /// The caller reconsiders the emissions that wait for this mailbox.
+    fn detune(&mut self, key: Key, mut covered: impl FnMut(&Pattern) -> bool) -> usize {
         let Some(mailbox) = self.boxes.get_mut(key) else { return 0 };
         let router = &mut self.router;
         let before = mailbox.patterns().len();
@@ -449,20 +451,16 @@ impl<T, W> State<T, W> {
             }
             !goes
         });
-        let removed = before - mailbox.patterns().len();
-        if removed > 0 {
-            self.reconsider_senders(key.index, after);
-        }
-        removed
+        before - mailbox.patterns().len()
     }
 
     fn finish(&mut self, key: Key, after: &mut Aftermath<T, W>) {
-        self.detune(key, |_| true, after);
+        self.detune(key, |_| true);
         let Some(mailbox) = self.boxes.get_mut(key) else { return };
         if mailbox.phase == BoxPhase::Open {
             mailbox.phase = BoxPhase::Closing;
             after.wakes.extend(mailbox.waiters.wake_all());
-            self.reconsider_senders(key.index, after);
+            self.reconsider_senders(&[key], after);
         }
     }
 
@@ -477,11 +475,20 @@ impl<T, W> State<T, W> {
 
     /// Lets go of what time has removed from a mailbox, and offers the room.
     fn purge(&mut self, index: u32, after: &mut Aftermath<T, W>) {
-        let Some(mailbox) = self.boxes.at_mut(index) else { return };
-        if mailbox.purge(&self.clock, &mut after.garbage) {
-            note_episode(mailbox, &mut after.episodes);
+        if self.purge_only(index, after) {
             self.offer_room(index, after);
         }
+    }
+
+    /// The same without the offer; whether anything went.
+    fn purge_only(&mut self, index: u32, after: &mut Aftermath<T, W>) -> bool {
+        let Some(mailbox) = self.boxes.at_mut(index) else { return false };
+        let gone = mailbox.purge(&self.clock, &mut after.garbage);
+        if gone {
+            note_episode(mailbox, &mut after.episodes);
+            self.stir(after);
+        }
+        gone
     }
 
     #[inline]

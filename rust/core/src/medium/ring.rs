@@ -7,13 +7,15 @@
 //! strike out, until nothing changes, whoever has a way on. What is left is a ring.
 //!
 //! Nothing is said without proof: a mailbox with a reader that nobody can name, or that nobody has read
-//! yet, and an emission that will give up by itself, always have a way on.
+//! yet, one in which waves are expired or faded by now, and an emission that will give up by itself, always
+//! have a way on.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Actor, Medium, Patience, State, Ticket};
+use crate::mailbox::Mailbox;
 
 /// One link of a ring: an emission, the full mailbox that it waits for, and who would have to read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,8 +120,10 @@ impl<T, W> State<T, W> {
             return Vec::new();
         }
         let full = self.full_boxes(ticket);
+        let stuffed =
+            |mailbox: &&Mailbox<T, W>| mailbox.is_stuffed() && !mailbox.is_outdated(&self.clock);
         let dam = |index: u32| {
-            let mailbox = self.boxes.at(index).filter(|mailbox| mailbox.is_stuffed())?;
+            let mailbox = self.boxes.at(index).filter(stuffed)?;
             let waiting = |reader| self.waiting_actors.get(reader).copied();
             let readers: Option<Vec<Ticket>> =
                 mailbox.known_readers()?.iter().map(waiting).collect();

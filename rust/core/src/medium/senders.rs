@@ -10,10 +10,13 @@
 //! the emission moves on to the line of another that is full, keeping its seniority, or, if none is, gets
 //! a place promised in each and is woken. So a mailbox with room never has anybody in its line.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::{Actor, Aftermath, Emission, Key, Medium, Phase, State, Ticket};
-use crate::mailbox::Overflow;
+use crate::mailbox::{Mailbox, Overflow};
 use crate::router::Hint;
 
 /// An emission that waits.
@@ -161,9 +164,8 @@ impl<T, W> Medium<T, W> {
     /// An emission stops waiting without having been emitted; what was promised to it goes to others.
     pub fn abandon_sender(&self, ticket: Ticket, after: &mut Aftermath<T, W>) {
         let mut state = self.lock();
-        for key in state.withdraw(ticket, after) {
-            state.offer_room(key.index, after);
-        }
+        let promised = state.withdraw(ticket, after);
+        state.offer_rooms(promised.iter().map(|key| key.index), after);
     }
 
     /// The full mailboxes that a waiting emission waits for, by the label of their vibrator.
@@ -177,11 +179,13 @@ impl<T, W> Medium<T, W> {
         let mut state = self.lock();
         let long = state.senders.iter().filter(|(_, sender)| now - sender.since >= limit);
         let tickets: Vec<Ticket> = long.map(|(&ticket, _)| ticket).collect();
+        let full: BTreeSet<u32> =
+            tickets.iter().flat_map(|&ticket| state.full_boxes(ticket)).collect();
+        let freed: Vec<u32> =
+            full.into_iter().filter(|&index| state.purge_only(index, after)).collect();
+        state.offer_rooms(freed, after);
         let mut stalls = Vec::new();
         for ticket in tickets {
-            if let Some(&Stand::Waiting(index, _)) = state.senders.get(&ticket).map(|s| &s.stand) {
-                state.purge(index, after);
-            }
             let full = state.full_for(ticket);
             if let Some(sender) = state.senders.get_mut(&ticket).filter(|s| s.is_waiting()) {
                 let first = !std::mem::replace(&mut sender.reported, true);
@@ -237,11 +241,7 @@ impl<T, W> State<T, W> {
                 Vec::new()
             }
             Stand::Promised(keys) => {
-                for &key in &keys {
-                    if let Some(mailbox) = self.boxes.get_mut(key) {
-                        mailbox.granted -= 1;
-                    }
-                }
+                self.boxes.release(&keys);
                 keys
             }
         }
@@ -255,17 +255,45 @@ impl<T, W> State<T, W> {
         }
     }
 
-    /// Everybody in the line of a mailbox that may not be on their route any more finds a new place.
-    pub(super) fn reconsider_senders(&mut self, index: u32, after: &mut Aftermath<T, W>) {
-        let line = self.boxes.at(index).map(|mailbox| mailbox.senders.clone());
-        for ticket in line.unwrap_or_default() {
+    /// The same for mailboxes that have got room at one moment: the most senior of all their lines first.
+    pub(super) fn offer_rooms(
+        &mut self,
+        freed: impl IntoIterator<Item = u32>,
+        after: &mut Aftermath<T, W>,
+    ) {
+        let has_line = |mailbox: &Mailbox<T, W>| !mailbox.senders.is_empty();
+        let freed: SmallVec<[u32; 4]> =
+            freed.into_iter().filter(|&index| self.boxes.at(index).is_some_and(has_line)).collect();
+        if let [one] = freed[..] {
+            return self.offer_room(one, after);
+        }
+        let lines = freed.iter().filter_map(|&index| self.boxes.at(index));
+        let tickets: BTreeSet<Ticket> =
+            lines.flat_map(|mailbox| mailbox.senders.iter().copied()).collect();
+        for ticket in tickets {
+            if freed.iter().all(|&index| self.blocks(index)) {
+                break;
+            }
             self.place(ticket, after);
         }
     }
 
-    /// Wakes every waiting emission with nothing promised, to see for itself that the medium closes.
+    /// Everybody in the lines of mailboxes that may not be on their route any more finds a new place.
+    pub(super) fn reconsider_senders(&mut self, keys: &[Key], after: &mut Aftermath<T, W>) {
+        let lines = keys.iter().filter_map(|&key| self.boxes.get(key));
+        let tickets: BTreeSet<Ticket> =
+            lines.flat_map(|mailbox| mailbox.senders.iter().copied()).collect();
+        for ticket in tickets {
+            self.place(ticket, after);
+        }
+    }
+
+    /// Wakes every waiting emission that the medium takes no more with nothing promised, to see for itself
+    /// that it closes.
     pub(super) fn release_senders(&mut self, after: &mut Aftermath<T, W>) {
-        let tickets: Vec<Ticket> = self.senders.keys().copied().collect();
+        let closed = self.phase == Phase::Closed;
+        let refused = self.senders.iter().filter(|(_, sender)| closed || !sender.inside);
+        let tickets: Vec<Ticket> = refused.map(|(&ticket, _)| ticket).collect();
         for ticket in tickets {
             self.rouse(ticket, after);
         }
@@ -310,13 +338,12 @@ impl<T, W> State<T, W> {
         }
         let mut promised = Vec::new();
         for index in matching {
-            if let Some(mailbox) = self.boxes.at_mut(index) {
-                if mailbox.overflow() == Overflow::Block {
-                    mailbox.granted += 1;
-                    promised.push(self.boxes.key_at(index));
-                }
+            let blocking = |mailbox: &&Mailbox<T, W>| mailbox.overflow() == Overflow::Block;
+            if self.boxes.at(index).filter(blocking).is_some() {
+                promised.push(self.boxes.key_at(index));
             }
         }
+        self.boxes.hold(&promised);
         if let Stand::Waiting(_, waker) =
             std::mem::replace(&mut sender.stand, Stand::Promised(promised))
         {

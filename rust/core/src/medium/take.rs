@@ -2,7 +2,7 @@
 
 use super::{Actor, Aftermath, Key, Medium, State, note_episode};
 use crate::mailbox::Phase as BoxPhase;
-use crate::mailbox::{Left, Taken, WaiterId};
+use crate::mailbox::{Left, Mailbox, Taken, WaiterId};
 
 /// What a mailbox had.
 #[derive(Debug)]
@@ -37,9 +37,8 @@ impl<T, W> Medium<T, W> {
         after: &mut Aftermath<T, W>,
     ) -> Option<u64> {
         let mut state = self.lock();
-        if let Some(waiter) = waiter {
-            state.unlist(key, waiter, after);
-        }
+        let woken = waiter.is_some_and(|waiter| state.unlist(key, waiter, after));
+        let before = taken.len();
         state.purge(key.index, after);
         let enough = state.boxes.get(key).is_none_or(|mailbox| {
             mailbox.phase != BoxPhase::Open || mailbox.len() >= least.min(mailbox.capacity())
@@ -54,6 +53,9 @@ impl<T, W> Medium<T, W> {
                 Take::Ended if taken.is_empty() => return None,
                 Take::Empty | Take::Ended => break,
             }
+        }
+        if woken && taken.len() == before {
+            state.wake_another(key, after);
         }
         Some(missed)
     }
@@ -77,34 +79,28 @@ impl<T, W> Medium<T, W> {
     ) -> Result<WaiterId, Unlisted<W>> {
         let mut state = self.lock();
         let Some(mailbox) = state.boxes.get_mut(key) else { return Err(Unlisted::Retry(waker)) };
-        if mailbox.phase != BoxPhase::Open || mailbox.len() >= want.min(mailbox.capacity()) {
+        let want = want.min(mailbox.capacity());
+        if mailbox.phase != BoxPhase::Open || mailbox.len() >= want {
             return Err(Unlisted::Retry(waker));
         }
         if mailbox.waiters.listed().next().is_some_and(|first| !with(first, &waker)) {
             return Err(Unlisted::Apart(waker));
         }
-        Ok(mailbox.waiters.join(waker))
+        Ok(mailbox.waiters.join(waker, want))
     }
 
     /// A reader that was enlisted goes without taking anything; a wake-up that it has had goes to the next.
     pub fn abandon_receiver(&self, key: Key, waiter: WaiterId, after: &mut Aftermath<T, W>) {
         let mut state = self.lock();
-        let woken = state.unlist(key, waiter, after);
-        if let Some(mailbox) = state.boxes.get_mut(key).filter(|mailbox| woken && mailbox.len() > 0)
-        {
-            after.wakes.extend(mailbox.waiters.wake_one());
+        if state.unlist(key, waiter, after) {
+            state.wake_another(key, after);
         }
         state.stir(after);
     }
 
     /// A waker of this mailbox came to nothing, because its loop is gone: another reader is woken.
     pub fn pass_on(&self, key: Key, after: &mut Aftermath<T, W>) {
-        let mut state = self.lock();
-        if let Some(mailbox) = state.boxes.get_mut(key) {
-            if mailbox.len() > 0 || mailbox.phase != BoxPhase::Open {
-                after.wakes.extend(mailbox.waiters.wake_one());
-            }
-        }
+        self.lock().wake_another(key, after);
     }
 
     /// Notes who reads a mailbox, for the proof that a ring of emitters is stuck; `None`: somebody
@@ -144,6 +140,11 @@ impl<T, W> State<T, W> {
             None if phase == BoxPhase::Open => Take::Empty,
             None => Take::Ended,
         }
+    }
+
+    /// A reader was woken in vain: if enough waves lie there for another one, it is woken instead.
+    fn wake_another(&mut self, key: Key, after: &mut Aftermath<T, W>) {
+        after.wakes.extend(self.boxes.get_mut(key).and_then(Mailbox::wake_one));
     }
 
     /// Whether the waiter had been woken.
