@@ -330,6 +330,33 @@ fn routes_over_very_many_patterns_are_kept_as_far_as_there_is_room() {
     assert_eq!(route_twice(&mut router), (all, true));
 }
 
+/// Two places, so that there is room for 128 patterns; each of the two channels has 65.
+#[test]
+fn a_long_route_that_made_room_for_another_is_walked_again() {
+    let mut router = Router::new(2);
+    for mask in 0..64_u32 {
+        for letter in ["a", "b"] {
+            let token = |bit: u32| if mask >> bit & 1 == 0 { letter } else { "+" };
+            let name: Vec<&str> = (0..6).map(token).collect();
+            let member = mask + if letter == "a" { 0 } else { 64 };
+            router.insert(&pattern(&name.join(".")), member);
+        }
+    }
+    router.insert(&pattern("*"), 200);
+    let channels = [["a"; 6].join("."), ["b"; 6].join(".")];
+    let mut hints = [Hint::default(); 2];
+    for _ in 0..4 {
+        for (channel, hint) in channels.iter().zip(&mut hints) {
+            for _ in 0..3 {
+                assert_eq!(router.route(channel, hint).patterns(), 65);
+            }
+        }
+    }
+    // The first question gives the other list its second chance, the next one takes its
+    // room, the third finds the route: each of the 8 turns has a hit.
+    assert!(router.statistics().hits >= 8);
+}
+
 #[test]
 fn the_deepest_names_work() {
     let mut router = Router::default();

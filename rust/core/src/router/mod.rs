@@ -14,8 +14,8 @@
 //!   their place in the bounded cache.
 //!
 //! Concrete patterns are in a hash map of their own and never in the trie; patterns with
-//! wildcards are in a trie ([`trie`]) whose walk is bounded; both lead to numbers of
-//! patterns, which know their members ([`patterns`]). The cache ([`cache`], [`stamps`])
+//! wildcards are in a trie (`trie`) whose walk is bounded; both lead to numbers of
+//! patterns, which know their members (`patterns`). The cache (`cache`, `stamps`)
 //! keeps the numbers of patterns for each channel.
 //!
 //! ```text
