@@ -1,0 +1,104 @@
+"""The console command `aether`: replay an event history through a medium, and ask a medium who would be reached.
+
+`main` is the entry point. Whatever happens it returns a status and has said why in one line on standard error: a
+failure of the work is 1, a wrong call 2, Ctrl-C 130, and there is never a traceback for what a person at a terminal
+can cause. A pipe that its reader closed ends the command with status 1 and without a word, as Unix tools do.
+
+Nothing heavy is imported before it is known to be needed: `aether --version` loads neither the command line library
+nor the medium's configuration.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: what follows the command's name; the process's own by default.
+
+    Returns:
+        The exit status.
+    """
+    _open_streams()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _run(given)
+    except BaseException as error:  # noqa: BLE001 - one place decides how the process ends
+        status = _explain_end(error)
+    return _flush(status)
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        from .version import version_line
+
+        print(version_line())
+        return 0
+    from .app import app
+    from .errors import FAILED, INTERRUPTED
+
+    try:
+        app(args=arguments, prog_name="aether")
+    except SystemExit as end:
+        status = 0 if end.code is None else end.code if isinstance(end.code, int) else FAILED
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt from None
+        return status
+    return 0
+
+
+def _explain_end(error: BaseException) -> int:
+    """The status for what went wrong, after one line about it; an error of ours goes on as it is."""
+    from .errors import FAILED, INTERRUPTED, CliError, leaves
+
+    found = list(leaves(error))
+    for one in found:
+        if isinstance(one, KeyboardInterrupt):
+            return _say("interrupted", INTERRUPTED)
+    for one in found:
+        if isinstance(one, BrokenPipeError):
+            return FAILED
+        if isinstance(one, SystemExit):
+            return one.code if isinstance(one.code, int) else FAILED
+        if isinstance(one, CliError):
+            return _say(str(one), one.status)
+        if isinstance(one, OSError):
+            return _say(f"{one.strerror or one}", FAILED)
+    raise error
+
+
+def _say(line: str, status: int) -> int:
+    with suppress(OSError):
+        print(f"aether: {line}", file=sys.stderr)
+    return status
+
+
+def _open_streams() -> None:
+    """Streams that are there and take any text: a closed one becomes the null device, odd characters are escaped."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open to the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flush(status: int) -> int:
+    """Write out what is left; a reader who went away must not cost a traceback while the interpreter closes."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError):
+                _say(f"cannot write the output: {error.strerror}", 1)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            status = status or 1
+    return status

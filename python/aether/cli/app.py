@@ -1,0 +1,167 @@
+"""The commands of `aether` and their options; each one imports what it needs when it is called."""
+
+from __future__ import annotations
+
+from typing import Annotated, get_args
+
+import typer
+
+from .choices import Backend, Overflow
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="aether",
+    help="An in-process medium for asynchronous messages.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+BackendOption = Annotated[
+    Backend,
+    typer.Option("--backend", metavar="LOOP", help="The event loop: asyncio, uvloop or trio."),
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from .version import version_line
+
+        typer.echo(version_line())
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """An in-process medium for asynchronous messages."""
+
+
+@app.command(short_help="Replay a real history, beside hand-written queues, and check the sums.")
+def demo(
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE", help="Another history of the same form.", show_default=False
+        ),
+    ] = None,
+    backend: BackendOption = "asyncio",
+) -> None:
+    """Replay ten years of a project's history through one medium.
+
+    Eight vibrators do honest work on it; hand-written asyncio queues do the same work beside them. At the end the
+    sums are checked, and a mismatch ends with status 1.
+    """
+    from .console import Screen
+    from .demo import run_demo
+
+    if not run_demo(Screen(), file, backend):
+        raise typer.Exit(1)
+
+
+@app.command()
+def replay(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help='JSON lines of {"ts", "channel", "payload"}, also .gz; - for stdin.',
+        ),
+    ],
+    speed: Annotated[
+        str, typer.Option(metavar="max|NUMBER", help="max, or a multiple of real time such as 2.5.")
+    ] = "max",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first bad line, with status 1.")
+    ] = False,
+    pattern: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pattern",
+            "-p",
+            metavar="PATTERN",
+            help="A vibrator on this pattern; repeatable.",
+            show_default="*",
+        ),
+    ] = None,
+    overflow: Annotated[
+        Overflow,
+        typer.Option(
+            metavar="POLICY", help="When a mailbox is full: " + ", ".join(get_args(Overflow)) + "."
+        ),
+    ] = "block",
+    buffer_size: Annotated[
+        int | None, typer.Option(min=1, metavar="WAVES", help="How many a mailbox holds.")
+    ] = None,
+    backend: BackendOption = "asyncio",
+) -> None:
+    """Replay an event file through a medium and show where its events went.
+
+    Bad lines are reported with their number, counted and skipped.
+    """
+    from .backend import run
+    from .console import Screen
+    from .events import EventReader
+    from .pacing import parse_speed
+    from .replay import replay as replay_file
+    from .summary import tables
+
+    multiple, screen = parse_speed(speed), Screen()
+    patterns = list(dict.fromkeys(pattern or ["*"]))
+    with (
+        EventReader(file) as reader,
+        screen.progress(f"replaying {reader.name}", reader.size, counted=False) as tick,
+    ):
+        done = run(
+            lambda: replay_file(
+                reader,
+                patterns=patterns,
+                speed=multiple,
+                overflow=overflow,
+                buffer_size=buffer_size,
+                strict=strict,
+                on_fault=lambda fault: screen.complain(f"line {fault.line}: {fault.reason}"),
+                on_progress=tick,
+            ),
+            backend,
+        )
+    screen.print(*tables(done))
+
+
+@app.command()
+def explain(
+    channel: Annotated[
+        str,
+        typer.Argument(metavar="CHANNEL", help="The channel of the wave, such as orders.created."),
+    ],
+    patterns: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATTERN",
+            help="A vibrator for each; quote them in a shell.",
+            show_default=False,
+        ),
+    ] = None,
+    pattern: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pattern", "-p", metavar="PATTERN", help="The same, as an option.", show_default=False
+        ),
+    ] = None,
+    amplitude: Annotated[
+        float, typer.Option(metavar="NUMBER", help="How loud the wave is, 0 to 1.")
+    ] = 1.0,
+) -> None:
+    """Say who would get a wave on CHANNEL and, of all others, why not."""
+    from .explain import explain as explain_channel
+
+    typer.echo(explain_channel(channel, [*(patterns or []), *(pattern or [])], amplitude))

@@ -1,0 +1,170 @@
+"""Replay of an event file through one medium: every event is emitted once, in the order of the file.
+
+For each pattern there is one vibrator, which reads whatever reaches it until the end; by default one that takes
+everything (`*`). Emission waits where a mailbox blocks, so nothing is lost unless a dropping `overflow` was asked for,
+and then each loss is counted with its reason. Bad lines are handed to `on_fault` and skipped; with `strict` the first
+one ends the replay with a `CliError`. Leaving early, by an error or Ctrl-C, leaves nothing running behind.
+
+A file is read in place. A pipe or a terminal is read in a thread, so that the loop, the vibrators and Ctrl-C are not
+kept waiting for whoever writes to it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from .choices import Overflow
+from .errors import MISUSED, CliError
+from .events import Event, EventReader, Fault
+from .pacing import Pacer
+
+if TYPE_CHECKING:
+    from aether import Aether, Vibrator
+
+__all__ = ["DomainCount", "Replay", "VibratorCount", "replay"]
+
+_READ_AT_ONCE = 256
+
+
+@dataclass(slots=True)
+class DomainCount:
+    """What became of the events of one domain, the first token of their channels."""
+
+    events: int = 0
+    """Emitted."""
+    delivered: int = 0
+    """Deliveries: one for each event and vibrator that got it."""
+    dropped: int = 0
+    """Deliveries that a full mailbox refused at emission."""
+    unheard: int = 0
+    """Events that no pattern matched."""
+
+
+@dataclass(frozen=True, slots=True)
+class VibratorCount:
+    """What one vibrator read, and what it missed."""
+
+    pattern: str
+    got: int
+    dropped: dict[str, int]
+    """Waves missed, by reason."""
+
+
+@dataclass(slots=True)
+class Replay:
+    """What a replay did."""
+
+    events: int = 0
+    """Events emitted."""
+    faults: int = 0
+    """Bad lines skipped."""
+    seconds: float = 0.0
+    """From the first line read to the last wave read."""
+    domains: dict[str, DomainCount] = field(default_factory=dict)
+    vibrators: list[VibratorCount] = field(default_factory=list)
+
+
+def _ignore(_: object) -> None:
+    """What nobody asked to be told."""
+
+
+async def replay(
+    reader: EventReader,
+    *,
+    patterns: Sequence[str] = ("*",),
+    speed: float | None = None,
+    overflow: Overflow = "block",
+    buffer_size: int | None = None,
+    strict: bool = False,
+    on_fault: Callable[[Fault], None] = _ignore,
+    on_progress: Callable[[int], None] = _ignore,
+) -> Replay:
+    """Emit the events of `reader` and count where they went.
+
+    Args:
+        reader: the open file.
+        patterns: one vibrator for each.
+        speed: multiple of real time; None for as fast as it goes.
+        overflow: policy of the vibrators' mailboxes.
+        buffer_size: room in each mailbox; the medium's default if None.
+        strict: stop at the first bad line.
+        on_fault: told of each bad line that is skipped.
+        on_progress: told now and then how many bytes of the file were read.
+
+    Raises:
+        CliError: a bad line under `strict`, or a pattern that is none.
+        SourceError: the file cannot be read on.
+    """
+    from aether import Aether
+
+    done = Replay()
+    got = [0] * len(patterns)
+    medium = Aether()
+    vibrators = [_listener(medium, pattern, overflow, buffer_size) for pattern in patterns]
+    pacer = Pacer(speed)
+    started = time.perf_counter()
+    # The readers outlive the medium: leaving it gives them what is queued, and then the end.
+    async with anyio.create_task_group() as tasks, medium:
+        for index, vibrator in enumerate(vibrators):
+            tasks.start_soon(_read_all, vibrator, got, index)
+        while (items := await _read(reader)) is not None:
+            for item in items:
+                if isinstance(item, Fault):
+                    _skip(item, reader, done, strict=strict)
+                    on_fault(item)
+                else:
+                    await pacer.wait(item.ts)
+                    await _emit(medium, item, done)
+            on_progress(reader.position)
+    done.seconds = time.perf_counter() - started
+    done.vibrators = [
+        VibratorCount(pattern, count, dict(vibrator.statistics().dropped))
+        for pattern, count, vibrator in zip(patterns, got, vibrators, strict=True)
+    ]
+    return done
+
+
+def _listener(
+    medium: Aether, pattern: str, overflow: Overflow, buffer_size: int | None
+) -> Vibrator:
+    from aether import ChannelError
+
+    vibrator = medium.vibrator(pattern, overflow=overflow, buffer_size=buffer_size)
+    try:
+        vibrator.resonate_on(pattern)
+    except ChannelError as error:
+        raise CliError(f"--pattern: {error}", status=MISUSED) from None
+    return vibrator
+
+
+async def _read_all(vibrator: Vibrator, got: list[int], index: int) -> None:
+    while waves := await vibrator.receive_many(_READ_AT_ONCE):
+        got[index] += len(waves)
+
+
+async def _emit(medium: Aether, event: Event, done: Replay) -> None:
+    receipt = await medium.emit_wave(event.channel, event.payload)
+    count = done.domains.setdefault(event.channel.partition(".")[0], DomainCount())
+    count.events += 1
+    count.delivered += receipt.delivered
+    count.dropped += receipt.dropped
+    count.unheard += not receipt.matched
+    done.events += 1
+
+
+async def _read(reader: EventReader) -> list[Event | Fault] | None:
+    if reader.may_wait:
+        return await anyio.to_thread.run_sync(reader.read, abandon_on_cancel=True)
+    return reader.read()
+
+
+def _skip(fault: Fault, reader: EventReader, done: Replay, *, strict: bool) -> None:
+    if strict:
+        raise CliError(f"{reader.name}: line {fault.line}: {fault.reason}")
+    done.faults += 1

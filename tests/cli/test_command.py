@@ -1,0 +1,388 @@
+"""The command as a process: what it prints, where, and what it exits with."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+AETHER = [sys.executable, "-W", "error", "-m", "aether.cli"]
+LOOPS = ["asyncio", "trio", *(["uvloop"] if sys.platform != "win32" else [])]
+
+
+def aether(*arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None) -> Result:
+    done = subprocess.run(
+        [*AETHER, *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        timeout=50,
+        check=False,
+        cwd=cwd,
+    )
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+class Result:
+    """What a run of the command left behind; never a traceback."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        assert "Traceback" not in err, err
+        self.status = status
+        self.out = out
+        self.err = err
+
+    def rows(self) -> list[list[str]]:
+        """The lines of its output as words."""
+        return [words for line in self.out.splitlines() if (words := line.split())]
+
+
+def failure(result: Result, status: int = 1) -> str:
+    """The one line of a failed run."""
+    assert result.status == status, result.err
+    assert result.out == ""
+    (line,) = result.err.splitlines()
+    assert line.startswith("aether: ")
+    return line
+
+
+def event(channel: str, ts: float = 0.0, payload: object = None) -> str:
+    return json.dumps({"ts": ts, "channel": channel, "payload": payload})
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """Six events of two domains."""
+    path = tmp_path / "events.jsonl"
+    names = [
+        "orders.created",
+        "orders.paid",
+        "users.added",
+        "orders.created",
+        "users.a.b",
+        "users.added",
+    ]
+    path.write_text("\n".join(event(name, ts) for ts, name in enumerate(names)))
+    return path
+
+
+# --- the frame
+
+
+def test_version_is_one_line() -> None:
+    result = aether("--version")
+    assert result.status == 0
+    assert result.out.startswith("aether ")
+    assert len(result.out.splitlines()) == 1
+
+
+def test_version_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from aether.cli import main; main(['--version']);"
+        "print(sorted({'typer', 'rich', 'anyio', 'numpy', 'pydantic', 'trio'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.stdout.splitlines()[-1] == "[]", done
+
+
+def test_help_names_every_command() -> None:
+    result = aether("--help")
+    assert result.status == 0
+    assert all(name in result.out for name in ("demo", "replay", "explain", "--version"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["fly"], ["--fly"], ["replay"], ["replay", "x", "--overflow", "error"], ["explain"]],
+)
+def test_wrong_call_is_status_2(arguments: list[str]) -> None:
+    result = aether(*arguments)
+    assert result.status == 2
+    assert result.out == ""
+    assert "Error" in result.err
+
+
+# --- replay
+
+
+def test_replay_counts_by_domain_and_vibrator(history: Path) -> None:
+    result = aether("replay", history)
+    assert result.status == 0, result.err
+    assert result.err == ""
+    assert ["orders", "3", "3", "0", "0"] in result.rows()
+    assert ["users", "3", "3", "0", "0"] in result.rows()
+    assert ["*", "6", "0"] in result.rows()
+    assert "6 events in" in result.out
+
+
+def test_replay_to_patterns(history: Path) -> None:
+    result = aether("replay", history, "--pattern", "orders.*", "-p", "users.+", "-p", "orders.*")
+    assert result.status == 0, result.err
+    assert ["orders", "3", "3", "0", "0"] in result.rows()
+    assert ["users", "3", "2", "0", "1"] in result.rows()
+    assert [row for row in result.rows() if row[0] in ("orders.*", "users.+")] == [
+        ["orders.*", "3", "0"],
+        ["users.+", "2", "0"],
+    ]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_replay_on_every_loop(history: Path, loop: str) -> None:
+    result = aether("replay", history, "--backend", loop)
+    assert result.status == 0, result.err
+    assert ["*", "6", "0"] in result.rows()
+
+
+def test_replay_says_why_waves_were_missed(tmp_path: Path) -> None:
+    path = tmp_path / "burst.jsonl"
+    path.write_text("\n".join(event("a.b") for _ in range(100)))
+    result = aether("replay", path, "--overflow", "drop_oldest", "--buffer-size", "1")
+    assert result.status == 0, result.err
+    (row,) = [row for row in result.rows() if row[0] == "*"]
+    got, missed, why, count = row[1:]
+    assert int(got) + int(missed) == 100
+    assert (why, count) == ("oldest", missed)
+
+
+def test_replay_reads_gzip_and_standard_input(history: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "events.jsonl.gz"
+    packed.write_bytes(gzip.compress(history.read_bytes()))
+    for result in (
+        aether("replay", packed),
+        aether("replay", "-", stdin=history.read_bytes()),
+        aether("replay", "-", stdin=packed.read_bytes()),
+    ):
+        assert result.status == 0, result.err
+        assert ["*", "6", "0"] in result.rows()
+
+
+def test_replay_of_an_empty_file_is_no_failure(tmp_path: Path) -> None:
+    path = tmp_path / "empty.jsonl"
+    path.touch()
+    result = aether("replay", path)
+    assert result.status == 0, result.err
+    assert "0 events in" in result.out
+
+
+def test_replay_at_a_speed_emits_all(history: Path) -> None:
+    result = aether("replay", history, "--speed", "1000")
+    assert result.status == 0, result.err
+    assert ["*", "6", "0"] in result.rows()
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "nan", "fast"])
+def test_replay_at_a_wrong_speed(history: Path, speed: str) -> None:
+    assert "--speed" in failure(aether("replay", history, "--speed", speed), status=2)
+
+
+def test_replay_on_a_wrong_pattern(history: Path) -> None:
+    assert "a..b" in failure(aether("replay", history, "--pattern", "a..b"), status=2)
+
+
+def test_bad_lines_are_reported_counted_and_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text(
+        "\n".join([event("a"), "oops", event("a"), '{"ts": 1}', event("a.*"), event("b")])
+    )
+    result = aether("replay", path)
+    assert result.status == 0, result.err
+    assert [line.partition(": ")[0] for line in result.err.splitlines()] == [
+        "line 2",
+        "line 4",
+        "line 5",
+    ]
+    assert ["*", "3", "0"] in result.rows()
+    assert "3 bad lines skipped" in result.out
+
+
+def test_bad_text_reaches_the_terminal_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text(event("a.\x1b[31m") + "\n" + event("[red]é"))
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "40"}
+    done = subprocess.run(
+        [*AETHER, "replay", str(path)],
+        capture_output=True,
+        timeout=50,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert b"[red]\\xe9" in done.stdout
+
+
+def test_strict_stops_at_the_first_bad_line(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text("\n".join([event("a"), "oops", "oops", event("a")]))
+    line = failure(aether("replay", path, "--strict"))
+    assert f"{path}: line 2: broken JSON" in line
+
+
+@pytest.mark.parametrize("command", ["replay", "demo"])
+def test_file_that_cannot_be_read_is_one_line(command: str, tmp_path: Path, history: Path) -> None:
+    assert "no such file" in failure(aether(command, tmp_path / "none.jsonl"))
+    assert "is a folder" in failure(aether(command, tmp_path))
+    broken = tmp_path / "broken.jsonl.gz"
+    broken.write_bytes(history.read_bytes())
+    assert "gzip" in failure(aether(command, broken))
+
+
+def test_gzip_cut_short_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl.gz"
+    whole = gzip.compress("\n".join(event("a.b", n) for n in range(20_000)).encode())
+    path.write_bytes(whole[: len(whole) // 2])
+    assert "cut short" in failure(aether("replay", path))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+@pytest.mark.parametrize("loop", LOOPS)
+def test_interrupt_ends_a_waiting_replay_in_one_line(loop: str) -> None:
+    process = subprocess.Popen(
+        [*AETHER, "replay", "-", "--backend", loop],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdin
+        assert process.stderr
+        assert process.stdout
+        # The report of a bad line tells that the replay is under way; then it waits for more.
+        process.stdin.write(b"oops\n")
+        process.stdin.flush()
+        assert process.stderr.readline().startswith(b"line 1: ")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=50) == 130
+        assert process.stderr.read() == b"aether: interrupted\n"
+        assert process.stdout.read() == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+@pytest.mark.parametrize("loop", LOOPS)
+def test_interrupt_ends_a_slow_replay_in_one_line(loop: str, tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text("oops\n" + event("a", 0) + "\n" + event("a", 1e9))
+    process = subprocess.Popen(
+        [*AETHER, "replay", str(path), "--speed", "1", "--backend", loop],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.stderr
+        assert process.stderr.readline().startswith(b"line 1: ")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=50) == 130
+        assert process.stderr.read() == b"aether: interrupted\n"
+
+
+# --- closed pipes
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["explain", "a.b", "a.*"], ["replay", "-"]]
+)
+def test_closed_pipe_ends_quietly(arguments: list[str]) -> None:
+    process = subprocess.Popen(
+        [*AETHER, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdin
+        process.stdout.close()
+        process.stdin.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=50) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe of a Unix shell")
+def test_pipe_into_head_shows_no_traceback(history: Path) -> None:
+    command = f"{shlex.join([*AETHER, 'replay', str(history)])} | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=50, check=False)
+    assert done.stderr == b""
+    assert done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no full device")
+def test_full_device_is_one_line() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*AETHER, "explain", "a.b", "a.*"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=50,
+            check=False,
+        )
+    assert done.returncode == 1
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("aether: ")
+    assert "No space left" in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closes the streams in a Unix shell")
+def test_streams_that_are_closed_from_the_start() -> None:
+    command = f"{shlex.join([*AETHER, 'explain', 'a.b', 'a.*'])} <&- >&- 2>&-"
+    assert subprocess.run(command, shell=True, timeout=50, check=False).returncode == 0
+    command = f"{shlex.join([*AETHER, 'replay', '-'])} <&-"
+    done = subprocess.run(
+        command, shell=True, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == "aether: standard input is closed\n"
+
+
+# --- explain
+
+
+def test_explain_says_who_is_reached_and_why_not() -> None:
+    result = aether("explain", "orders.created", "orders.*", "*.created", "users.>")
+    assert result.status == 0, result.err
+    assert result.err == ""
+    lines = {
+        pattern: line
+        for pattern in ("orders.*", "*.created", "users.>")
+        for line in result.out.splitlines()
+        if pattern in line
+    }
+    assert len(lines) == 3
+    assert "pattern" not in lines["orders.*"]
+    assert lines["users.>"] != lines["orders.*"].replace("orders.*", "users.>")
+
+
+def test_explain_takes_patterns_as_options_too() -> None:
+    one = aether("explain", "orders.created", "orders.*", "users.>")
+    other = aether("explain", "orders.created", "--pattern", "orders.*", "-p", "users.>")
+    assert (one.status, one.out) == (0, other.out)
+
+
+def test_explain_of_a_faint_wave() -> None:
+    loud = aether("explain", "a.b", "a.*")
+    faint = aether("explain", "a.b", "a.*", "--amplitude", "0.001")
+    assert faint.status == 0
+    assert faint.out != loud.out
+    assert "min_amplitude" in faint.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["a..b", "a.*"], "a..b"),
+        (["a.*", "a.*"], "a.*"),
+        (["a.b", "a.x*"], "a.x*"),
+        (["a.b"], "no pattern"),
+        (["a.b", "a.*", "--amplitude", "nan"], "amplitude"),
+    ],
+)
+def test_explain_of_what_breaks_a_rule(arguments: list[str], part: str) -> None:
+    assert part in failure(aether("explain", *arguments), status=2)

@@ -1,0 +1,99 @@
+"""The demo: the real history through one medium, with sums that add up, and are checked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aether.cli import demo
+from aether.cli.console import Screen
+from aether.cli.demo import history_path, run_demo
+from aether.cli.demo.job import MAILBOXES, Emission, derived, load
+from aether.cli.demo.sums import expected, faults
+from aether.cli.demo.vibrators import through_medium
+from aether.cli.errors import SourceError
+from aether.cli.events import EventReader
+
+EVENTS = 26_368
+
+
+@pytest.fixture(scope="module")
+def history() -> list[Emission]:
+    with EventReader(history_path()) as reader:
+        return load(reader)
+
+
+def test_history_is_whole(history: list[Emission]) -> None:
+    assert len(history) == EVENTS
+
+
+async def test_medium_accounts_for_every_wave(history: list[Emission]) -> None:
+    side = await through_medium(history, lambda done: None)
+    emissions = [*(event.channel for event in history), *derived(history)]
+    due = expected(emissions, MAILBOXES)
+    assert faults(due, side.measured) == []
+    assert side.emitted == len(emissions)
+    by_name = {one.name: one for one in side.measured}
+    assert [name for name, one in by_name.items() if one.missed] == ["digest"]
+    assert set(by_name["digest"].dropped) == {"faintest"}
+    assert side.findings.audit.domains.total() == len(emissions)
+    assert side.findings.activity.commits.total() == due["activity"]
+    assert side.findings.hot_files.changes.total() == due["hot files"]
+    assert side.findings.desk.hops == 3
+
+
+def test_demo_as_it_is_called(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "aether.cli", "demo"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=50,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    rows = {line.split("  ")[0].strip(): line.split() for line in done.stdout.splitlines()}
+    assert done.stdout.startswith("26,368 events and 404 derived waves")
+    assert set(MAILBOXES) <= set(rows)
+    assert "asyncio.Queue" in done.stdout
+    assert "sums: matched = got + missed for all 8 vibrators" in done.stdout
+
+
+def test_mismatch_is_named_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def one_too_many(*arguments: object) -> dict[str, int]:
+        due = expected(*arguments)  # type: ignore[arg-type]
+        return {**due, "desk": due["desk"] + 1}
+
+    monkeypatch.setattr(demo, "expected", one_too_many)
+    assert not run_demo(Screen())
+    assert "sums: desk: 405 matched, but 404 got + 0 missed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ('{"ts": 1, "channel": "orders.created", "payload": {}}', "no commit and no file"),
+        ('{"ts": 1, "channel": "repo.x", "payload": {}}', "no commit and no file"),
+        ('{"ts": 1, "channel": "file", "payload": {}}', "no commit and no file"),
+        ('{"ts": 1, "channel": "file.x", "payload": []}', "must be an object"),
+        ('{"ts": 1, "channel": "file.x", "payload": {"commit": "c"}}', "needs added"),
+        (
+            '{"ts": 1, "channel": "file.x", "payload": {"commit": "c", "added": -1}}',
+            "needs added",
+        ),
+        ("oops", "broken JSON"),
+        ("", "no event in it"),
+    ],
+)
+def test_file_of_another_form_is_one_line(tmp_path: Path, line: str, part: str) -> None:
+    path = tmp_path / "other.jsonl"
+    path.write_text(line)
+    with EventReader(path) as reader, pytest.raises(SourceError, match=part):
+        load(reader)
