@@ -10,13 +10,14 @@ import asyncio
 import gc
 import warnings
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-aether = pytest.importorskip("aether")
+import aether
 
 pytestmark = pytest.mark.anyio
 POLICIES = ["block", "drop_oldest", "drop_newest", "drop_faintest", "conflate", "error"]
@@ -54,6 +55,12 @@ def new() -> Watch:
 @pytest.fixture
 def medium() -> Any:
     return aether.Aether(clock=aether.ManualClock(0.0))
+
+
+def forget(make: Callable[[], Any]) -> None:
+    """Make something and let it go."""
+    make()
+    gc.collect()
 
 
 async def turns(n: int = 5) -> None:
@@ -400,14 +407,13 @@ def test_handler_that_closes_over_its_medium(new: Watch) -> None:
     assert new.alive() == 0
 
 
-@pytest.mark.parametrize("act", ["receive", "receive_many", "iterator", "emit", "request"])
-def test_parked_task_on_a_loop_thrown_away(new: Watch, act: str) -> None:
-    """task -> awaitable -> mailbox -> waiter -> future -> task."""
+def park_and_walk_away(sentinel: Payload, act: str) -> None:
+    """Leave a task parked in `act`, on a loop that is closed and dropped."""
     medium = aether.Aether()
     v = medium.vibrator("v", buffer_size=1)
     v.resonate_on("a")
 
-    async def park(sentinel: Payload) -> None:
+    async def park() -> None:
         if act == "receive":
             await v.receive()
         elif act == "receive_many":
@@ -423,7 +429,7 @@ def test_parked_task_on_a_loop_thrown_away(new: Watch, act: str) -> None:
 
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda *_: None)  # "Task was destroyed but it is pending"
-    task = loop.create_task(park(new()))
+    task = loop.create_task(park())
 
     async def wait() -> None:
         for _ in range(5):
@@ -432,9 +438,14 @@ def test_parked_task_on_a_loop_thrown_away(new: Watch, act: str) -> None:
     loop.run_until_complete(wait())
     assert not task.done()
     loop.close()
+
+
+@pytest.mark.parametrize("act", ["receive", "receive_many", "iterator", "emit", "request"])
+def test_parked_task_on_a_loop_thrown_away(new: Watch, act: str) -> None:
+    """task -> awaitable -> mailbox -> waiter -> future -> task."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
-        del task, loop, medium, v, park, wait
+        park_and_walk_away(new(), act)
         assert new.alive() == 0
 
 
@@ -472,8 +483,7 @@ async def test_awaitables_never_awaited_hold_nothing(new: Watch) -> None:
         v.receive_many(4)
         v.__aiter__().__anext__()
         with pytest.warns(RuntimeWarning, match="never.awaited"):
-            medium.emit_wave("never.awaited", new())
-            gc.collect()
+            forget(lambda: medium.emit_wave("never.awaited", new()))
         assert new.alive() == 0
         assert v.statistics().tasks_waiting_receive == 0
         v.close()
@@ -485,9 +495,10 @@ async def test_awaitables_never_awaited_hold_nothing(new: Watch) -> None:
 def test_unclosed_vibrator_gives_a_resource_warning_and_is_detuned(medium: Any) -> None:
     v = medium.vibrator("forgotten")
     v.resonate_on("a")
+    held = [v]
+    del v
     with pytest.warns(ResourceWarning, match="forgotten"):
-        del v
-        gc.collect()
+        forget(held.pop)
     assert medium.active_channels() == ()
     assert medium.emit_nowait("a").matched == 0
 
@@ -533,8 +544,7 @@ def test_emission_never_awaited_names_its_channel(medium: Any, make: Any) -> Non
     v = medium.vibrator("v")
     v.resonate_on("lost.channel")
     with pytest.warns(RuntimeWarning, match=r"lost\.channel"):
-        make(medium, v)
-        gc.collect()
+        forget(lambda: make(medium, v))
     assert v.statistics().current_buffer_used == 0, "nothing is emitted before it is awaited"
     v.close()
 

@@ -12,18 +12,28 @@ import random
 from typing import Any
 
 import pytest
-
-pytest.importorskip("aether")
-
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-
-from .oracle import AMPLITUDES, CHANNELS, ORDERS, PATTERNS, POLICIES, Member, World
+from tests.model.oracle import AMPLITUDES, CHANNELS, ORDERS, PATTERNS, POLICIES, Member, World
 
 TORTURE = bool(os.environ.get("AETHER_TORTURE"))
 GROUPS = (None, None, None, "g", "h")
 FLOORS = (0.0, 0.0, 0.3, 0.6)
+KINDS = {
+    "emit": 40,
+    "receive": 30,
+    "cause": 6,
+    "again": 6,
+    "advance": 5,
+    "tune": 5,
+    "create": 3,
+    "detune": 2,
+    "drain": 2,
+    "explain": 1,
+    "close": 0.6,
+    "remove": 0.5,
+    "clear": 0.3,
+}
 TTLS = (None, None, None, 1.0, 4.0)
 
 
@@ -151,11 +161,7 @@ TestMediumMachine.settings = settings(
 def step(world: World, rng: random.Random) -> None:
     """One random step; emissions and receives are most of them."""
     who = rng.choice(world.members) if world.members else None
-    kind = rng.choices(
-        ["emit", "cause", "again", "receive", "drain", "advance", "create", "tune", "detune"]
-        + ["remove", "close", "clear", "explain"],
-        [40, 6, 6, 30, 2, 5, 3, 5, 2, 0.5, 0.6, 0.3, 1],
-    )[0]
+    kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
     held = rng.choice(world.held) if world.held else None
     emitter = rng.choice([who, None])
     if kind == "emit":

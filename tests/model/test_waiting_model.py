@@ -12,13 +12,10 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
-aether = pytest.importorskip("aether")
-
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
+
+import aether
 
 TORTURE = bool(os.environ.get("AETHER_TORTURE"))
 READERS = {"x": ("a.*", "c.x"), "y": ("b.*",), "z": ("a.both", "b.*", "c.*")}

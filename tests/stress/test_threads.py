@@ -6,6 +6,8 @@ lost, doubled or out of order shows at once, and at small cost.
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
 import threading
 from collections.abc import Callable
@@ -14,9 +16,9 @@ from typing import Any
 import anyio
 import pytest
 
-aether = pytest.importorskip("aether")
+import aether
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.stress, pytest.mark.timeout(400)]
 SCALE = 10 if os.environ.get("AETHER_TORTURE") else 1
 EMITTERS = 8
 GUARD = 300.0  # against hangs only
@@ -267,10 +269,8 @@ def test_churn_of_patterns_and_vibrators_beside_emitters() -> None:
             v.resonate_on(f"load.{who}", "load.+")
             v.resonate_on("+.0")
             v.detune("load.+")
-            try:
+            with contextlib.suppress(aether.WouldBlock):
                 v.receive_nowait()
-            except aether.WouldBlock:
-                pass
             v.detune("+.0")
             v.close()
             s = v.statistics()
@@ -317,3 +317,45 @@ async def test_threads_ask_a_loop() -> None:
                 clients.start(client, who)
             await anyio.to_thread.run_sync(clients.join)
         await service.aclose()
+
+
+def test_one_medium_for_loops_of_every_kind() -> None:
+    """Four emitting threads; a reader in a thread with asyncio, with uvloop, with trio, with none."""
+    each = 10_000 * SCALE
+    medium = aether.Aether()
+    kinds = ["asyncio", "trio", "none"]
+    if importlib.util.find_spec("uvloop"):
+        kinds.append("uvloop")
+    readers = {kind: medium.vibrator(kind, buffer_size=256) for kind in kinds}
+    runs = {kind: Runs() for kind in kinds}
+    for reader in readers.values():
+        reader.resonate_on("a")
+    threads = Threads()
+
+    async def receive(kind: str) -> None:
+        with anyio.fail_after(GUARD):
+            for _ in range(4 * each):
+                runs[kind].add(await readers[kind].receive())
+
+    def read(kind: str) -> None:
+        if kind == "none":
+            for _ in range(4 * each):
+                runs[kind].add(readers[kind].receive_sync(timeout=GUARD))
+        elif kind == "trio":
+            anyio.run(receive, kind, backend="trio")
+        else:
+            options = {"use_uvloop": kind == "uvloop"}
+            anyio.run(receive, kind, backend="asyncio", backend_options=options)
+
+    def emit(who: int) -> None:
+        for number in range(each):
+            assert medium.emit_sync("a", (who, number), timeout=GUARD).delivered == len(kinds)
+
+    for kind in kinds:
+        threads.start(read, kind)
+    for who in range(4):
+        threads.start(emit, who)
+    threads.join()
+    for kind in kinds:
+        assert runs[kind].next[:4] == [each] * 4
+        readers[kind].close()

@@ -1,1 +1,0 @@
-"""The medium against a plain model of it."""
