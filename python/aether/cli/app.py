@@ -89,8 +89,8 @@ def replay(
             "--pattern",
             "-p",
             metavar="PATTERN",
-            help="A vibrator on this pattern; repeatable.",
-            show_default="*",
+            help="A vibrator on this pattern, all by default; repeatable.",
+            show_default=False,
         ),
     ] = None,
     overflow: Annotated[

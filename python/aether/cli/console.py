@@ -79,13 +79,9 @@ class Screen:
             yield lambda done: bar.update(task, completed=done)
 
 
-def table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, text: Collection[str]
-) -> Table:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, text: Collection[str]) -> Table:
     """A table; the columns named in `text` hold words and may fold, the others hold figures."""
-    made = Table(
-        title=Text(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
-    )
+    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in columns:
         words = name in text
         made.add_column(
@@ -124,8 +120,14 @@ def _console(stream: IO[str]) -> Console:
 def _write(console: Console, part: str | Table) -> None:
     if isinstance(part, str):
         console.print(Text(part), soft_wrap=True)
-    else:
+    elif console.is_terminal:
         console.print(part)
+    else:
+        # No blanks at the ends of lines in a log or a README.
+        with console.capture() as rendered:
+            console.print(part)
+        lines = rendered.get().splitlines()
+        console.file.write("".join(f"{line.rstrip()}\n" for line in lines))
 
 
 def _ignore(_done: int) -> None:

@@ -13,7 +13,6 @@ __all__ = ["tables"]
 def tables(done: Replay) -> list[str | Table]:
     """What was replayed, by domain and by vibrator, and a line that sums it up."""
     domains = table(
-        "By domain",
         ("domain", "events", "delivered", "dropped", "unheard"),
         [
             (
@@ -28,7 +27,6 @@ def tables(done: Replay) -> list[str | Table]:
         text={"domain"},
     )
     vibrators = table(
-        "By vibrator",
         ("pattern", "got", "missed", "why"),
         [
             (one.pattern, f"{one.got:,}", f"{sum(one.dropped.values()):,}", reasons(one.dropped))
@@ -41,6 +39,8 @@ def tables(done: Replay) -> list[str | Table]:
     faults = f"; {done.faults:,} bad {plural} skipped" if done.faults else ""
     return [
         domains,
+        "",
         vibrators,
+        "",
         f"{done.events:,} events in {duration(done.seconds)}, {rate:,.0f} waves/s{faults}",
     ]

@@ -29,16 +29,20 @@ def report(
     """
     return [
         f"{events:,} events and {medium.emitted - events:,} derived waves through one medium to {len(due)} vibrators",
+        "",
         _vibrators(medium, due),
-        "What they found",
+        "",
+        "what they found",
         *(f"  {line}" for line in _found(medium.findings, loud)),
+        "",
+        "the same job in the same run",
         _comparison(medium, queues),
+        "",
     ]
 
 
 def _vibrators(side: Side, due: Mapping[str, int]) -> Table:
     return table(
-        "",
         ("vibrator", "matched", "got", "missed", "why", "p50", "p99", "max"),
         [
             (
@@ -82,7 +86,6 @@ def _found(findings: Findings, loud: int) -> Sequence[str]:
 
 def _comparison(medium: Side, queues: Side) -> Table:
     return table(
-        "The same job in the same run",
         ("on", "seconds", "waves/s", "deliveries/s", "p50", "p99", "max"),
         [
             (
