@@ -488,3 +488,57 @@ async def test_handlers_feeding_a_free_reader_are_no_ring() -> None:
         assert got == list(range(200))
         for v in (*line, end):
             await v.aclose()
+
+
+def test_ring_of_threads_with_a_free_reader_is_none() -> None:
+    """Three threads pass waves on in a ring of full mailboxes; a fourth reads them all and never
+    emits. However late it comes round, it comes: nobody is told of a deadlock.
+    """
+    medium = aether.Aether()
+    ring = [medium.vibrator(f"thread-{i}", buffer_size=1) for i in range(3)]
+    errors: list[BaseException] = []
+    stop = threading.Event()
+    for i, v in enumerate(ring):
+        v.resonate_on(f"to.{i}")
+
+    def forward(i: int) -> None:
+        try:
+            while not stop.is_set():
+                try:
+                    wave = ring[i].receive_sync(timeout=0.01)
+                except TimeoutError:
+                    continue
+                for _ in range(2 if wave.payload else 0):
+                    ring[i].emit_sync(f"to.{(i + 1) % 3}", wave.payload - 1)
+        except BaseException as error:
+            errors.append(error)
+
+    def read_freely() -> None:
+        while not served.is_set():
+            for v in ring:
+                try:
+                    v.receive_nowait()
+                except aether.WouldBlock:
+                    continue
+
+    for i in range(3):  # read once by the free reader before the others come
+        medium.emit_nowait(f"to.{i}", 0)
+    served = threading.Event()
+    free = threading.Thread(target=read_freely, daemon=True)
+    free.start()
+    while any(v.statistics().current_buffer_used for v in ring):
+        stop.wait(0.001)
+    threads = [threading.Thread(target=forward, args=(i,), daemon=True) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(300 * SCALE):
+        medium.emit_sync(f"to.{number % 3}", 6, timeout=GUARD)
+    stop.set()
+    for thread in threads:
+        thread.join(GUARD)
+        assert not thread.is_alive(), "a thread hangs"
+    served.set()
+    free.join(GUARD)
+    assert not errors, errors
+    for v in ring:
+        v.close()
