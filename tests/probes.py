@@ -1,0 +1,171 @@
+"""What the contract tests share: start a call, wait until something holds, look into a mailbox.
+
+Nothing here sleeps. `until` polls at checkpoints of the running loop and fails after `PATIENCE` seconds, so a test that would hang says where.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import anyio
+import anyio.abc
+import anyio.lowlevel
+
+from aether import Aether, Vibrator, Wave, WouldBlock
+
+PATIENCE = 10.0
+"""Seconds after which a wait in a test is a failure."""
+
+
+class Later:
+    """A call that runs in a task group: its value, its error, and a way to cancel it."""
+
+    def __init__(self) -> None:
+        """Nothing has happened yet."""
+        self.finished = anyio.Event()
+        self.scope = anyio.CancelScope()
+        self.value: Any = None
+        self.error: Exception | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the call has returned, raised or been cancelled."""
+        return self.finished.is_set()
+
+    async def result(self) -> Any:
+        """Wait for the call and give its value, or raise its error."""
+        with anyio.fail_after(PATIENCE):
+            await self.finished.wait()
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+    async def cancel(self) -> None:
+        """Cancel the call and wait until it has ended."""
+        self.scope.cancel()
+        with anyio.fail_after(PATIENCE):
+            await self.finished.wait()
+
+
+def begin(group: anyio.abc.TaskGroup, call: Callable[[], Awaitable[Any]]) -> Later:
+    """Start `await call()` in a task of its own."""
+    later = Later()
+
+    async def run() -> None:
+        try:
+            with later.scope:
+                later.value = await call()
+        except Exception as error:
+            later.error = error
+        finally:
+            later.finished.set()
+
+    group.start_soon(run)
+    return later
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Give way to the other tasks until `holds()`."""
+    with anyio.fail_after(PATIENCE):
+        while not holds():
+            await anyio.lowlevel.checkpoint()
+
+
+async def until_receiving(vibrator: Vibrator, tasks: int = 1) -> None:
+    """Wait until that many tasks are parked in a receive of this vibrator."""
+    await until(lambda: vibrator.statistics().tasks_waiting_receive == tasks)
+
+
+async def until_sending(vibrator: Vibrator, tasks: int = 1) -> None:
+    """Wait until that many emissions are parked before this vibrator's mailbox."""
+    await until(lambda: vibrator.statistics().tasks_waiting_send == tasks)
+
+
+async def turns(count: int = 20) -> None:
+    """Let every other ready task run that often: for asserting that something does NOT happen."""
+    for _ in range(count):
+        await anyio.lowlevel.checkpoint()
+
+
+def tuned(medium: Aether, *patterns: str, name: str = "reader", **options: Any) -> Vibrator:
+    """A vibrator that resonates on the patterns."""
+    vibrator = medium.vibrator(name, **options)
+    if patterns:
+        vibrator.resonate_on(*patterns)
+    return vibrator
+
+
+def taken(vibrator: Vibrator) -> list[Wave[Any]]:
+    """Every wave that waits now, in the order a reader gets them."""
+    waves: list[Wave[Any]] = []
+    while True:
+        try:
+            waves.append(vibrator.receive_nowait())
+        except WouldBlock:
+            return waves
+
+
+def payloads(vibrator: Vibrator) -> list[Any]:
+    """The payloads of every wave that waits now."""
+    return [wave.payload for wave in taken(vibrator)]
+
+
+def assert_waiting(vibrator: Vibrator, count: int) -> None:
+    """So many waves lie in the mailbox."""
+    assert vibrator.statistics().current_buffer_used == count
+
+
+def assert_dropped(vibrator: Vibrator, **reasons: int) -> None:
+    """Exactly these losses were counted."""
+    dropped = {reason: count for reason, count in vibrator.statistics().dropped.items() if count}
+    assert dropped == reasons
+
+
+def assert_receipt(receipt: Any, matched: int, delivered: int, **reasons: int) -> None:
+    """The receipt says this, and its parts fit together."""
+    assert (receipt.matched, receipt.delivered, dict(receipt.reasons)) == (
+        matched,
+        delivered,
+        reasons,
+    )
+    assert receipt.matched == receipt.delivered + receipt.dropped
+    assert bool(receipt) is (delivered > 0)
+
+
+def assert_says(error: BaseException, *parts: object) -> None:
+    """The message names these parts and is more than a bare value."""
+    message = str(error)
+    for part in parts:
+        assert str(part) in message, f"{part!r} is missing in {message!r}"
+    assert len(message.split()) >= 5, f"{message!r} does not say what to do"
+
+
+def assert_works_sync(medium: Aether) -> None:
+    """A wave still goes through the medium."""
+    probe, payload = tuned(medium, "probe.works", name="probe"), object()
+    try:
+        assert medium.emit_nowait("probe.works", payload)
+        assert probe.receive_nowait().payload is payload
+    finally:
+        probe.close()
+
+
+async def assert_works(medium: Aether) -> None:
+    """A wave still goes through the medium, awaited at both ends."""
+    probe, payload = tuned(medium, "probe.works", name="probe"), object()
+    try:
+        with anyio.fail_after(PATIENCE):
+            assert await medium.emit_wave("probe.works", payload)
+            wave = await probe.receive()
+        assert wave is not None
+        assert wave.payload is payload
+    finally:
+        probe.close()
+
+
+def messages(records: Sequence[Any], *parts: str) -> list[str]:
+    """The log messages that name all the parts."""
+    return [
+        text
+        for text in (record.getMessage() for record in records)
+        if all(part in text for part in parts)
+    ]
