@@ -3,6 +3,7 @@
 Nothing here sleeps. `until` polls at checkpoints of the running loop and fails after `PATIENCE` seconds, so a test that would hang says where.
 """
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from aether import Aether, Vibrator, Wave, WouldBlock
 
 PATIENCE = 10.0
 """Seconds after which a wait in a test is a failure."""
+
+KEPT: deque[Vibrator] = deque(maxlen=1000)
+"""The latest vibrators of the tests: one whose last handle goes while it is open gives a warning."""
 
 
 class Later:
@@ -87,8 +91,9 @@ async def turns(count: int = 20) -> None:
 
 
 def tuned(medium: Aether, *patterns: str, name: str = "reader", **options: Any) -> Vibrator:
-    """A vibrator that resonates on the patterns."""
+    """A vibrator that resonates on the patterns, kept alive though the test drops its handle."""
     vibrator = medium.vibrator(name, **options)
+    KEPT.append(vibrator)
     if patterns:
         vibrator.resonate_on(*patterns)
     return vibrator
