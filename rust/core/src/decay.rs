@@ -53,6 +53,7 @@ pub(crate) fn ordered(value: f64) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "these numbers are exact")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -216,3 +216,23 @@ fn the_quiet_is_watched() {
     assert_eq!(rig.wakes(), [7]);
     assert!(rig.medium.is_quiet());
 }
+
+#[test]
+fn a_stale_key_finds_nothing_though_its_place_is_taken_again() {
+    let mut rig = Rig::new();
+    let old = rig.open(blocking("old", 3), &["a"]);
+    rig.medium.discard(old, &mut rig.after);
+    let new = rig.open(blocking("new", 3), &["a"]);
+    rig.emit(&mortal("a", 1.0)).unwrap();
+    rig.clock.advance(2.0);
+    rig.after = After::default();
+    let mut taken = Vec::new();
+    assert_eq!(rig.medium.take_many(old, None, (1, 4), &mut taken, &mut rig.after), None);
+    assert_eq!(rig.medium.mailbox_statistics(old, &mut rig.after).capacity, 0);
+    assert!(rig.ended(old));
+    assert_eq!(rig.dropped(), []);
+    assert_eq!(rig.medium.waiting(new), 1);
+    assert_eq!((rig.medium.waiting(old), rig.medium.is_open(old)), (0, false));
+    assert_eq!(rig.medium.resonate(old, support::pattern("b")), None);
+    assert!(!rig.medium.join(old));
+}

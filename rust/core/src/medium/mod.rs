@@ -385,7 +385,7 @@ impl<T, W> Medium<T, W> {
     /// Counters of a mailbox, without what is expired or faded by now; empty ones for a stale key.
     pub fn mailbox_statistics(&self, key: Key, after: &mut Aftermath<T, W>) -> MailboxStatistics {
         let mut state = self.lock();
-        state.purge(key.index, after);
+        state.purge(key, after);
         let Some(mailbox) = state.boxes.get(key) else { return MailboxStatistics::default() };
         let waits_here = |sender: &&Sender<W>| sender.waits_for(key);
         MailboxStatistics {
@@ -474,9 +474,9 @@ impl<T, W> State<T, W> {
     }
 
     /// Lets go of what time has removed from a mailbox, and offers the room.
-    fn purge(&mut self, index: u32, after: &mut Aftermath<T, W>) {
-        if self.purge_only(index, after) {
-            self.offer_room(index, after);
+    fn purge(&mut self, key: Key, after: &mut Aftermath<T, W>) {
+        if self.boxes.get(key).is_some() && self.purge_only(key.index, after) {
+            self.offer_room(key.index, after);
         }
     }
 

@@ -338,8 +338,8 @@ impl<T, W> State<T, W> {
         }
         let mut promised = Vec::new();
         for index in matching {
-            let blocking = |mailbox: &&Mailbox<T, W>| mailbox.overflow() == Overflow::Block;
-            if self.boxes.at(index).filter(blocking).is_some() {
+            let blocking = |mailbox: &Mailbox<T, W>| mailbox.overflow() == Overflow::Block;
+            if self.boxes.at(index).is_some_and(blocking) {
                 promised.push(self.boxes.key_at(index));
             }
         }

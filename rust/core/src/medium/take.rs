@@ -39,7 +39,7 @@ impl<T, W> Medium<T, W> {
         let mut state = self.lock();
         let woken = waiter.is_some_and(|waiter| state.unlist(key, waiter, after));
         let before = taken.len();
-        state.purge(key.index, after);
+        state.purge(key, after);
         let enough = state.boxes.get(key).is_none_or(|mailbox| {
             mailbox.phase != BoxPhase::Open || mailbox.len() >= least.min(mailbox.capacity())
         });

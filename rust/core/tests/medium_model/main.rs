@@ -1,0 +1,31 @@
+//! Random programs on a medium, beside a model of plain vectors that was written from the contract.
+//!
+//! The model knows no router, no ranks, no lines: it looks at everything each time. After each step the two
+//! must agree on what was delivered, dropped, taken and missed, and on who was woken; and the invariants of
+//! the contract must hold.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod compare;
+mod plain;
+mod program;
+mod steps;
+mod world;
+
+use proptest::prelude::*;
+
+use crate::program::program;
+use crate::world::World;
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_medium_does_what_the_model_does(steps in program()) {
+        let mut world = World::new();
+        for step in &steps {
+            world.step(step);
+        }
+    }
+}

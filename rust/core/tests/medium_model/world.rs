@@ -1,0 +1,341 @@
+//! The medium and its model side by side.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use aether_core::mailbox::{Overflow, WaiterId};
+use aether_core::medium::{Phase, Refusal, Take, Ticket, Verdict};
+use aether_core::reason::Reason;
+
+use crate::plain::{Life, Plain, Waiting};
+use crate::program::{Shot, takes};
+use crate::support::{After, Item, Rig};
+
+#[derive(Debug)]
+pub struct Reader {
+    pub id: WaiterId,
+    pub at: usize,
+    pub want: usize,
+    pub waker: u32,
+    pub woken: bool,
+}
+
+#[derive(Debug)]
+pub struct Sender {
+    pub ticket: Ticket,
+    pub shot: Shot,
+    pub waker: u32,
+    pub since: f64,
+    /// Woken, with a place in each of these.
+    pub promised: Option<Vec<usize>>,
+}
+
+pub struct World {
+    pub rig: Rig,
+    pub boxes: Vec<Plain>,
+    /// In the order in which they were listed.
+    pub readers: Vec<Reader>,
+    /// By seniority.
+    pub senders: Vec<Sender>,
+    pub phase: Phase,
+    pub wakers: u32,
+    pub made: u64,
+    pub emitted: u64,
+    pub delivered: u64,
+    pub unheard: u64,
+    pub refused: u64,
+    /// What the step that runs must wake and drop.
+    pub wakes: Vec<u32>,
+    pub dropped: Vec<u64>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            rig: Rig::new(),
+            boxes: Vec::new(),
+            readers: Vec::new(),
+            senders: Vec::new(),
+            phase: Phase::Open,
+            wakers: 0,
+            made: 0,
+            emitted: 0,
+            delivered: 0,
+            unheard: 0,
+            refused: 0,
+            wakes: Vec::new(),
+            dropped: Vec::new(),
+        }
+    }
+
+    pub fn now(&self) -> f64 {
+        self.rig.clock.now()
+    }
+
+    pub fn waker(&mut self) -> u32 {
+        self.wakers += 1;
+        self.wakers
+    }
+
+    pub fn matching(&self, shot: &Shot) -> Vec<usize> {
+        let matches = |at: &usize| {
+            let Plain { life, patterns, how, .. } = &self.boxes[*at];
+            *life == Life::Open
+                && patterns.iter().any(|pattern| takes(pattern, shot.channel))
+                && shot.amplitude >= how.floor
+                && (how.ignored == 0 || how.ignored != shot.emitter)
+        };
+        (0..self.boxes.len()).filter(matches).collect()
+    }
+
+    pub fn is_full(&self, at: usize) -> bool {
+        let promised = self.senders.iter().filter_map(|sender| sender.promised.as_ref());
+        let promised = promised.filter(|places| places.contains(&at)).count();
+        let Plain { how, waves, .. } = &self.boxes[at];
+        matches!(how.overflow, Overflow::Block | Overflow::Error)
+            && waves.len() + promised >= how.capacity
+    }
+
+    pub fn blocking(&self, shot: &Shot) -> Vec<usize> {
+        let mut matching = self.matching(shot);
+        matching.retain(|&at| self.boxes[at].how.overflow == Overflow::Block);
+        matching
+    }
+
+    /// The rule: the senior waiting emissions for which all their mailboxes have room are promised it.
+    pub fn promise(&mut self) {
+        for place in 0..self.senders.len() {
+            if self.senders[place].promised.is_some() {
+                continue;
+            }
+            let blocking = self.blocking(&self.senders[place].shot);
+            if !blocking.iter().any(|&at| self.is_full(at)) {
+                self.senders[place].promised = Some(blocking);
+                self.wakes.push(self.senders[place].waker);
+            }
+        }
+    }
+
+    pub fn wake_reader(&mut self, at: usize) {
+        let waiting = self.boxes[at].waves.len();
+        let enough = |reader: &&mut Reader| {
+            reader.at == at
+                && !reader.woken
+                && reader.want.min(self.boxes[at].how.capacity) <= waiting
+        };
+        if let Some(reader) = self.readers.iter_mut().find(enough) {
+            reader.woken = true;
+            self.wakes.push(reader.waker);
+        }
+    }
+
+    pub fn wake_readers(&mut self, at: usize) {
+        for reader in self.readers.iter_mut().filter(|reader| reader.at == at && !reader.woken) {
+            reader.woken = true;
+            self.wakes.push(reader.waker);
+        }
+    }
+
+    pub fn purge(&mut self, places: &[usize]) {
+        let now = self.now();
+        let mut gone = false;
+        for &at in places {
+            gone |= self.boxes[at].purge(now, &mut self.dropped);
+        }
+        if gone {
+            self.promise();
+        }
+    }
+
+    /// What the emission does in the model: its receipt's numbers, or why it does nothing.
+    pub fn emit(&mut self, shot: &Shot) -> Result<(usize, Vec<Reason>), Refusal> {
+        if !self.takes(shot) {
+            return Err(Refusal::Closed);
+        }
+        let matching = self.matching(shot);
+        if matching.len() < shot.require {
+            return Err(Refusal::TooFew { matched: matching.len() });
+        }
+        if matching.iter().any(|&at| self.is_full(at)) {
+            self.purge(&matching);
+        }
+        let name = |at: usize| self.boxes[at].name.as_str().into();
+        let full: Vec<usize> = matching.iter().copied().filter(|&at| self.is_full(at)).collect();
+        let refuses = |at: &&usize| self.boxes[**at].how.overflow == Overflow::Error;
+        if let Some(&at) = full.iter().find(refuses) {
+            return Err(Refusal::Refused(name(at)));
+        }
+        if !full.is_empty() {
+            return Err(Refusal::Full(full.into_iter().map(name).collect()));
+        }
+        self.emitted += 1;
+        self.unheard += u64::from(matching.is_empty());
+        let now = self.now();
+        let mut reasons = Vec::new();
+        for &at in &matching {
+            let before = self.boxes[at].waves.len();
+            let expires = now + shot.lifetime;
+            let wave =
+                Waiting { id: self.made, arrival: 0, entered: now, expires, shot: shot.clone() };
+            match self.boxes[at].put(wave, now, &mut self.dropped) {
+                Ok(()) => self.delivered += 1,
+                Err(reason) => {
+                    self.refused += 1;
+                    reasons.push(reason);
+                }
+            }
+            if self.boxes[at].waves.len() > before {
+                self.wake_reader(at);
+            }
+        }
+        Ok((matching.len(), reasons))
+    }
+
+    /// Whether it found full mailboxes that block.
+    pub fn emit_both(&mut self, shot: &Shot, sender: Option<usize>) -> bool {
+        self.explain(shot);
+        self.made += 1;
+        let ticket = sender.map(|place| self.senders[place].ticket);
+        let done = self.rig.emit_as(ticket, &shot.emission());
+        if let Some(place) = sender {
+            self.search(shot, place);
+            self.senders.remove(place);
+        }
+        let expected = self.emit(shot);
+        self.promise();
+        match (done, expected) {
+            (Ok((id, sent)), Ok((matched, reasons))) => {
+                assert_eq!(id, self.made);
+                assert_eq!((sent.sequence, sent.matched), (self.emitted, matched));
+                assert_eq!(sent.dropped, reasons.len());
+                let mut tally: BTreeMap<&str, u64> = BTreeMap::new();
+                for reason in &reasons {
+                    *tally.entry(reason.name()).or_default() += 1;
+                }
+                let said = sent.reasons.unwrap_or_default();
+                let said: BTreeMap<_, _> =
+                    said.iter().map(|(reason, count)| (reason.name(), count)).collect();
+                assert_eq!(said, tally);
+                false
+            }
+            (Err(Refusal::Full(mut said)), Err(Refusal::Full(mut known))) => {
+                said.sort();
+                known.sort();
+                assert_eq!(said, known);
+                true
+            }
+            // Any of those that refuse may be named.
+            (Err(Refusal::Refused(_)), Err(Refusal::Refused(_))) => false,
+            (done, expected) => {
+                assert_eq!(done.err(), expected.err());
+                false
+            }
+        }
+    }
+
+    /// A resuming emission lets time make room if something is full but for its own promised places. While it
+    /// does, they stay its own.
+    pub fn search(&mut self, shot: &Shot, place: usize) {
+        let matching = self.matching(shot);
+        let own = std::mem::take(&mut self.senders[place].promised);
+        let full = matching.iter().any(|&at| self.is_full(at));
+        self.senders[place].promised = own;
+        if self.takes(shot) && matching.len() >= shot.require && full {
+            self.purge(&matching);
+        }
+    }
+
+    /// Whether the medium takes it in this phase.
+    pub fn takes(&self, shot: &Shot) -> bool {
+        self.phase == Phase::Open || (self.phase == Phase::Draining && shot.inside)
+    }
+
+    pub fn explain(&self, shot: &Shot) {
+        for row in self.rig.medium.explain(shot.channel, shot.amplitude, shot.emitter) {
+            let at = self.boxes.iter().position(|one| one.key == row.key).expect("known");
+            let one = &self.boxes[at];
+            let hears = one.patterns.iter().any(|pattern| takes(pattern, shot.channel));
+            let own = one.how.ignored != 0 && one.how.ignored == shot.emitter;
+            let expected = if one.life != Life::Open {
+                Verdict::Closed
+            } else if !hears {
+                Verdict::Pattern
+            } else if own {
+                Verdict::Own
+            } else if shot.amplitude < one.how.floor {
+                Verdict::NoiseFloor(one.how.floor)
+            } else if self.is_full(at) {
+                match one.how.overflow {
+                    Overflow::Error => Verdict::Refused,
+                    _ => Verdict::Full,
+                }
+            } else if one.waves.len() >= one.how.capacity {
+                Verdict::Overflows(one.how.overflow)
+            } else {
+                Verdict::Reached
+            };
+            assert_eq!(row.verdict, expected);
+        }
+    }
+
+    pub fn taken(&mut self, at: usize, took: Take<Arc<Item>>) {
+        let now = self.now();
+        let gone = self.boxes[at].life == Life::Gone;
+        let expected = if gone { None } else { self.boxes[at].pop(now, &mut self.dropped) };
+        match (took, expected) {
+            (Take::Wave(taken), Some((id, missed))) => {
+                assert_eq!(taken.item.id, id);
+                assert!(taken.item.sequence.load(Ordering::Relaxed) > 0);
+                self.boxes[at].tell(taken.missed, missed);
+            }
+            (Take::Empty, None) => assert_eq!(self.boxes[at].life, Life::Open),
+            (Take::Ended, None) => assert_ne!(self.boxes[at].life, Life::Open),
+            (took, expected) => panic!("took {took:?}, not {expected:?}"),
+        }
+        self.promise();
+    }
+
+    pub fn many(&mut self, at: usize, reader: Option<&Reader>, (least, most): (usize, usize)) {
+        let (key, waiter) = (self.boxes[at].key, reader.map(|reader| reader.id));
+        let mut taken = Vec::new();
+        self.rig.after = After::default();
+        let after = &mut self.rig.after;
+        let missed = self.rig.medium.take_many(key, waiter, (least, most), &mut taken, after);
+        let now = self.now();
+        let one = &mut self.boxes[at];
+        let (mut expected, mut known) = (Vec::new(), 0);
+        if one.life != Life::Gone {
+            one.purge(now, &mut self.dropped);
+            if one.life != Life::Open || one.waves.len() >= least.min(one.how.capacity) {
+                while let Some((id, missed)) =
+                    (expected.len() < most).then(|| one.pop(now, &mut self.dropped)).flatten()
+                {
+                    expected.push(id);
+                    known += missed;
+                }
+            }
+        }
+        let ids: Vec<u64> = taken.iter().map(|item| item.id).collect();
+        assert_eq!(ids, expected);
+        assert_eq!(missed.is_none(), one.life != Life::Open && expected.is_empty());
+        one.tell(missed.unwrap_or(0), known);
+        self.promise();
+        if expected.is_empty() && reader.is_some_and(|reader| reader.woken) {
+            self.wake_reader(at);
+        }
+    }
+
+    pub fn end(&mut self, at: usize, life: Life) {
+        if self.boxes[at].life == Life::Open {
+            self.boxes[at].patterns.clear();
+            self.boxes[at].life = Life::Closing;
+            self.wake_readers(at);
+            self.promise();
+        }
+        if life != Life::Closing && self.boxes[at].life != Life::Gone {
+            self.boxes[at].life = life;
+            self.boxes[at].empty(Reason::Abandoned, &mut self.dropped);
+        }
+    }
+}
