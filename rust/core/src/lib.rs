@@ -18,4 +18,6 @@ pub mod medium;
 pub mod reason;
 pub mod router;
 mod sync;
+#[cfg(all(test, loom))]
+mod tests;
 pub mod wave;

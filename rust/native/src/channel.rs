@@ -69,6 +69,13 @@ pub fn parse_pattern(name: &Bound<'_, PyAny>) -> PyResult<(String, bool)> {
     Ok((pattern.canonical().to_owned(), !pattern.is_concrete()))
 }
 
+/// The `Channel` of a name that a medium has checked, by limits of its own.
+#[pyfunction]
+#[pyo3(signature = (name, /))]
+pub fn restore_channel(name: &Bound<'_, PyString>) -> PyResult<Py<PyAny>> {
+    channel_object(name)
+}
+
 /// Whether every channel of the second is one of the first.
 #[pyfunction]
 #[pyo3(signature = (first, second, /))]

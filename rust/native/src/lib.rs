@@ -1,1 +1,79 @@
-//! The Python binding of Aether.
+//! The Python binding of Aether: conversions, waiting and waking, and what the garbage collector needs.
+//!
+//! The core knows nothing of Python; Python waits and composes. In between, each file binds one thing:
+//! values ([`wave`], [`receipt`], [`channel`]), handles ([`emitter`], [`vibrator`], [`mailbox`],
+//! [`medium`]), operations ([`emission`], [`receive`], [`quiet`]) and the two ways to wait for one
+//! ([`awaitable`], [`blocking`]).
+#![deny(unsafe_code)]
+
+mod actors;
+#[allow(unsafe_code)] // one type made by hand, see its header
+mod awaitable;
+mod blocking;
+mod channel;
+#[allow(unsafe_code)] // `PyContextVar_Get`
+mod context;
+mod emission;
+mod emitter;
+mod errors;
+mod fork;
+mod here;
+mod log;
+mod mailbox;
+mod medium;
+mod physics;
+mod quiet;
+mod receipt;
+mod receive;
+mod shared;
+mod stalls;
+mod vibrator;
+#[allow(unsafe_code)] // `PyThread_get_thread_ident`
+mod waker;
+mod wave;
+
+use pyo3::prelude::*;
+
+/// The native half of Aether.
+#[pymodule(gil_used = true)]
+mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::blocking::threads_waiting;
+    #[pymodule_export]
+    use crate::channel::{
+        check_pattern, covers, literal_token, overlaps, parse_pattern, restore_channel,
+    };
+    #[pymodule_export]
+    use crate::emitter::PyEmitter;
+    #[pymodule_export]
+    use crate::mailbox::PyMailbox;
+    #[pymodule_export]
+    use crate::medium::{PyManualClock, PyMedium, new_identity};
+    #[pymodule_export]
+    use crate::physics::interfere;
+    #[pymodule_export]
+    use crate::receipt::PyReceipt;
+    #[pymodule_export]
+    use crate::vibrator::PyVibrator;
+    #[pymodule_export]
+    use crate::wave::{PyWave, restore_wave};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("DEBUG_BUILD", cfg!(debug_assertions))?;
+        module.add("REPLY_HEADER", crate::emission::REPLY_HEADER)?;
+        module.add("handling", crate::context::variable(py)?)?;
+        let os = py.import("os")?;
+        if let Some(register) = os.getattr_opt("register_at_fork")? {
+            let after = pyo3::wrap_pyfunction!(crate::fork::after_fork, module)?;
+            let keywords = pyo3::types::PyDict::new(py);
+            keywords.set_item("after_in_child", after)?;
+            register.call((), Some(&keywords))?;
+        }
+        Ok(())
+    }
+}

@@ -364,6 +364,10 @@ impl<T, W> Mailbox<T, W> {
         }
     }
 
+    pub(crate) fn expect_readers(&mut self, more: usize) {
+        self.rest.expected_readers += more;
+    }
+
     pub(crate) fn forget_readers(&mut self, gone: &[Actor]) {
         self.rest.readers.retain(|reader| !gone.contains(reader));
     }

@@ -211,6 +211,16 @@ impl<T, W> Medium<T, W> {
         }
     }
 
+    /// A member goes, unless it is the last; returns whether it is.
+    pub fn resign(&self, key: Key) -> bool {
+        let mut state = self.lock();
+        let Some(mailbox) = state.boxes.get_mut(key) else { return true };
+        let members = mailbox.members_mut();
+        let last = *members <= 1;
+        *members -= usize::from(!last);
+        last
+    }
+
     /// A member goes; the last one closes the mailbox. Returns whether it did.
     pub fn leave(&self, key: Key, after: &mut Aftermath<T, W>) -> bool {
         let mut state = self.lock();

@@ -184,20 +184,36 @@ impl<T, W> Medium<T, W> {
         let freed: Vec<u32> =
             full.into_iter().filter(|&index| state.purge_only(index, after)).collect();
         state.offer_rooms(freed, after);
-        let mut stalls = Vec::new();
-        for ticket in tickets {
-            let full = state.full_for(ticket);
-            if let Some(sender) = state.senders.get_mut(&ticket).filter(|s| s.is_waiting()) {
-                let first = !std::mem::replace(&mut sender.reported, true);
-                let (channel, waited) = (Arc::clone(&sender.channel), now - sender.since);
-                stalls.push(Stall { ticket, channel, full, waited, first });
+        let stalls = state.waits(now, limit);
+        for stall in &stalls {
+            if let Some(sender) = state.senders.get_mut(&stall.ticket) {
+                sender.reported = true;
             }
         }
         stalls
     }
+
+    /// The same, without changing anything.
+    pub fn waits(&self, limit: f64) -> Vec<Stall> {
+        let now = self.clock.monotonic();
+        self.lock().waits(now, limit)
+    }
 }
 
 impl<T, W> State<T, W> {
+    fn waits(&mut self, now: f64, limit: f64) -> Vec<Stall> {
+        let long = |sender: &Sender<W>| sender.is_waiting() && now - sender.since >= limit;
+        let tickets: Vec<Ticket> =
+            self.senders.iter().filter(|(_, s)| long(s)).map(|(&ticket, _)| ticket).collect();
+        let stall = |ticket| {
+            let full = self.full_for(ticket);
+            let sender = self.senders.get(&ticket)?;
+            let (channel, waited) = (Arc::clone(&sender.channel), now - sender.since);
+            Some(Stall { ticket, channel, full, waited, first: !sender.reported })
+        };
+        tickets.into_iter().filter_map(stall).collect()
+    }
+
     /// A blocking mailbox that is full for this emission.
     fn first_full(&mut self, emission: &Emission<'_>) -> Option<u32> {
         let matching = self.matching(emission, &mut Hint::default());

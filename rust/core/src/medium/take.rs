@@ -103,6 +103,21 @@ impl<T, W> Medium<T, W> {
         self.lock().wake_another(key, after);
     }
 
+    /// Wakes every reader of a mailbox, to see for itself whether it still belongs here.
+    pub fn call_readers(&self, key: Key, after: &mut Aftermath<T, W>) {
+        if let Some(mailbox) = self.lock().boxes.get_mut(key) {
+            after.wakes.extend(mailbox.waiters.wake_all());
+        }
+    }
+
+    /// So many more tasks will read a mailbox: until they have begun, there is no proof that emitters are
+    /// stuck.
+    pub fn expect_readers(&self, key: Key, more: usize) {
+        if let Some(mailbox) = self.lock().boxes.get_mut(key) {
+            mailbox.expect_readers(more);
+        }
+    }
+
     /// Notes who reads a mailbox, for the proof that a ring of emitters is stuck; `None`: somebody
     /// whom nobody can name, so that there is no proof.
     pub fn read_by(&self, key: Key, reader: Option<Actor>) {

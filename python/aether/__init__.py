@@ -1,0 +1,116 @@
+"""Aether: an in-process medium for asynchronous messages.
+
+Vibrators resonate on channels; waves spread through the medium to everyone in resonance. See `Aether` and
+`Vibrator` for a first example.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from aether._native import (
+    DEBUG_BUILD,
+    Emitter,
+    ManualClock,
+    Receipt,
+    Wave,
+    __version__,
+)
+from aether.channel import Channel
+from aether.errors import (
+    AetherError,
+    ChannelError,
+    Closed,
+    ConfigError,
+    Deadlock,
+    EndOfStream,
+    ForkedMedium,
+    JournalError,
+    JournalFailed,
+    JournalFull,
+    NoReceiver,
+    NotAllowed,
+    PayloadError,
+    RequestFailed,
+    WouldBlock,
+    WrongLoop,
+)
+from aether.explanation import Explanation, ExplanationRow
+from aether.medium import Aether, Expectation
+from aether.statistics import Health, MediumStatistics, VibratorStatistics
+from aether.vibrator import Vibrator
+
+if TYPE_CHECKING:
+    from aether._builder import WaveBuilder
+    from aether.config import AetherConfig
+    from aether.physics import Interference, InterferenceKind, PhysicsEngine
+
+__all__ = [
+    "Aether",
+    "AetherConfig",
+    "AetherError",
+    "Channel",
+    "ChannelError",
+    "Closed",
+    "ConfigError",
+    "Deadlock",
+    "Emitter",
+    "EndOfStream",
+    "Expectation",
+    "Explanation",
+    "ExplanationRow",
+    "ForkedMedium",
+    "Health",
+    "Interference",
+    "InterferenceKind",
+    "JournalError",
+    "JournalFailed",
+    "JournalFull",
+    "ManualClock",
+    "MediumStatistics",
+    "NoReceiver",
+    "NotAllowed",
+    "PayloadError",
+    "PhysicsEngine",
+    "Receipt",
+    "RequestFailed",
+    "Vibrator",
+    "VibratorStatistics",
+    "Wave",
+    "WaveBuilder",
+    "WouldBlock",
+    "WrongLoop",
+    "__version__",
+]
+
+# What brings a heavy library in is imported when it is first used.
+_LAZY = {
+    "AetherConfig": "aether.config",
+    "Interference": "aether.physics",
+    "InterferenceKind": "aether.physics",
+    "PhysicsEngine": "aether.physics",
+    "WaveBuilder": "aether._builder",
+}
+
+if DEBUG_BUILD:
+    warnings.warn(
+        "aether was built without optimisation; measure nothing with it: maturin develop --release",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        message = f"module 'aether' has no attribute {name!r}"
+        raise AttributeError(message)
+    import importlib
+
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,308 @@
+"""Where waiting meets the event loops: the only file that knows asyncio and trio.
+
+Neither library is imported before it runs. Whatever waits here loses nothing when it is cancelled: it
+waits for wake-ups, and what they announce stays where it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    import trio
+
+_log = logging.getLogger("aether")
+
+
+def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
+    """The asyncio loop that runs in this thread; `None` under trio and where no loop runs."""
+    module = sys.modules.get("asyncio")
+    return None if module is None else module._get_running_loop()
+
+
+def set_if_pending(future: asyncio.Future[None]) -> None:
+    """Wakes whoever awaits a future, unless it was cancelled or woken meanwhile."""
+    if not future.done():
+        future.set_result(None)
+
+
+class TrioSleeper:
+    """A task of trio that sleeps until it is woken, from any thread, once."""
+
+    __slots__ = ("_asleep", "_task", "_token", "_woken")
+
+    def __init__(self) -> None:
+        import trio
+
+        self._task = trio.lowlevel.current_task()
+        self._token = trio.lowlevel.current_trio_token()
+        self._asleep = False
+        self._woken = False
+
+    async def sleep_until(self, deadline: float | None) -> None:
+        """Returns when woken, or at the deadline in trio's time."""
+        import trio
+
+        if self._woken:
+            return
+
+        def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
+            self._asleep = False
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        with trio.CancelScope() if deadline is None else trio.CancelScope(deadline=deadline):
+            self._asleep = True
+            await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def wake(self) -> None:
+        """Wakes it from a task of the same loop."""
+        import trio
+
+        self._woken = True
+        if self._asleep:
+            self._asleep = False
+            trio.lowlevel.reschedule(self._task)
+
+    def wake_soon(self) -> None:
+        """Wakes it from anywhere; `RuntimeError` if its loop has ended."""
+        self._token.run_sync_soon(self.wake)
+
+
+class Look(Protocol):
+    """What `every` calls: false ends it."""
+
+    def __call__(self) -> bool: ...
+    def lost(self) -> None:
+        """The loop has ended first."""
+
+
+class _Ticker:
+    """Calls a look from an asyncio loop; collected with the loop's timers, it says so."""
+
+    __slots__ = ("_interval", "_look", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, interval: float, look: Look) -> None:
+        self._loop = loop
+        self._interval = interval
+        self._look = look
+        loop.call_later(interval, self)
+
+    def __call__(self) -> None:
+        if self._look():
+            self._loop.call_later(self._interval, self)
+
+    def __del__(self) -> None:
+        self._look.lost()
+
+
+def every(interval: float, look: Look) -> None:
+    """Calls `look` every `interval` seconds in the loop that runs, until it returns false."""
+    loop = running_asyncio_loop()
+    if loop is not None:
+        _Ticker(loop, interval, look)
+        return
+
+    import trio
+
+    async def tick() -> None:
+        try:
+            while True:
+                await trio.sleep(interval)
+                if not look():
+                    return
+        except Exception:
+            _log.exception("looking after emissions that wait has failed")
+        finally:
+            look.lost()
+
+    trio.lowlevel.spawn_system_task(tick, name="aether stalls", context=contextvars.copy_context())
+
+
+def loop_time() -> float:
+    """The seconds of the running loop's clock, which timeouts are measured by."""
+    loop = running_asyncio_loop()
+    if loop is not None:
+        return loop.time()
+    import trio
+
+    return trio.current_time()
+
+
+async def checkpoint() -> None:
+    """Lets every other task that is ready run once."""
+    if running_asyncio_loop() is not None:
+        import asyncio
+
+        await asyncio.sleep(0)
+    else:
+        import trio
+
+        await trio.lowlevel.checkpoint()
+
+
+class Flag:
+    """Something to wait for that is set once, by the loop that waits."""
+
+    __slots__ = ("_is_set", "_waiting")
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._waiting: list[asyncio.Future[None] | TrioSleeper] = []
+
+    def is_set(self) -> bool:
+        """Whether it has been set."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Sets it, and wakes whoever waits."""
+        self._is_set = True
+        waiting, self._waiting = self._waiting, []
+        for sleeper in waiting:
+            if isinstance(sleeper, TrioSleeper):
+                sleeper.wake()
+            else:
+                set_if_pending(sleeper)
+
+    async def wait(self) -> None:
+        """Returns once it is set."""
+        while not self._is_set:
+            loop = running_asyncio_loop()
+            if loop is not None:
+                future: asyncio.Future[None] = loop.create_future()
+                self._waiting.append(future)
+                await future
+            else:
+                sleeper = TrioSleeper()
+                self._waiting.append(sleeper)
+                await sleeper.sleep_until(None)
+
+
+class Background(Protocol):
+    """A task in the background of the loop that spawned it. Its function raises nothing."""
+
+    def cancel(self) -> None:
+        """Has it end at its next wait."""
+
+    def is_current(self) -> bool:
+        """Whether the running code belongs to it."""
+        ...
+
+    async def wait(self) -> None:
+        """Returns when it has ended."""
+
+
+class _AsyncioTask:
+    __slots__ = ("_ended", "_task")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, function: Callable[[], Coroutine[Any, Any, None]], name: str
+    ) -> None:
+        self._ended = Flag()
+        self._task = loop.create_task(function(), name=name)
+        self._task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._ended.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+    def is_current(self) -> bool:
+        import asyncio
+
+        return running_asyncio_loop() is not None and asyncio.current_task() is self._task
+
+    async def wait(self) -> None:
+        await self._ended.wait()
+
+
+class _TrioTask:
+    __slots__ = ("_ended", "_scope", "_task")
+
+    def __init__(self, function: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        import trio
+
+        self._ended = Flag()
+        self._scope = trio.CancelScope()
+
+        async def run() -> None:
+            try:
+                with self._scope:
+                    await function()
+            finally:
+                self._ended.set()
+
+        self._task: trio.lowlevel.Task = trio.lowlevel.spawn_system_task(
+            run, name=name, context=contextvars.copy_context()
+        )
+
+    def cancel(self) -> None:
+        self._scope.cancel()
+
+    def is_current(self) -> bool:
+        import trio
+
+        return trio.lowlevel.in_trio_task() and trio.lowlevel.current_task() is self._task
+
+    async def wait(self) -> None:
+        await self._ended.wait()
+
+
+def spawn(function: Callable[[], Coroutine[Any, Any, None]], name: str) -> Background:
+    """Runs an async function in the background of the running loop. It must catch its own errors."""
+    loop = running_asyncio_loop()
+    return _TrioTask(function, name) if loop is None else _AsyncioTask(loop, function, name)
+
+
+class Home:
+    """The loop that a medium was entered in: things can be run in it from other threads."""
+
+    __slots__ = ("_loop", "_token")
+
+    def __init__(self) -> None:
+        self._loop = running_asyncio_loop()
+        self._token: trio.lowlevel.TrioToken | None = None
+        if self._loop is None:
+            import trio
+
+            self._token = trio.lowlevel.current_trio_token()
+
+    def is_here(self) -> bool:
+        """Whether this thread runs that loop now."""
+        if self._loop is not None:
+            return running_asyncio_loop() is self._loop
+        import trio
+
+        return trio.lowlevel.in_trio_run() and trio.lowlevel.current_trio_token() is self._token
+
+    def run(self, function: Callable[[], object]) -> None:
+        """Runs a function in that loop: at once if that is here, soon otherwise; never if it has ended."""
+        if self.is_here():
+            function()
+            return
+        with contextlib.suppress(RuntimeError):
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(function)
+            elif self._token is not None:
+                self._token.run_sync_soon(function)
+
+
+async def shielded(awaitable: Awaitable[None]) -> None:
+    """Awaits something short that must be finished, also where the task is cancelled already."""
+    if running_asyncio_loop() is not None:
+        # asyncio cancels once: a wait that begins after that is not disturbed.
+        await awaitable
+        return
+    import trio
+
+    with trio.CancelScope(shield=True):
+        await awaitable

@@ -1,0 +1,639 @@
+"""The medium: where vibrators resonate and waves spread.
+
+Contract:
+- Entering (`async with medium`) runs the handlers; leaving drains: no more waves from outside (`Closed`),
+  handlers finish what waits for them and may still emit, for at most `drain_timeout`; readers get what is
+  queued, and then the end. Left by an exception, or cancelled while it drains, it ends at once, counted.
+- `running()` runs the handlers without closing afterwards, and can be entered again.
+- Everything else works without a loop: at import time, in threads, before the medium is entered.
+- A medium belongs to the process that uses it first: in the child of a fork it raises `ForkedMedium`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+
+from aether import _native
+from aether._wait import Home, checkpoint, loop_time, shielded
+from aether.channel import Channel
+from aether.errors import AetherError, Closed
+from aether.explanation import Explanation
+from aether.requests import Requests
+from aether.statistics import Health, MediumStatistics
+from aether.vibrator import Order, Overflow, Vibrator
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from aether._native import Mailbox, ManualClock, Wave
+    from aether.config import AetherConfig
+    from aether.lane import Lane
+    from aether.physics import PhysicsEngine
+
+# How often `settle` lets everybody run before it believes that nobody wants to.
+_SETTLING_TURNS = 5
+
+
+class _Options(TypedDict):
+    order: Order
+    overflow: Overflow
+    buffer_size: int
+    noise_floor: float
+    ignored: int
+
+
+class Aether(_native.Medium):
+    """A medium: routes, mailboxes, counters and a clock. Parts of a program meet here.
+
+    Args:
+        config: How waves and mailboxes are treated; `None`: the defaults of `AetherConfig`.
+        clock: A clock to steer by hand, for tests; `None`: the machine's.
+
+    Raises:
+        TypeError: The configuration is no `AetherConfig`.
+
+    Example:
+        >>> import asyncio
+        >>> from aether import Aether
+        >>> medium = Aether()
+        >>> greeter = medium.vibrator("greeter")
+        >>> @greeter.on("users.joined")
+        ... async def greet(wave):
+        ...     print("welcome,", wave.payload)
+        >>> async def main():
+        ...     async with medium:
+        ...         await medium.emit_wave("users.joined", "Ada")
+        >>> asyncio.run(main())
+        welcome, Ada
+    """
+
+    __slots__ = (
+        "_config",
+        "_entered",
+        "_groups",
+        "_home",
+        "_lanes",
+        "_physics",
+        "_requests",
+        "_runs",
+        "_vibrators",
+    )
+
+    _default: ClassVar[Aether | None] = None
+
+    def __new__(
+        cls, config: AetherConfig | None = None, *, clock: ManualClock | None = None
+    ) -> Self:
+        if config is None:
+            return super().__new__(cls, clock=clock)
+        if not hasattr(config, "attenuation_factor"):
+            message = f"config must be an AetherConfig, not {type(config).__name__}"
+            raise TypeError(message)
+        return super().__new__(
+            cls,
+            attenuation_factor=config.attenuation_factor,
+            decay_interval=config.decay_interval,
+            max_propagation=config.max_propagation,
+            min_amplitude=config.min_amplitude,
+            max_channel_length=config.max_channel_length,
+            stall_warning=config.stall_warning,
+            clock=clock,
+        )
+
+    def __init__(
+        self, config: AetherConfig | None = None, *, clock: ManualClock | None = None
+    ) -> None:
+        del clock  # the native half has it
+        self._config = config
+        self._requests = Requests(self)
+        self._vibrators: weakref.WeakSet[Vibrator] = weakref.WeakSet()
+        self._groups: weakref.WeakValueDictionary[tuple[str, ...], _Shared] = (
+            weakref.WeakValueDictionary()
+        )
+        # A vibrator with handlers lives as long as its medium.
+        self._lanes: dict[Lane, Vibrator] = {}
+        self._home: Home | None = None
+        self._runs = 0
+        self._entered = False
+        self._physics: PhysicsEngine | None = None
+        _end_with_the_program(self)
+
+    @classmethod
+    def default(cls) -> Aether:
+        """The medium of this process that modules share without handing it around."""
+        if Aether._default is None:
+            Aether._default = Aether()
+        return Aether._default
+
+    @property
+    def config(self) -> AetherConfig:
+        """How this medium treats waves and mailboxes."""
+        if self._config is None:
+            from aether.config import AetherConfig
+
+            self._config = AetherConfig()
+        return self._config
+
+    @property
+    def requests(self) -> Requests:
+        """The open requests; for vibrators and their handlers."""
+        return self._requests
+
+    @property
+    def physics(self) -> PhysicsEngine:
+        """The physics of this medium's waves."""
+        if self._physics is None:
+            from aether.physics import PhysicsEngine
+
+            self._physics = PhysicsEngine()
+        return self._physics
+
+    def __repr__(self) -> str:
+        return f"<Aether {self.phase} with {len(self._vibrators)} vibrators>"
+
+    # Vibrators
+
+    def vibrator(
+        self,
+        name: str,
+        *,
+        order: Order = "amplitude",
+        overflow: Overflow | None = None,
+        buffer_size: int | None = None,
+        noise_floor: float = 0.0,
+        ignore_own: bool = False,
+        group: str | None = None,
+    ) -> Vibrator:
+        """Makes a vibrator: the plain call behind `Vibrator.create`, which says what the options mean."""
+        if not isinstance(name, str):
+            message = f"the name of a vibrator must be a str, not {type(name).__name__}"
+            raise TypeError(message)
+        if group is not None and not isinstance(group, str):
+            message = f"the name of a group must be a str, not {type(group).__name__}"
+            raise TypeError(message)
+        identity = _native.new_identity()
+        options = _Options(
+            order=order,
+            overflow=self._default_overflow if overflow is None else overflow,
+            buffer_size=self._default_buffer_size if buffer_size is None else buffer_size,
+            noise_floor=noise_floor,
+            ignored=identity if ignore_own else 0,
+        )
+        if group is None:
+            vibrator = Vibrator(self, name, self._open(name, options), identity, {**options}, None)
+        else:
+            shared = self._share((group,), name, options, ignore_own=ignore_own)
+            # The group is one: what a member emits is own to all of it.
+            options["ignored"] = shared.identity if ignore_own else 0
+            vibrator = Vibrator(self, name, shared.mailbox, shared.identity, {**options}, group)
+            vibrator.share(shared)
+        self._vibrators.add(vibrator)
+        return vibrator
+
+    def _open(self, name: str, options: _Options, *, lane: bool = False, readers: int = 0) -> Mailbox:
+        return self.open_mailbox(
+            name,
+            order_by=options["order"],
+            overflow_by=options["overflow"],
+            capacity=options["buffer_size"],
+            noise_floor=options["noise_floor"],
+            ignored=options["ignored"],
+            lane=lane,
+            readers=readers,
+        )
+
+    def _share(
+        self, key: tuple[str, ...], name: str, options: _Options, *, ignore_own: bool, readers: int = 0
+    ) -> _Shared:
+        """The mailbox of a group: the first member makes it, the others join with the same options."""
+        said = (
+            options["order"],
+            options["overflow"],
+            options["buffer_size"],
+            options["noise_floor"],
+            ignore_own,
+        )
+        shared = self._groups.get(key)
+        if shared is None or not shared.mailbox.join(readers):
+            identity = _native.new_identity()
+            if len(key) == 1:
+                options = {**options, "ignored": identity if ignore_own else 0}
+            mailbox = self._open(name, options, lane=len(key) > 1, readers=readers)
+            shared = self._groups[key] = _Shared(mailbox, identity, said)
+            return shared
+        if shared.options != said:
+            shared.mailbox.leave()
+            message = (
+                f"vibrator {name!r} joins group {key[0]!r} with options {said}, but its first member has "
+                f"{shared.options} (order, overflow, buffer_size, noise_floor, ignore_own); members share a "
+                "mailbox, so give the same"
+            )
+            raise ValueError(message)
+        return shared
+
+    @property
+    def _default_overflow(self) -> Overflow:
+        return "block" if self._config is None else self._config.overflow
+
+    @property
+    def _default_buffer_size(self) -> int:
+        return 1000 if self._config is None else self._config.channel_buffer_size
+
+    def lane_mailbox(
+        self, vibrator: Vibrator, patterns: tuple[str, ...], options: Mapping[str, Any], readers: int
+    ) -> Mailbox:
+        """The mailbox of a new handler; members of a group share it for the same patterns."""
+        settings: _Options = {**options}  # type: ignore[typeddict-item]
+        if vibrator.group is None:
+            mailbox = self._open(vibrator.name, settings, lane=True, readers=readers)
+        else:
+            key = (vibrator.group, *sorted(Channel(pattern).canonical for pattern in patterns))
+            ignore_own = settings["ignored"] != 0
+            shared = self._share(key, vibrator.name, settings, ignore_own=ignore_own, readers=readers)
+            vibrator.share(shared)
+            mailbox = shared.mailbox
+        try:
+            for pattern in patterns:
+                mailbox.resonate(pattern)
+        except BaseException:
+            mailbox.leave()
+            raise
+        return mailbox
+
+    def adopt(self, lane: Lane, vibrator: Vibrator) -> None:
+        """Takes a new handler in, and runs it if handlers run now."""
+        self._lanes[lane] = vibrator
+        if self._runs and self._home is not None:
+            self._home.run(lane.start)
+
+    def disown(self, vibrator: Vibrator) -> None:
+        """Forgets the handlers of a vibrator that has ended."""
+        for lane in [lane for lane, owner in self._lanes.items() if owner is vibrator]:
+            del self._lanes[lane]
+
+    # Requests
+
+    async def request(
+        self,
+        channel: str,
+        payload: Any = None,
+        *,
+        timeout: float | None = 1.0,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Wave[Any]:
+        """Emits a request and awaits the first answer.
+
+        A handler answers by what it returns, unless that is `None`; a reader by `reply(wave, payload)`. If
+        all who got it were handlers and all returned `None`, that is the answer.
+
+        Args:
+            channel: A concrete channel.
+            payload: What to ask.
+            timeout: Seconds to wait; `None`: for ever.
+            headers: As for `emit_wave`, and so are `options`.
+
+        Returns:
+            The answer: a wave, whose payload is what was returned or replied.
+
+        Raises:
+            NoReceiver: Nobody resonates on the channel.
+            RequestFailed: The handler raised; its error is the cause.
+            TimeoutError: No answer came in time.
+        """
+        return await self._requests.ask(
+            self, channel, payload, timeout=timeout, headers=headers, options=options
+        )
+
+    # Questions
+
+    def statistics(self) -> MediumStatistics:
+        """The counters of the medium now."""
+        return MediumStatistics(**self.counters())
+
+    def active_channels(self) -> tuple[Channel[Any], ...]:
+        """The patterns that somebody resonates on, sorted; of several spellings of one, the first."""
+        known: dict[str, Channel[Any]] = {}
+        for spelled in self.active_patterns():
+            channel = _native.restore_channel(spelled)
+            known.setdefault(channel.canonical, channel)
+        return tuple(sorted(known.values()))
+
+    def explain(self, channel: str, amplitude: float = 1.0) -> Explanation:
+        """For each vibrator, whether a wave would reach it now and, if not, exactly why.
+
+        Args:
+            channel: A concrete channel.
+            amplitude: The amplitude of the wave, 0..1.
+
+        Raises:
+            ChannelError: The channel is none, or a pattern.
+            ValueError: The amplitude is NaN.
+
+        Example:
+            >>> from aether import Aether
+            >>> medium = Aether()
+            >>> billing = medium.vibrator("billing", noise_floor=0.5)
+            >>> _ = billing.resonate_on("orders.*")
+            >>> print(medium.explain("orders.created", amplitude=0.2))
+            orders.created at amplitude 0.2:
+            vibrator  resonates on  wave         why
+            billing   orders.*      not reached  noise floor: 0.2 is fainter than 0.5
+        """
+        rows = self.explain_rows(channel, amplitude)
+        return Explanation.of(str(channel), float(amplitude), rows)
+
+    def health(self) -> Health:
+        """Whether the medium takes waves, and whether somebody keeps emitters waiting."""
+        phase = self.phase
+        reasons = [] if phase == "open" else [f"the medium is {phase}"]
+        reasons += [
+            f"an emission on {channel!r} has waited {waited:.1f} s for {', '.join(full)}"
+            for channel, full, waited in self.stalled()
+        ]
+        return Health(live=phase != "closed", ready=not reasons, reasons=tuple(reasons))
+
+    # Waiting
+
+    async def settle(self, timeout: float | None = None) -> bool:
+        """Waits until no handler runs and nothing waits for a handler or for a reader that waits.
+
+        For tests, and for "is it done?". What runs outside handlers and readers is not known to the medium.
+
+        Args:
+            timeout: Seconds to wait, by the clock of the loop; `None`: for ever.
+
+        Returns:
+            Whether it has settled.
+
+        Raises:
+            RuntimeError: Called by a handler of this medium, which would wait for itself.
+        """
+        if self._is_handling():
+            message = "settle() was called by a handler, which would wait for its own end; call it outside"
+            raise RuntimeError(message)
+        deadline = None if timeout is None else loop_time() + timeout
+        while True:
+            left = None if deadline is None else max(0.0, deadline - loop_time())
+            if not await self.until_quiet(left):
+                return False
+            before = self.progress()
+            for _ in range(_SETTLING_TURNS):
+                await checkpoint()
+            if self.progress() == before and await self.until_quiet(0.0):
+                return True
+
+    def expect(
+        self,
+        pattern: str,
+        where: Callable[[Wave[Any]], object] | None = None,
+        timeout: float | None = None,
+    ) -> Expectation:
+        """The next wave that matches, listening from this call on: `wave = await medium.expect("orders.*")`.
+
+        Args:
+            pattern: A pattern.
+            where: Only a wave for which this is true.
+            timeout: Seconds to wait once it is awaited; `None`: for ever.
+
+        Raises:
+            ChannelError: The pattern is no pattern.
+            TimeoutError: When awaited: no such wave came in time.
+        """
+        return Expectation(self, pattern, where, timeout)
+
+    # Running and ending
+
+    async def __aenter__(self) -> Self:
+        if self._entered or self.phase != "open":
+            message = (
+                f"the medium is {self.phase if self.phase != 'open' else 'entered already'}; "
+                "make a new one, or use 'async with medium.running()' to run handlers again and again"
+            )
+            raise Closed(message)
+        self._entered = True
+        self._start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            await self.aclose()
+        else:
+            await shielded(self._end_at_once())
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Runs the handlers inside, and does not close afterwards: it can be entered again.
+
+        Leaving lets handlers that run finish, for at most `drain_timeout`; what waits for them stays.
+
+        Raises:
+            Closed: The medium is closed.
+        """
+        if self.phase != "open":
+            message = f"the medium is {self.phase} and runs no handlers; make a new one"
+            raise Closed(message)
+        self._start()
+        try:
+            yield self
+        except BaseException:
+            self._runs -= 1
+            if not self._runs:
+                await shielded(self._stop(at_once=True))
+            raise
+        self._runs -= 1
+        if not self._runs:
+            await self._stop(at_once=False)
+
+    def _start(self) -> None:
+        self._runs += 1
+        self._home = Home()
+        for lane in tuple(self._lanes):
+            lane.start()
+
+    async def _stop(self, *, at_once: bool) -> None:
+        """Ends the workers: at once, or after the waves that they handle."""
+        lanes = [lane for lane in tuple(self._lanes) if lane.is_running]
+        if not at_once:
+            for lane in lanes:
+                lane.stop()
+
+            def idle() -> bool:
+                return all(lane.working == 0 for lane in lanes)
+
+            await self.until_empty([], idle, self._drain_timeout)
+        for lane in lanes:
+            lane.cancel()
+        for lane in lanes:
+            if not lane.is_current():
+                await lane.ended.wait()
+
+    @property
+    def _drain_timeout(self) -> float:
+        return 5.0 if self._config is None else self._config.drain_timeout
+
+    async def drain(self, timeout: float | None = None) -> bool:
+        """Takes no more waves from outside, and lets handlers and readers take what waits; then the end.
+
+        Args:
+            timeout: Seconds to wait for that; `None`: the configuration's `drain_timeout`.
+
+        Returns:
+            Whether everything was taken. What was not stays for them until the medium is closed.
+        """
+        self.shut("draining", at_once=False)
+        timeout = self._drain_timeout if timeout is None else timeout
+        deadline = loop_time() + timeout
+        lanes = tuple(self._lanes)
+        await self.until_quiet(timeout)
+        vibrators = list(self._vibrators)
+        mailboxes = [vibrator.mailbox for vibrator in vibrators]
+        for mailbox in mailboxes:
+            mailbox.finish()
+
+        def idle() -> bool:
+            return all(lane.working == 0 and not len(lane.mailbox) for lane in lanes)
+
+        return await self.until_empty(mailboxes, idle, max(0.0, deadline - loop_time()))
+
+    async def aclose(self) -> None:
+        """Ends the medium as leaving `async with` does. A second time does nothing."""
+        if self.phase == "closed":
+            return
+        try:
+            self.shut("draining", at_once=False)
+            if self._runs and not self._is_handling():
+                await self.until_quiet(self._drain_timeout)
+        except BaseException:
+            await shielded(self._end_at_once())
+            raise
+        self._runs = 0
+        for lane in tuple(self._lanes):
+            lane.mailbox.close()
+        self.shut("closed", at_once=False)
+        await shielded(self._stop(at_once=True))
+
+    async def _end_at_once(self) -> None:
+        self._runs = 0
+        self.shut("closed", at_once=True)
+        await self._stop(at_once=True)
+
+    def _is_handling(self) -> bool:
+        return any(lane.is_current() for lane in self._lanes)
+
+
+class _Shared:
+    """What the members of a group share, and keep alive."""
+
+    __slots__ = ("__weakref__", "identity", "mailbox", "options")
+
+    def __init__(self, mailbox: Mailbox, identity: int, options: tuple[object, ...]) -> None:
+        self.mailbox = mailbox
+        self.identity = identity
+        self.options = options
+
+
+class Expectation:
+    """A wave that is expected: await it. It listens until then, or until it is closed or dropped."""
+
+    __slots__ = ("_mailbox", "_pattern", "_timeout", "_where")
+
+    def __init__(
+        self,
+        medium: Aether,
+        pattern: str,
+        where: Callable[[Wave[Any]], object] | None,
+        timeout: float | None,
+    ) -> None:
+        self._pattern = pattern
+        self._where = where
+        self._timeout = timeout
+        self._mailbox = medium.open_mailbox(
+            "expect",
+            order_by="fifo",
+            overflow_by="drop_newest",
+            capacity=1 if where is None else medium._default_buffer_size,
+        )
+        self._mailbox.resonate(pattern)
+
+    def __await__(self) -> Generator[Any, None, Wave[Any]]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> Wave[Any]:
+        deadline = None if self._timeout is None else loop_time() + self._timeout
+        try:
+            while True:
+                left = None if deadline is None else max(0.0, deadline - loop_time())
+                wave = await self._mailbox.receive(left)
+                if wave is None:
+                    message = f"the medium closed before a wave came on {self._pattern!r}"
+                    raise Closed(message)
+                if self._where is None or self._where(wave):
+                    return wave
+        except TimeoutError:
+            such = "no wave" if self._where is None else "no such wave"
+            message = f"{such} came on {self._pattern!r} within {self._timeout} s"
+            raise TimeoutError(message) from None
+        finally:
+            self._mailbox.close()
+
+    def close(self) -> None:
+        """Listens no more."""
+        self._mailbox.close()
+
+
+# The end of the program
+
+_media: weakref.WeakSet[Aether] = weakref.WeakSet()
+
+
+def _end_with_the_program(medium: Aether) -> None:
+    """Sees to it that a thread that waits for ever on this medium does not keep the program alive."""
+    if not _media:
+        register = getattr(threading, "_register_atexit", None)
+        if register is not None:
+            # At shutdown already, nobody will wait any more.
+            with contextlib.suppress(RuntimeError):
+                register(_release_threads)
+    _media.add(medium)
+
+
+def _release_threads() -> None:
+    """The main thread has ended. Once every thread that the interpreter would wait for waits itself, on a
+    medium and for ever, nobody is left to wake them: close the media, which gives them the end."""
+    pause = threading.Event()
+    while True:
+        alive = [
+            thread.ident
+            for thread in threading.enumerate()
+            if not thread.daemon and thread is not threading.main_thread()
+        ]
+        if not alive:
+            return
+        if set(alive) <= set(_native.threads_waiting()):
+            break
+        pause.wait(0.02)
+    for medium in tuple(_media):
+        with contextlib.suppress(AetherError):
+            medium.shut("closed", at_once=True)
+
+
+def _forget_after_fork() -> None:
+    Aether._default = None
+    _media.clear()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_forget_after_fork)

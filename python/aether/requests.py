@@ -1,0 +1,158 @@
+"""Requests and their answers.
+
+A request is a wave with the address of a private slot in a header. The slot is a mailbox of one place
+outside every route: the first answer fills it, later ones come to nothing. A request is answered by what a
+handler returns (not `None`), or by `reply`.
+
+When everybody who got a request was a handler and all have ended without an answer, nothing better can come:
+if one of them failed, that is the answer (`RequestFailed`), otherwise `None` is.
+"""
+
+from __future__ import annotations
+
+import weakref
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from aether._native import REPLY_HEADER
+from aether.errors import RequestFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aether._native import Emitter, Mailbox, Medium, Wave
+
+_numbers = count(1)
+
+
+class _Failure:
+    """In the place of an answer: the error of a handler."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class _Slot:
+    """Where one request is answered."""
+
+    __slots__ = ("__weakref__", "ended", "error", "expected", "mailbox")
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.mailbox = mailbox
+        self.expected: int | None = None
+        """How many got the request; unknown until the emission is done."""
+        self.ended = 0
+        """How many handlers have ended without an answer."""
+        self.error: BaseException | None = None
+
+
+class Requests:
+    """The open requests of one medium."""
+
+    __slots__ = ("_medium", "_slots")
+
+    def __init__(self, medium: Medium) -> None:
+        self._medium = weakref.ref(medium)
+        self._slots: weakref.WeakValueDictionary[str, _Slot] = weakref.WeakValueDictionary()
+
+    async def ask(
+        self,
+        emitter: Emitter,
+        channel: str,
+        payload: Any,
+        *,
+        timeout: float | None,
+        headers: Mapping[str, str] | None,
+        options: Mapping[str, Any],
+    ) -> Wave[Any]:
+        """Emits a request and awaits the first answer."""
+        medium = self._medium()
+        assert medium is not None, "an emitter of the medium is at work"
+        slot = _Slot(
+            medium.open_mailbox("reply", order_by="fifo", overflow_by="drop_newest", capacity=1)
+        )
+        address = f"{next(_numbers):x}"
+        self._slots[address] = slot
+        addressed = {**(headers or {}), REPLY_HEADER: address}
+        request = emitter.emit_wave(
+            channel, payload, headers=addressed, require=1, timeout=timeout, **options
+        )
+        try:
+            receipt = await request
+            slot.expected = receipt.delivered
+            self._settle(slot, None)
+            try:
+                answer = await slot.mailbox.receive(timeout)
+            except TimeoutError:
+                if slot.error is None:
+                    message = (
+                        f"the request on {str(channel)!r} was delivered to {receipt.delivered} and not "
+                        f"answered within {timeout} s; a handler answers by what it returns, a reader "
+                        "with reply(wave, payload)"
+                    )
+                    raise TimeoutError(message) from None
+                raise _failed(channel, slot.error) from slot.error
+        finally:
+            self._slots.pop(address, None)
+            slot.mailbox.close()
+        assert answer is not None, "nobody else closes the slot"
+        if isinstance(answer.payload, _Failure):
+            raise _failed(channel, answer.payload.error) from answer.payload.error
+        return answer
+
+    def reply(self, wave: Wave[Any], payload: Any, source: str | None) -> bool:
+        """Answers a request: true if this was the first answer and somebody waits for it."""
+        address = wave.headers.get(REPLY_HEADER)
+        if address is None:
+            message = (
+                f"the wave on {str(wave.channel)!r} is no request, so nobody waits for a reply; requests are "
+                "made with request(), or answer by emitting on a channel that both know"
+            )
+            raise ValueError(message)
+        slot = self._slots.get(address)
+        return slot is not None and self._put(slot, wave, payload, source)
+
+    def answered(self, wave: Wave[Any], answer: Any, source: str) -> None:
+        """A handler has returned."""
+        slot = self._slots.get(wave.headers[REPLY_HEADER])
+        if slot is None:
+            return
+        if answer is not None:
+            self._put(slot, wave, answer, source)
+        else:
+            slot.ended += 1
+            self._settle(slot, wave)
+
+    def failed(self, wave: Wave[Any], error: BaseException) -> None:
+        """A handler has raised."""
+        address = wave.headers.get(REPLY_HEADER)
+        slot = None if address is None else self._slots.get(address)
+        if slot is not None:
+            slot.error = slot.error or error
+            slot.ended += 1
+            self._settle(slot, wave)
+
+    def _settle(self, slot: _Slot, wave: Wave[Any] | None) -> None:
+        """Answers for the handlers, once all who got the request have ended without an answer."""
+        if slot.expected is None or slot.ended < slot.expected:
+            return
+        if wave is None:
+            from aether._native import Wave
+
+            wave = Wave("aether.request.ended")
+        self._put(slot, wave, None if slot.error is None else _Failure(slot.error), None)
+
+    @staticmethod
+    def _put(slot: _Slot, wave: Wave[Any], payload: Any, source: str | None) -> bool:
+        headers = {key: value for key, value in wave.headers.items() if key != REPLY_HEADER}
+        answer = wave.replace(payload=payload, source=source, headers=headers)
+        return slot.mailbox.put(answer.propagate())
+
+
+def _failed(channel: str, error: BaseException) -> RequestFailed:
+    message = (
+        f"the request on {str(channel)!r} failed: its handler raised {type(error).__name__}: {error}"
+    )
+    return RequestFailed(message)

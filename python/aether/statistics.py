@@ -1,0 +1,91 @@
+"""What a medium and its vibrators have counted: frozen snapshots, in the words of trio and anyio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class VibratorStatistics:
+    """Counters of one vibrator: its mailbox and those of its handlers together.
+
+    Attributes:
+        current_buffer_used: Waves that wait, without those expired or faded by now.
+        max_buffer_size: How many may wait.
+        tasks_waiting_receive: Tasks and threads that wait for a wave.
+        tasks_waiting_send: Emissions that wait for room here.
+        received: Waves taken, since it was made.
+        emitted: Waves emitted through it or its emitters.
+        missed: Waves that matched and were let go: the sum of `dropped`.
+        dropped: Those by reason: `full`, `oldest`, `faintest`, `conflated`, `faded`, `expired`, `abandoned`,
+            `cleared`. A reason that never occurred is not there.
+        failed: Waves whose handler raised.
+    """
+
+    current_buffer_used: int
+    max_buffer_size: int
+    tasks_waiting_receive: int
+    tasks_waiting_send: int
+    received: int
+    emitted: int
+    missed: int
+    dropped: Mapping[str, int]
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MediumStatistics:
+    """Counters of a medium, since it was made.
+
+    At every moment `delivered + dropped on arrival` is what matched, and what matched was received, waits,
+    or is in `dropped`.
+
+    Attributes:
+        emitted: Waves admitted.
+        delivered: Deliveries into mailboxes.
+        unheard: Waves admitted that matched no mailbox.
+        received: Waves taken by readers and handlers.
+        dropped: Waves let go after they had matched, by reason.
+        waiting: Waves that wait now.
+        mailboxes: Mailboxes now: one for each vibrator or group, and one for each handler.
+        tasks_waiting_send: Emissions that wait for room now.
+        patterns: Different patterns that are resonated on now.
+        cached_routes: Channels whose route is cached.
+        route_hits: Routes answered from the cache.
+        route_walks: Routes that were not.
+    """
+
+    emitted: int
+    delivered: int
+    unheard: int
+    received: int
+    dropped: Mapping[str, int]
+    waiting: int
+    mailboxes: int
+    tasks_waiting_send: int
+    patterns: int
+    cached_routes: int
+    route_hits: int
+    route_walks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether a medium works.
+
+    Attributes:
+        live: It has not been closed.
+        ready: It takes waves, and nobody waits for room longer than `stall_warning`.
+        reasons: Why it is not ready; empty if it is.
+    """
+
+    live: bool
+    ready: bool
+    reasons: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.ready

@@ -1,0 +1,468 @@
+"""Vibrators: the named participants. Each emits, and resonates through a mailbox or through handlers.
+
+Contract:
+- A vibrator hears a wave whose channel one of its patterns matches, once for its mailbox and once for each
+  handler (see `aether.lane`). What it does not take waits, up to `buffer_size`; then `overflow` decides.
+- Cancelling a receive loses nothing, at any moment: a wave leaves the mailbox only in the hands of the task
+  that resumes with it.
+- `close` and `aclose` count what is left as abandoned; `drain` lets readers take it. After that, `receive`
+  returns `None` and `async for` ends.
+- One event loop at a time awaits on a vibrator (`WrongLoop` otherwise). Emitting, the `_nowait` and the
+  `_sync` forms work from any thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+
+from aether import _native
+from aether._wait import Flag, shielded
+from aether.errors import Closed, ForkedMedium
+from aether.lane import Lane
+from aether.statistics import VibratorStatistics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Hashable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from aether._native import Mailbox, Wave
+    from aether.medium import Aether
+
+Order: TypeAlias = Literal["amplitude", "fifo", "fresh"]
+Overflow: TypeAlias = Literal[
+    "block", "drop_oldest", "drop_newest", "drop_faintest", "conflate", "error"
+]
+_Handler = TypeVar("_Handler", bound="Callable[..., Any]")
+
+
+class Done(int):
+    """What a call has done already: a count, which can be awaited for symmetry and then is itself."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, int]:
+        return int(self)
+        yield  # makes this a generator, which never gives way
+
+
+class Created:
+    """A vibrator that was just made: `await` gives it, `async with` also closes it at the end."""
+
+    __slots__ = ("_vibrator",)
+
+    def __init__(self, vibrator: Vibrator) -> None:
+        self._vibrator = vibrator
+
+    def __await__(self) -> Generator[Any, None, Vibrator]:
+        return self._vibrator
+        yield  # makes this a generator, which never gives way
+
+    async def __aenter__(self) -> Vibrator:
+        return self._vibrator
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await shielded(self._vibrator.aclose())
+
+
+class Vibrator(_native.Vibrator):
+    """A named participant of a medium. Made by `Vibrator.create` or `medium.vibrator`.
+
+    Example:
+        >>> import asyncio
+        >>> from aether import Aether, Vibrator
+        >>> async def main():
+        ...     async with Aether() as medium:
+        ...         async with Vibrator.create("audit", medium) as audit:
+        ...             audit.resonate_on("orders.*")
+        ...             await medium.emit_wave("orders.created", {"id": 7})
+        ...             wave = await audit.receive()
+        ...             return wave.channel, wave.payload
+        >>> asyncio.run(main())
+        ('orders.created', {'id': 7})
+    """
+
+    __slots__ = ("_closed", "_group", "_lanes", "_medium", "_name", "_options", "_shares", "_to_end")
+
+    def __init__(
+        self,
+        medium: Aether,
+        name: str,
+        mailbox: Mailbox,
+        identity: int,
+        options: dict[str, Any],
+        group: str | None,
+    ) -> None:
+        del mailbox, identity  # the native half holds them
+        self._medium = medium
+        self._name = name
+        self._options = options
+        self._group = group
+        self._lanes: list[Lane] = []
+        self._shares: list[object] = []
+        self._to_end: list[Mailbox] = []
+        self._closed = False
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        medium: Aether,
+        *,
+        order: Order = "amplitude",
+        overflow: Overflow | None = None,
+        buffer_size: int | None = None,
+        noise_floor: float = 0.0,
+        ignore_own: bool = False,
+        group: str | None = None,
+    ) -> Created:
+        """Makes a vibrator: `v = await Vibrator.create(...)`, or `async with Vibrator.create(...) as v`.
+
+        Args:
+            name: A label for messages and statistics; also the `source` of what it emits.
+            medium: Where it resonates.
+            order: Which waiting wave is received first: `amplitude` (highest priority first, in order of
+                arrival among equals), `fifo`, or `fresh` (loudest now: waves fade while they wait).
+            overflow: What happens when its mailbox is full: `block` (emitters wait), `drop_oldest`,
+                `drop_newest`, `drop_faintest`, `conflate` (only the last wave of each channel is kept) or
+                `error` (emitters get `WouldBlock`). `None`: what the configuration says.
+            buffer_size: How many waves may wait: 1 or more. `None`: what the configuration says.
+            noise_floor: Fainter waves are not heard: 0..1.
+            ignore_own: It does not hear what it emits itself.
+            group: Vibrators of a group share one mailbox and its patterns; each wave goes to one of them.
+
+        Raises:
+            ValueError: An option is out of range, or differs from those of the first of its group.
+            Closed: The medium is closed.
+        """
+        return Created(
+            medium.vibrator(
+                name,
+                order=order,
+                overflow=overflow,
+                buffer_size=buffer_size,
+                noise_floor=noise_floor,
+                ignore_own=ignore_own,
+                group=group,
+            )
+        )
+
+    @property
+    def name(self) -> str:
+        """Its label."""
+        return self._name
+
+    @property
+    def group(self) -> str | None:
+        """The group that it shares a mailbox with."""
+        return self._group
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed or drained."""
+        return self._closed
+
+    def __repr__(self) -> str:
+        state = " closed" if self._closed else ""
+        return f"<Vibrator {self._name!r}{state}>"
+
+    # Resonating
+
+    def resonate_on(self, *patterns: str) -> Done:
+        """Hears these patterns from now on, in its mailbox: all of them, or none if one is wrong.
+
+        It acts at the call, awaited or not. A pattern that it resonates on already changes nothing.
+
+        Raises:
+            ChannelError: A pattern is no pattern; the message points at the token.
+            Closed: The vibrator or its medium is closed.
+        """
+        self._check_open()
+        added = []
+        try:
+            for pattern in patterns:
+                if self.mailbox.resonate(pattern):
+                    added.append(pattern)
+        except BaseException:
+            for pattern in added:
+                self.mailbox.detune(pattern)
+            raise
+        return Done(len(added))
+
+    def detune(self, pattern: str) -> Done:
+        """Takes a pattern back, in any spelling: from its mailbox and from its handlers.
+
+        What waits already stays. Returns in how many of them it was; 0 changes nothing.
+
+        Raises:
+            ChannelError: The pattern is no pattern.
+        """
+        mailboxes = (self.mailbox, *(lane.mailbox for lane in self._lanes))
+        return Done(sum(mailbox.detune(pattern) for mailbox in mailboxes))
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """What its mailbox resonates on, as spelled."""
+        return tuple(self.mailbox.patterns())
+
+    def on(
+        self,
+        *patterns: str,
+        concurrency: int = 1,
+        key: Callable[[Wave[Any]], Hashable] | None = None,
+        order: Order | None = None,
+        overflow: Overflow | None = None,
+        buffer_size: int | None = None,
+    ) -> Callable[[_Handler], _Handler]:
+        """Has a function, async or plain, handle the waves of these patterns.
+
+        Each `on` is a lane of its own with a mailbox of its own: every matching handler gets the wave. It
+        hears from the call on, and runs while the medium is entered or under `run`. What it returns, if not
+        `None`, answers a request.
+
+        Args:
+            patterns: What to handle: one or more.
+            concurrency: How many waves may be handled at once: 1 or more.
+            key: Waves of one key are handled in order, one after the other; other keys go on.
+            order: As for the vibrator, whose order holds otherwise.
+            overflow: As for the vibrator, whose policy holds otherwise.
+            buffer_size: As for the vibrator, whose size holds otherwise.
+
+        Raises:
+            ChannelError: A pattern is no pattern.
+            ValueError: No pattern, or an option out of range.
+            Closed: The vibrator or its medium is closed.
+        """
+        self._check_open()
+        if not patterns:
+            message = "on() takes the patterns to handle, such as @vibrator.on('orders.*')"
+            raise ValueError(message)
+        if isinstance(concurrency, bool) or not isinstance(concurrency, int):
+            message = f"concurrency must be an int, not {type(concurrency).__name__}"
+            raise TypeError(message)
+        if concurrency < 1:
+            message = f"concurrency must be a number of handlers, 1 or more, not {concurrency}"
+            raise ValueError(message)
+        if key is not None and not callable(key):
+            message = f"key must be a function of a wave, not {type(key).__name__}"
+            raise TypeError(message)
+        options = dict(self._options)
+        given = {"order": order, "overflow": overflow, "buffer_size": buffer_size}
+        options.update({name: value for name, value in given.items() if value is not None})
+        mailbox = self._medium.lane_mailbox(self, patterns, options, concurrency)
+
+        def register(handler: _Handler) -> _Handler:
+            if not callable(handler):
+                message = f"a handler must be a function of a wave, not {type(handler).__name__}"
+                raise TypeError(message)
+            lane = Lane(
+                self._medium,
+                self._name,
+                mailbox,
+                handler,
+                concurrency=concurrency,
+                key=key,
+                limit=options["buffer_size"],
+            )
+            self._lanes.append(lane)
+            self._medium.adopt(lane, self)
+            return handler
+
+        return register
+
+    async def run(
+        self, *, on_error: Literal["log", "raise"] | Callable[[BaseException, Wave[Any]], object] = "log"
+    ) -> None:
+        """Runs its handlers until it is closed, drained or this is cancelled.
+
+        Where the medium is entered and runs them already, this only waits, and `on_error` holds meanwhile.
+
+        Args:
+            on_error: What happens when a handler raises: `log` it, `raise` it here (the other handlers are
+                stopped), or call this with the error and the wave.
+
+        Raises:
+            ValueError: `on_error` is none of these.
+            Exception: With `raise`, what the handler raised.
+        """
+        failure: list[BaseException] = []
+        failed = Flag()
+
+        def keep(error: BaseException, _wave: Wave[Any]) -> None:
+            failure.append(error)
+            failed.set()
+            for lane in lanes:
+                lane.cancel()
+
+        if on_error == "raise":
+            report: Callable[[BaseException, Wave[Any]], object] | None = keep
+        elif on_error == "log":
+            report = None
+        elif callable(on_error):
+            report = on_error
+        else:
+            message = f"on_error must be 'log', 'raise' or a function, not {on_error!r}"
+            raise ValueError(message)
+        lanes = tuple(self._lanes)
+        started = [lane for lane in lanes if not lane.is_running]
+        for lane in lanes:
+            lane.on_error = report
+            lane.start()
+        try:
+            for lane in lanes:
+                await lane.ended.wait()
+        finally:
+            for lane in started:
+                lane.cancel()
+            for lane in lanes:
+                lane.on_error = None
+        if failure:
+            raise failure[0]
+
+    # Requests
+
+    async def request(
+        self,
+        channel: str,
+        payload: Any = None,
+        *,
+        timeout: float | None = 1.0,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Wave[Any]:
+        """Emits a request and awaits the first answer: see `Aether.request`, under this vibrator's name."""
+        return await self._medium.requests.ask(
+            self, channel, payload, timeout=timeout, headers=headers, options=options
+        )
+
+    async def reply(self, wave: Wave[Any], payload: Any = None) -> bool:
+        """Answers a request that was received.
+
+        Returns:
+            True if this was the first answer and somebody still waits for it.
+
+        Raises:
+            ValueError: The wave is no request.
+        """
+        return self._medium.requests.reply(wave, payload, self._name)
+
+    # The end
+
+    def statistics(self) -> VibratorStatistics:
+        """Its counters now, of its mailbox and its handlers together."""
+        used = size = receive = send = received = failed = 0
+        dropped: dict[str, int] = {}
+        counted = [self.mailbox.counters()] if not self._lanes or self.mailbox.patterns() else []
+        counted += [lane.mailbox.counters() for lane in self._lanes]
+        for one in counted:
+            used, size = used + one[0], size + one[1]
+            receive, send, received = receive + one[2], send + one[3], received + one[4]
+            for reason, count in one[5].items():
+                dropped[reason] = dropped.get(reason, 0) + count
+        for lane in self._lanes:
+            failed += lane.failed
+            if lane.abandoned:
+                received -= lane.abandoned
+                dropped["abandoned"] = dropped.get("abandoned", 0) + lane.abandoned
+        return VibratorStatistics(
+            current_buffer_used=used,
+            max_buffer_size=size,
+            tasks_waiting_receive=receive,
+            tasks_waiting_send=send,
+            received=received,
+            emitted=self.emitted,
+            missed=sum(dropped.values()),
+            dropped=dropped,
+            failed=failed,
+        )
+
+    async def drain(self, timeout: float | None = None) -> bool:
+        """Detunes, and lets its readers and handlers take what waits; then they get the end.
+
+        Args:
+            timeout: Seconds to wait for that; `None`: for ever.
+
+        Returns:
+            Whether everything was taken. What was not stays for them, until `close`.
+        """
+        mailboxes = self._detach()
+        for mailbox in mailboxes:
+            mailbox.finish()
+
+        def idle() -> bool:
+            return all(lane.working == 0 for lane in self._lanes)
+
+        return await self._medium.until_empty(mailboxes, idle, timeout)
+
+    def close(self) -> None:
+        """Ends it at once: detunes, and counts what waits as abandoned. A second time does nothing.
+
+        A handler that runs goes on; `aclose` waits for it.
+        """
+        self.mute()
+        for mailbox in self._detach():
+            mailbox.close()
+        for lane in self._lanes:
+            lane.stop()
+        self._medium.disown(self)
+
+    def _detach(self) -> list[Mailbox]:
+        """Leaves its mailboxes, and returns those that are its own to end: no other member reads them."""
+        if not self._closed:
+            self._closed = True
+            mailboxes = [self.mailbox, *(lane.mailbox for lane in self._lanes)]
+            self._to_end = [mailbox for mailbox in mailboxes if mailbox.resign()]
+            if self.mailbox not in self._to_end:
+                self.depart()
+        return self._to_end
+
+    async def aclose(self) -> None:
+        """Ends it as `close` does, and waits for its handlers that run, but not for the one that calls."""
+        self.close()
+        for lane in self._lanes:
+            if lane.is_running and not lane.is_current():
+                await lane.ended.wait()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await shielded(self.aclose())
+
+    def __del__(self) -> None:
+        # Half made, or at the interpreter's end, there is nothing to say.
+        if getattr(self, "_closed", True) or sys.is_finalizing():
+            return
+        with contextlib.suppress(ForkedMedium):
+            patterns = self.mailbox.patterns()
+            if patterns and self._medium.phase == "open" and self._group is None:
+                warnings.warn(
+                    f"vibrator {self._name!r} was dropped without being closed and is detuned from "
+                    f"{', '.join(patterns)}; use 'async with', or close() it",
+                    ResourceWarning,
+                    stacklevel=2,
+                    source=self,
+                )
+            self.close()
+
+    def share(self, shared: object) -> None:
+        """Keeps what it shares with its group."""
+        self._shares.append(shared)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            message = f"vibrator {self._name!r} is closed and resonates no more; make a new one"
+            raise Closed(message)

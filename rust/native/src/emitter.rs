@@ -1,0 +1,171 @@
+//! `Emitter`: a handle that only emits, from any thread; the base of vibrators and of the medium.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::awaitable::awaitable;
+use crate::blocking::wait_for;
+use crate::emission::{EmitManyOp, EmitOp, Options, Origin};
+use crate::errors::type_error;
+use crate::receipt::PyReceipt;
+use crate::shared::Shared;
+use crate::stalls;
+use crate::wave::{Given, PyWave};
+
+/// A handle that only emits.
+#[pyclass(frozen, subclass, name = "Emitter", module = "aether")]
+pub struct PyEmitter {
+    pub shared: Arc<Shared>,
+    pub origin: Arc<Origin>,
+}
+
+/// `require=`, as a count.
+fn required(require: Option<i64>) -> PyResult<Option<usize>> {
+    let count = |require: i64| {
+        usize::try_from(require).map_err(|_| {
+            PyValueError::new_err(format!("require must be a count of receivers, not {require}"))
+        })
+    };
+    require.map(count).transpose()
+}
+
+#[pymethods]
+#[allow(clippy::too_many_arguments)] // the public signatures
+impl PyEmitter {
+    /// Emits a new wave; awaited, it waits for room.
+    #[pyo3(signature = (channel, payload=None, *, amplitude=None, phase=None, frequency=None, headers=None,
+                        ttl=None, cause=None, compensates=None, require=None, timeout=None))]
+    fn emit_wave<'py>(
+        &self,
+        py: Python<'py>,
+        channel: &Bound<'py, PyAny>,
+        payload: Option<Py<PyAny>>,
+        amplitude: Option<f64>,
+        phase: Option<f64>,
+        frequency: Option<f64>,
+        headers: Option<&Bound<'py, PyAny>>,
+        ttl: Option<f64>,
+        cause: Option<&Bound<'py, PyWave>>,
+        compensates: Option<&Bound<'py, PyWave>>,
+        require: Option<i64>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let given = Given { phase, frequency, ttl, headers };
+        let require = required(require)?;
+        let options = Options { amplitude, given, cause, compensates, require, timeout };
+        let op = EmitOp::prepare(py, &self.shared, &self.origin, channel, payload, options)?;
+        awaitable(py, op)
+    }
+
+    /// Emits a wave that exists: one more hop of it.
+    #[pyo3(signature = (wave, *, require=None, timeout=None))]
+    fn emit<'py>(
+        &self,
+        py: Python<'py>,
+        wave: &Bound<'py, PyAny>,
+        require: Option<i64>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let options = Options { require: required(require)?, timeout, ..Options::default() };
+        awaitable(py, self.again(py, wave, &options)?)
+    }
+
+    /// Emits a new wave now, from any thread, or raises `WouldBlock`.
+    #[pyo3(signature = (channel, payload=None, *, amplitude=None, phase=None, frequency=None, headers=None,
+                        ttl=None, cause=None, compensates=None, require=None))]
+    fn emit_nowait<'py>(
+        &self,
+        py: Python<'py>,
+        channel: &Bound<'py, PyAny>,
+        payload: Option<Py<PyAny>>,
+        amplitude: Option<f64>,
+        phase: Option<f64>,
+        frequency: Option<f64>,
+        headers: Option<&Bound<'py, PyAny>>,
+        ttl: Option<f64>,
+        cause: Option<&Bound<'py, PyWave>>,
+        compensates: Option<&Bound<'py, PyWave>>,
+        require: Option<i64>,
+    ) -> PyResult<PyReceipt> {
+        let given = Given { phase, frequency, ttl, headers };
+        let require = required(require)?;
+        let options = Options { amplitude, given, cause, compensates, require, timeout: None };
+        EmitOp::prepare(py, &self.shared, &self.origin, channel, payload, options)?.now(py)
+    }
+
+    /// Emits a new wave from a thread without a loop, and waits for room.
+    #[pyo3(signature = (channel, payload=None, *, amplitude=None, phase=None, frequency=None, headers=None,
+                        ttl=None, cause=None, compensates=None, require=None, timeout=None))]
+    fn emit_sync<'py>(
+        &self,
+        py: Python<'py>,
+        channel: &Bound<'py, PyAny>,
+        payload: Option<Py<PyAny>>,
+        amplitude: Option<f64>,
+        phase: Option<f64>,
+        frequency: Option<f64>,
+        headers: Option<&Bound<'py, PyAny>>,
+        ttl: Option<f64>,
+        cause: Option<&Bound<'py, PyWave>>,
+        compensates: Option<&Bound<'py, PyWave>>,
+        require: Option<i64>,
+        timeout: Option<f64>,
+    ) -> PyResult<Py<PyAny>> {
+        let given = Given { phase, frequency, ttl, headers };
+        let require = required(require)?;
+        let options = Options { amplitude, given, cause, compensates, require, timeout };
+        let op = EmitOp::prepare(py, &self.shared, &self.origin, channel, payload, options)?;
+        let shared = &self.shared;
+        let instead = ("emit_sync", "await emit_wave(...) or emit_nowait(...)");
+        wait_for(py, op, instead, shared.stall_warning, || stalls::look(py, shared))
+    }
+
+    /// Emits waves and (channel, payload) pairs in order, all checked before the first goes out.
+    fn emit_many<'py>(&self, items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = items.py();
+        let options = Options::default();
+        let waves = items
+            .try_iter()?
+            .map(|item| {
+                let item = item?;
+                if item.is_instance_of::<PyWave>() {
+                    return self.again(py, &item, &options);
+                }
+                let pair = item.cast::<PyTuple>().ok().filter(|pair| pair.len() == 2);
+                let Some(pair) = pair else {
+                    return Err(type_error(
+                        "each item",
+                        "a Wave or a (channel, payload) pair",
+                        &item,
+                    ));
+                };
+                let (channel, payload) = (pair.get_item(0)?, Some(pair.get_item(1)?.unbind()));
+                let options = Options::default();
+                EmitOp::prepare(py, &self.shared, &self.origin, &channel, payload, options)
+            })
+            .collect::<PyResult<_>>()?;
+        awaitable(py, EmitManyOp { waves, receipts: Vec::new() })
+    }
+
+    /// A cheap handle that only emits, in the same name.
+    fn emitter(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), origin: Arc::clone(&self.origin) }
+    }
+}
+
+impl PyEmitter {
+    fn again(
+        &self,
+        py: Python<'_>,
+        wave: &Bound<'_, PyAny>,
+        options: &Options<'_, '_>,
+    ) -> PyResult<EmitOp> {
+        match wave.cast::<PyWave>() {
+            Ok(wave) => EmitOp::again(py, &self.shared, &self.origin, wave, options),
+            Err(_) => Err(type_error("emit()", "given a Wave (emit_wave takes a channel)", wave)),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Where the running code is: in which event loop, in which task, in which handler.
+//!
+//! Nothing here imports `asyncio` or `trio`: a library that the program has not imported cannot be running.
+
+use std::cell::RefCell;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+
+/// The event loop of the running code.
+pub enum Here<'py> {
+    /// This asyncio (or uvloop) loop.
+    Asyncio(Bound<'py, PyAny>),
+    /// trio.
+    Trio,
+    /// No loop runs in this thread.
+    Nowhere,
+}
+
+impl<'py> Here<'py> {
+    /// Asks the libraries that are imported.
+    pub fn find(py: Python<'py>) -> PyResult<Self> {
+        if let Some(running) = asyncio(py, &RUNNING_LOOP, "_get_running_loop")? {
+            let running = running.call0()?;
+            if !running.is_none() {
+                return Ok(Self::Asyncio(running));
+            }
+        }
+        Ok(if trio_task(py)?.is_some() { Self::Trio } else { Self::Nowhere })
+    }
+
+    /// What to say to code that waits where no loop runs.
+    pub fn nowhere() -> PyErr {
+        PyRuntimeError::new_err(
+            "no event loop of asyncio or trio runs in this thread; without one, use receive_sync and emit_sync",
+        )
+    }
+}
+
+static RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static CURRENT_TASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+thread_local! {
+    /// The asyncio loop that ran last in this thread, with asyncio's own table of running tasks, where it
+    /// has one: a look-up in it is all that a task costs then.
+    static LAST_LOOP: RefCell<Option<(Py<PyAny>, Py<PyDict>)>> = const { RefCell::new(None) };
+}
+
+/// The task that runs in this thread, of asyncio or trio.
+#[inline]
+pub fn current_task(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let known = LAST_LOOP.with_borrow(|last| {
+        let (running, tasks) = last.as_ref()?;
+        tasks.bind(py).get_item(running).ok().flatten()
+    });
+    match known {
+        Some(task) if !task.is_none() => Ok(Some(task)),
+        _ => find_task(py),
+    }
+}
+
+#[cold]
+fn find_task(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let Here::Asyncio(running) = Here::find(py)? else { return trio_task(py) };
+    let Some(current) = asyncio(py, &CURRENT_TASK, "current_task")? else { return Ok(None) };
+    let task = current.call1((&running,))?;
+    let tasks = py.import("asyncio.tasks")?.getattr_opt(intern!(py, "_current_tasks"))?;
+    if let Some(Ok(tasks)) = tasks.map(Bound::cast_into::<PyDict>) {
+        // Only a table that is really in use.
+        if tasks.get_item(&running)?.is_some_and(|listed| listed.is(&task)) {
+            let last = LAST_LOOP.replace(Some((running.unbind(), tasks.unbind())));
+            drop(last);
+        }
+    }
+    Ok((!task.is_none()).then_some(task))
+}
+
+/// A function of `asyncio`, if that is imported.
+fn asyncio<'py>(
+    py: Python<'py>,
+    cell: &'static PyOnceLock<Py<PyAny>>,
+    name: &str,
+) -> PyResult<Option<&'py Bound<'py, PyAny>>> {
+    if cell.get(py).is_none() {
+        let Some(module) = imported(py, "asyncio")? else { return Ok(None) };
+        // A module that is half imported has no such name yet.
+        let Some(function) = module.getattr_opt(name)? else { return Ok(None) };
+        cell.get_or_init(py, || function.unbind());
+    }
+    Ok(cell.get(py).map(|function| function.bind(py)))
+}
+
+fn trio_task(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    static IN_TRIO: PyOnceLock<(Py<PyAny>, Py<PyAny>)> = PyOnceLock::new();
+    if IN_TRIO.get(py).is_none() {
+        let Some(trio) = imported(py, "trio")? else { return Ok(None) };
+        let Some(lowlevel) = trio.getattr_opt("lowlevel")? else { return Ok(None) };
+        let inside = lowlevel.getattr("in_trio_task")?.unbind();
+        let current = lowlevel.getattr("current_task")?.unbind();
+        IN_TRIO.get_or_init(py, || (inside, current));
+    }
+    let Some((inside, current)) = IN_TRIO.get(py) else { return Ok(None) };
+    if !inside.bind(py).call0()?.is_truthy()? {
+        return Ok(None);
+    }
+    current.bind(py).call0().map(Some)
+}
+
+fn imported<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let modules = MODULES.get_or_try_init(py, || {
+        let modules = py.import("sys")?.getattr("modules")?;
+        PyResult::Ok(modules.cast_into::<PyDict>()?.unbind())
+    })?;
+    modules.bind(py).get_item(name)
+}

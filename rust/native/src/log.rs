@@ -1,0 +1,61 @@
+//! What the native side says through Python's `logging`, on the logger `aether`. Never under a lock.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// A vibrator has begun to lose waves.
+#[cold]
+pub fn losing(py: Python<'_>, vibrator: &str, reason: &str) {
+    let extra = PyDict::new(py);
+    let filled =
+        extra.set_item("vibrator", vibrator).and_then(|()| extra.set_item("reason", reason));
+    let said = filled.and_then(|()| {
+        warn(
+            py,
+            "vibrator %r has begun to lose waves (%s); statistics() counts them by reason",
+            (vibrator, reason),
+            &extra,
+        )
+    });
+    report(py, said);
+}
+
+/// A chain of waves has ended by its rules.
+#[cold]
+pub fn chain_ended(py: Python<'_>, reason: &str, channels: &[&str]) {
+    let chain = channels.join(" -> ");
+    let extra = PyDict::new(py);
+    let filled = extra.set_item("reason", reason).and_then(|()| extra.set_item("chain", &chain));
+    let said = filled.and_then(|()| {
+        warn(
+            py,
+            "a chain of waves died out (%s): %s; if it is no loop, raise max_propagation or lower \
+             min_amplitude",
+            (reason, &chain),
+            &extra,
+        )
+    });
+    report(py, said);
+}
+
+fn warn<'py>(
+    py: Python<'py>,
+    format: &str,
+    (first, second): (&str, &str),
+    extra: &Bound<'py, PyDict>,
+) -> PyResult<()> {
+    let logger =
+        py.import(intern!(py, "logging"))?.call_method1(intern!(py, "getLogger"), ("aether",))?;
+    let keywords = PyDict::new(py);
+    keywords.set_item("extra", extra)?;
+    logger.call_method(intern!(py, "warning"), (format, first, second), Some(&keywords))?;
+    Ok(())
+}
+
+/// A logger that fails must not take the emission down with it.
+fn report(py: Python<'_>, said: PyResult<()>) {
+    if let Err(error) = said {
+        error.write_unraisable(py, None);
+    }
+}

@@ -1,0 +1,276 @@
+//! `Mailbox`: a handle on one mailbox of the core, and what the garbage collector sees of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aether_core::channel::Pattern;
+use aether_core::mailbox::Overflow;
+use aether_core::medium::{Emission, Key, Take};
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::{PyDict, PyString};
+
+use crate::actors::LastReader;
+use crate::awaitable::awaitable;
+use crate::channel::text;
+use crate::errors::{Closed, EndOfStream, WouldBlock, channel_error};
+use crate::receive::{ReceiveOp, Wanted};
+use crate::shared::Shared;
+use crate::waker::Aftermath;
+use crate::wave::{Held, PyWave};
+
+/// A mailbox of the medium. It ends with the last handle on it.
+#[pyclass(frozen, weakref, name = "Mailbox", module = "aether._native")]
+pub struct PyMailbox {
+    pub shared: Arc<Shared>,
+    pub key: Key,
+    name: Py<PyString>,
+    overflow: Overflow,
+    last_reader: LastReader,
+    /// Nobody can name its readers, and that has been said.
+    unknown_reader: AtomicBool,
+}
+
+impl PyMailbox {
+    pub fn new(shared: Arc<Shared>, key: Key, name: Py<PyString>, overflow: Overflow) -> Self {
+        Self {
+            shared,
+            key,
+            name,
+            overflow,
+            last_reader: LastReader::default(),
+            unknown_reader: AtomicBool::new(false),
+        }
+    }
+
+    pub fn name(&self, py: Python<'_>) -> String {
+        self.name.bind(py).to_string()
+    }
+
+    /// Notes who reads, where that can matter: only who blocks can be part of a deadlock.
+    #[inline]
+    pub fn note_reader(&self, py: Python<'_>) -> PyResult<()> {
+        if self.overflow != Overflow::Block {
+            return Ok(());
+        }
+        match self.last_reader.changed(py)? {
+            None => {}
+            Some(0) => {
+                if !self.unknown_reader.swap(true, Ordering::Relaxed) {
+                    self.shared.medium.read_by(self.key, None);
+                }
+            }
+            known => self.shared.medium.read_by(self.key, known),
+        }
+        Ok(())
+    }
+
+    /// The next wave, or the error that says why there is none.
+    pub fn take_now(&self, py: Python<'_>) -> PyResult<(Py<PyWave>, u64)> {
+        self.shared.home.enter()?;
+        self.note_reader(py)?;
+        let mut after = Aftermath::default();
+        let taken = self.shared.medium.take(self.key, None, &mut after);
+        self.shared.settle(py, after);
+        match taken {
+            Take::Wave(taken) => Ok((taken.item.0, taken.missed)),
+            Take::Empty => Err(WouldBlock::new_err(format!(
+                "no wave waits at {:?}; await receive(), or look at statistics() first",
+                self.name(py)
+            ))),
+            Take::Ended => Err(self.ended(py)),
+        }
+    }
+
+    /// `EndOfStream`.
+    pub fn ended(&self, py: Python<'_>) -> PyErr {
+        EndOfStream::new_err(format!(
+            "{:?} is closed and every wave of it was taken; no more will come",
+            self.name(py)
+        ))
+    }
+
+    fn pattern(&self, name: &Bound<'_, PyAny>) -> PyResult<Pattern> {
+        self.shared.home.enter()?;
+        let read = text(name)?;
+        Pattern::parse(read, self.shared.limits).map_err(|fault| channel_error(read, &fault))
+    }
+
+    fn with_aftermath<R>(&self, py: Python<'_>, act: impl FnOnce(&mut Aftermath) -> R) -> R {
+        let mut after = Aftermath::default();
+        let done = act(&mut after);
+        self.shared.settle(py, after);
+        done
+    }
+}
+
+#[pymethods]
+impl PyMailbox {
+    /// Resonates on a pattern; false if it does already.
+    fn resonate(&self, py: Python<'_>, pattern: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let parsed = self.pattern(pattern)?;
+        let resonates = self.shared.medium.resonate(self.key, parsed);
+        resonates.ok_or_else(|| {
+            Closed::new_err(format!(
+                "vibrator {:?} is closed and resonates no more; make a new one",
+                self.name(py)
+            ))
+        })
+    }
+
+    /// Takes back a pattern, in any spelling; false if it is not resonated on.
+    fn detune(&self, py: Python<'_>, pattern: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let given = self.pattern(pattern)?;
+        let same = |known: &Pattern| known.canonical() == given.canonical();
+        Ok(self.with_aftermath(py, |after| self.shared.medium.detune(self.key, same, after)) > 0)
+    }
+
+    /// The patterns, as they were spelled.
+    fn patterns(&self) -> PyResult<Vec<String>> {
+        self.shared.home.enter()?;
+        let patterns = self.shared.medium.patterns(self.key);
+        Ok(patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect())
+    }
+
+    /// One more member shares it, with so many tasks that will read it; false if it is closed.
+    fn join(&self, readers: usize) -> PyResult<bool> {
+        self.shared.home.enter()?;
+        let joined = self.shared.medium.join(self.key);
+        if joined {
+            self.shared.medium.expect_readers(self.key, readers);
+        }
+        Ok(joined)
+    }
+
+    /// A member goes, unless it is the last; returns whether it is.
+    fn resign(&self) -> PyResult<bool> {
+        self.shared.home.enter()?;
+        Ok(self.shared.medium.resign(self.key))
+    }
+
+    /// A member goes; the last one closes it. Returns whether it did.
+    fn leave(&self, py: Python<'_>) -> PyResult<bool> {
+        self.shared.home.enter()?;
+        Ok(self.with_aftermath(py, |after| self.shared.medium.leave(self.key, after)))
+    }
+
+    /// Takes no more waves; readers get the rest, then the end.
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        self.shared.home.enter()?;
+        self.with_aftermath(py, |after| self.shared.medium.finish(self.key, after));
+        Ok(())
+    }
+
+    /// Ends at once.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.shared.home.enter()?;
+        self.with_aftermath(py, |after| self.shared.medium.close(self.key, after));
+        Ok(())
+    }
+
+    /// Whether it takes waves.
+    #[getter]
+    fn is_open(&self) -> PyResult<bool> {
+        self.shared.home.enter()?;
+        Ok(self.shared.medium.is_open(self.key))
+    }
+
+    /// How many waves wait.
+    fn __len__(&self) -> PyResult<usize> {
+        self.shared.home.enter()?;
+        Ok(self.shared.medium.waiting(self.key))
+    }
+
+    /// Puts a wave straight in; false if it is closed or did not keep it.
+    fn put(&self, py: Python<'_>, wave: Py<PyWave>) -> PyResult<bool> {
+        self.shared.home.enter()?;
+        let given = wave.clone_ref(py);
+        let given = given.get();
+        let emission = Emission {
+            channel: text(given.channel.bind(py))?,
+            amplitude: given.strength.amplitude,
+            priority: given.strength.priority,
+            lifetime: f64::INFINITY,
+            emitter: 0,
+            inside: true,
+            require: 0,
+        };
+        let held = Held(wave);
+        Ok(self
+            .with_aftermath(py, |after| self.shared.medium.hand(self.key, &emission, held, after)))
+    }
+
+    /// Awaits the next wave; `None` at the end. With a timeout: `TimeoutError`.
+    #[pyo3(signature = (timeout=None))]
+    fn receive<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let op = ReceiveOp::new(slf.clone().unbind(), None, Wanted::One).timed(timeout);
+        awaitable(slf.py(), op)
+    }
+
+    /// The next wave, or `WouldBlock`, or `EndOfStream`.
+    fn receive_nowait(&self, py: Python<'_>) -> PyResult<Py<PyWave>> {
+        Ok(self.take_now(py)?.0)
+    }
+
+    /// Counters: (used, capacity, waiting to receive, waiting to send, received, dropped by reason).
+    fn counters<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(usize, usize, usize, usize, u64, Bound<'py, PyDict>)> {
+        self.shared.home.enter()?;
+        let counted =
+            self.with_aftermath(py, |after| self.shared.medium.mailbox_statistics(self.key, after));
+        let dropped = PyDict::new(py);
+        for (reason, count) in counted.dropped.iter() {
+            dropped.set_item(reason.name(), count)?;
+        }
+        let (receive, send) = (counted.waiting_receive, counted.waiting_send);
+        Ok((counted.used, counted.capacity, receive, send, counted.received, dropped))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.shared.home.is_here() {
+            return Ok(());
+        }
+        let mut waves: Result<(), PyTraverseError> = Ok(());
+        let mut wakers: Result<(), PyTraverseError> = Ok(());
+        // If somebody holds the lock, less is reported than there is: it only lives longer.
+        let _ = self.shared.medium.try_visit(
+            self.key,
+            &mut |held| {
+                if waves.is_ok() {
+                    waves = visit.call(&held.0);
+                }
+            },
+            &mut |waker| {
+                for object in waker.objects() {
+                    if wakers.is_ok() {
+                        wakers = visit.call(object);
+                    }
+                }
+            },
+        );
+        waves.and(wakers)
+    }
+
+    fn __clear__(&self) {
+        self.discard();
+    }
+}
+
+impl PyMailbox {
+    /// Closes and forgets the mailbox.
+    fn discard(&self) {
+        if self.shared.home.is_here() {
+            let mut after = Aftermath::default();
+            self.shared.medium.discard(self.key, &mut after);
+            Python::attach(|py| self.shared.settle(py, after));
+        }
+    }
+}
+
+impl Drop for PyMailbox {
+    fn drop(&mut self) {
+        self.discard();
+    }
+}

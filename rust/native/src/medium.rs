@@ -1,0 +1,360 @@
+//! `Medium`: the native half of `Aether`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use aether_core::channel::{Limits, Pattern, check_channel, relate};
+use aether_core::clock::{Clock, ManualClock};
+use aether_core::decay::Fading;
+use aether_core::mailbox::{Order, Overflow, Spec};
+use aether_core::medium::{self, Phase, Verdict};
+use aether_core::wave::Rules;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+
+use crate::awaitable::awaitable;
+use crate::channel::text;
+use crate::context::PyHandling;
+use crate::emission::Origin;
+use crate::emitter::PyEmitter;
+use crate::errors::{Closed, channel_error};
+use crate::mailbox::PyMailbox;
+use crate::quiet::{Until, UntilOp};
+use crate::shared::Shared;
+use crate::waker::Aftermath;
+use crate::wave::{PyWave, checked_amplitude};
+
+/// The native half of a medium: an emitter in nobody's name.
+#[pyclass(frozen, subclass, weakref, extends = PyEmitter, name = "Medium", module = "aether._native")]
+pub struct PyMedium {
+    shared: Arc<Shared>,
+}
+
+/// A clock that stands still until it is moved.
+#[pyclass(frozen, name = "ManualClock", module = "aether")]
+pub struct PyManualClock(Arc<ManualClock>);
+
+#[pymethods]
+impl PyManualClock {
+    #[new]
+    #[pyo3(signature = (start=0.0))]
+    fn new(start: f64) -> PyResult<Self> {
+        if !start.is_finite() {
+            return Err(PyValueError::new_err(format!(
+                "start must be finite seconds, not {start}"
+            )));
+        }
+        Ok(Self(Arc::new(ManualClock::new(start))))
+    }
+
+    /// What the clock shows, in seconds.
+    fn now(&self) -> f64 {
+        self.0.now()
+    }
+
+    /// Moves the clock on by some seconds, and returns what it shows then.
+    fn advance(&self, seconds: f64) -> PyResult<f64> {
+        if !(seconds.is_finite() && seconds >= 0.0) {
+            return Err(PyValueError::new_err(format!(
+                "a clock moves on by a number of seconds, 0 or more, not {seconds}"
+            )));
+        }
+        Ok(self.0.advance(seconds))
+    }
+}
+
+/// The word of an order.
+fn order(word: &str) -> PyResult<Order> {
+    match word {
+        "amplitude" => Ok(Order::Amplitude),
+        "fifo" => Ok(Order::Fifo),
+        "fresh" => Ok(Order::Fresh),
+        _ => Err(PyValueError::new_err(format!(
+            "order must be 'amplitude', 'fifo' or 'fresh', not {word:?}"
+        ))),
+    }
+}
+
+/// The word of an overflow policy.
+fn overflow(word: &str) -> PyResult<Overflow> {
+    match word {
+        "block" => Ok(Overflow::Block),
+        "drop_oldest" => Ok(Overflow::DropOldest),
+        "drop_newest" => Ok(Overflow::DropNewest),
+        "drop_faintest" => Ok(Overflow::DropFaintest),
+        "conflate" => Ok(Overflow::Conflate),
+        "error" => Ok(Overflow::Error),
+        _ => Err(PyValueError::new_err(format!(
+            "overflow must be 'block', 'drop_oldest', 'drop_newest', 'drop_faintest', 'conflate' or 'error', \
+             not {word:?}"
+        ))),
+    }
+}
+
+/// (vibrator, patterns, reached, reason or None, lane) of every mailbox.
+pub fn explain_rows<'py>(
+    py: Python<'py>,
+    shared: &Shared,
+    channel: &str,
+    amplitude: f64,
+    emitter: u64,
+) -> PyResult<Bound<'py, PyList>> {
+    let rows = PyList::empty(py);
+    for row in shared.medium.explain(channel, amplitude, emitter) {
+        let (reached, reason) = match row.verdict {
+            Verdict::Reached => (true, None),
+            Verdict::Overflows(_) => (true, Some("full: a wave will be dropped".to_owned())),
+            Verdict::Pattern => (false, Some("pattern".to_owned())),
+            Verdict::NoiseFloor(floor) => {
+                (false, Some(format!("noise floor: {amplitude} is fainter than {floor}")))
+            }
+            Verdict::Own => (false, Some("own".to_owned())),
+            Verdict::Full => (false, Some("full: emitting waits".to_owned())),
+            Verdict::Refused => (false, Some("full: emitting raises WouldBlock".to_owned())),
+            Verdict::Closed => (false, Some("closed".to_owned())),
+        };
+        let patterns: Vec<&str> = row.patterns.iter().map(Pattern::as_str).collect();
+        rows.append((&*row.name, patterns, reached, reason, row.lane))?;
+    }
+    Ok(rows)
+}
+
+#[pymethods]
+impl PyMedium {
+    #[new]
+    #[pyo3(signature = (*, attenuation_factor=0.95, decay_interval=1.0, max_propagation=10,
+                        min_amplitude=0.01, max_channel_length=1024, stall_warning=1.0, clock=None))]
+    fn py_new(
+        attenuation_factor: f64,
+        decay_interval: f64,
+        max_propagation: u32,
+        min_amplitude: f64,
+        max_channel_length: usize,
+        stall_warning: f64,
+        clock: Option<&Bound<'_, PyManualClock>>,
+    ) -> PyClassInitializer<Self> {
+        let clock = clock.map_or(Clock::System, |clock| Clock::Manual(Arc::clone(&clock.get().0)));
+        let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
+        let limits = Limits { max_bytes: max_channel_length, ..Limits::DEFAULT };
+        let medium = medium::Medium::new(clock);
+        let shared = Arc::new(Shared::new(medium, rules, limits, stall_warning));
+        let origin = Origin {
+            identity: 0,
+            name: None,
+            emitted: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        };
+        let emitter = PyEmitter { shared: Arc::clone(&shared), origin: Arc::new(origin) };
+        PyClassInitializer::from(emitter).add_subclass(Self { shared })
+    }
+
+    /// Makes a mailbox.
+    #[pyo3(signature = (name, *, order_by, overflow_by, capacity, noise_floor=0.0, ignored=0, lane=false,
+                        readers=0))]
+    #[expect(clippy::too_many_arguments, reason = "the fields of a mailbox")]
+    fn open_mailbox(
+        &self,
+        name: &Bound<'_, PyString>,
+        order_by: &str,
+        overflow_by: &str,
+        capacity: i64,
+        noise_floor: f64,
+        ignored: u64,
+        lane: bool,
+        readers: usize,
+    ) -> PyResult<PyMailbox> {
+        self.shared.home.enter()?;
+        if !(0.0..=1.0).contains(&noise_floor) {
+            return Err(PyValueError::new_err(format!(
+                "noise_floor must be in 0..1, not {noise_floor}"
+            )));
+        }
+        let Some(capacity) = usize::try_from(capacity).ok().filter(|&capacity| capacity > 0) else {
+            return Err(PyValueError::new_err(format!(
+                "buffer_size must be a number of waves, 1 or more, not {capacity}"
+            )));
+        };
+        let policy = overflow(overflow_by)?;
+        let spec = Spec {
+            name: Arc::from(name.to_str()?),
+            order: order(order_by)?,
+            overflow: policy,
+            capacity,
+            noise_floor,
+            ignored,
+            lane,
+            readers,
+        };
+        let Rules { attenuation_factor, decay_interval, .. } = self.shared.rules;
+        let fading = Fading::new(attenuation_factor, decay_interval);
+        let Some(key) = self.shared.medium.open(spec, fading) else {
+            return Err(Closed::new_err(format!(
+                "the medium is closed and takes no vibrator {:?}; make a new medium",
+                name.to_str()?
+            )));
+        };
+        Ok(PyMailbox::new(Arc::clone(&self.shared), key, name.clone().unbind(), policy))
+    }
+
+    /// Every pattern that is resonated on, as spelled, once for each mailbox.
+    fn active_patterns(&self) -> PyResult<Vec<String>> {
+        self.shared.home.enter()?;
+        let patterns = self.shared.medium.active_patterns();
+        Ok(patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect())
+    }
+
+    /// Detunes every pattern that this one covers, everywhere. Returns how many.
+    fn remove_channel(&self, py: Python<'_>, pattern: &Bound<'_, PyAny>) -> PyResult<usize> {
+        self.shared.home.enter()?;
+        let read = text(pattern)?;
+        let pattern = Pattern::parse(read, self.shared.limits)
+            .map_err(|fault| channel_error(read, &fault))?;
+        let mut after = Aftermath::default();
+        let covered = |known: &Pattern| relate::covers(&pattern, known);
+        let removed = self.shared.medium.detune_all(covered, &mut after);
+        self.shared.settle(py, after);
+        Ok(removed)
+    }
+
+    /// Drops what waits in every mailbox, counted as cleared. Returns how many waves.
+    fn clear(&self, py: Python<'_>) -> PyResult<usize> {
+        self.shared.home.enter()?;
+        let mut after = Aftermath::default();
+        let cleared = self.shared.medium.clear(&mut after);
+        self.shared.settle(py, after);
+        Ok(cleared)
+    }
+
+    /// Goes on to "draining" or "closed"; `at_once` drops what waits.
+    fn shut(&self, py: Python<'_>, phase: &str, at_once: bool) -> PyResult<()> {
+        self.shared.home.enter()?;
+        let phase = if phase == "closed" { Phase::Closed } else { Phase::Draining };
+        let mut after = Aftermath::default();
+        self.shared.medium.shut(phase, at_once, &mut after);
+        self.shared.settle(py, after);
+        Ok(())
+    }
+
+    /// "open", "draining" or "closed".
+    #[getter]
+    fn phase(&self) -> PyResult<&'static str> {
+        self.shared.home.enter()?;
+        Ok(match self.shared.medium.phase() {
+            Phase::Open => "open",
+            Phase::Draining => "draining",
+            Phase::Closed => "closed",
+        })
+    }
+
+    /// For `explain`: (vibrator, patterns, reached, reason, lane) of every mailbox.
+    #[pyo3(signature = (channel, amplitude, emitter=0))]
+    fn explain_rows<'py>(
+        &self,
+        channel: &Bound<'py, PyAny>,
+        amplitude: f64,
+        emitter: u64,
+    ) -> PyResult<Bound<'py, PyList>> {
+        self.shared.home.enter()?;
+        let read = text(channel)?;
+        check_channel(read, self.shared.limits).map_err(|fault| channel_error(read, &fault))?;
+        let amplitude = checked_amplitude(amplitude)?;
+        explain_rows(channel.py(), &self.shared, read, amplitude, emitter)
+    }
+
+    /// Counters of the medium, by name.
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.shared.home.enter()?;
+        let counted = self.shared.medium.statistics();
+        let dropped = PyDict::new(py);
+        for (reason, count) in counted.dropped.iter() {
+            dropped.set_item(reason.name(), count)?;
+        }
+        let all = PyDict::new(py);
+        all.set_item("emitted", counted.emitted)?;
+        all.set_item("delivered", counted.delivered)?;
+        all.set_item("unheard", counted.unheard)?;
+        all.set_item("received", counted.received)?;
+        all.set_item("dropped", dropped)?;
+        all.set_item("waiting", counted.waiting)?;
+        all.set_item("mailboxes", counted.mailboxes)?;
+        all.set_item("tasks_waiting_send", counted.waiting_send)?;
+        all.set_item("patterns", counted.router.patterns)?;
+        all.set_item("cached_routes", counted.router.cached)?;
+        all.set_item("route_hits", counted.router.hits)?;
+        all.set_item("route_walks", counted.router.walks)?;
+        Ok(all)
+    }
+
+    /// A number that grows with everything that is emitted or taken.
+    fn progress(&self) -> PyResult<u64> {
+        self.shared.home.enter()?;
+        Ok(self.shared.medium.progress())
+    }
+
+    /// Awaits quiet: true once it is there, false at the timeout.
+    #[pyo3(signature = (timeout=None))]
+    fn until_quiet<'py>(
+        &self,
+        py: Python<'py>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let shared = Arc::clone(&self.shared);
+        awaitable(py, UntilOp { shared, until: Until::Quiet, timeout })
+    }
+
+    /// Awaits that these mailboxes are empty and `idle()` is true; false at the timeout.
+    #[pyo3(signature = (mailboxes, idle, timeout=None))]
+    fn until_empty<'py>(
+        &self,
+        py: Python<'py>,
+        mailboxes: Vec<Py<PyMailbox>>,
+        idle: Py<PyAny>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let shared = Arc::clone(&self.shared);
+        awaitable(py, UntilOp { shared, until: Until::Empty(mailboxes, idle), timeout })
+    }
+
+    /// (channel, full vibrators, seconds) of the emissions that have waited for `stall_warning` or longer.
+    fn stalled(&self) -> PyResult<Vec<(String, Vec<String>, f64)>> {
+        self.shared.home.enter()?;
+        let waits = self.shared.medium.waits(self.shared.stall_warning);
+        let row = |stall: &medium::Stall| {
+            let full = stall.full.iter().map(ToString::to_string).collect();
+            (stall.channel.to_string(), full, stall.waited)
+        };
+        Ok(waits.iter().map(row).collect())
+    }
+
+    /// A handler begins with a wave; the value of the context variable `handling`.
+    fn handling(&self, wave: Py<PyWave>) -> PyHandling {
+        self.shared.working.fetch_add(1, Ordering::AcqRel);
+        PyHandling::new(&self.shared, wave)
+    }
+
+    /// A handler has ended.
+    fn handled(&self, py: Python<'_>) {
+        self.shared.working.fetch_sub(1, Ordering::AcqRel);
+        let mut after = Aftermath::default();
+        self.shared.medium.stir(&mut after);
+        self.shared.settle(py, after);
+    }
+
+    /// The clock's Unix seconds.
+    fn now(&self) -> f64 {
+        self.shared.medium.clock().unix()
+    }
+
+    /// Raises `ForkedMedium` in the child of a fork.
+    fn check_process(&self) -> PyResult<()> {
+        self.shared.home.enter()
+    }
+}
+
+/// A number for somebody who can ignore its own waves.
+#[pyfunction]
+pub fn new_identity() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}

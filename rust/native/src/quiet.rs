@@ -1,0 +1,86 @@
+//! Waiting until nothing is left to do.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyType};
+
+use crate::awaitable::Operation;
+use crate::mailbox::PyMailbox;
+use crate::shared::Shared;
+use crate::waker::{Post, Sleeper, Waker};
+
+/// What is waited for.
+pub enum Until {
+    /// No handler works, and nothing waits for a handler or a waiting reader.
+    Quiet,
+    /// These mailboxes are empty, and this tells that no handler of theirs works.
+    Empty(Vec<Py<PyMailbox>>, Py<PyAny>),
+}
+
+/// True once it is so, false when patience has run out.
+pub struct UntilOp {
+    pub shared: Arc<Shared>,
+    pub until: Until,
+    pub timeout: Option<f64>,
+}
+
+impl UntilOp {
+    fn is_so(&self, py: Python<'_>) -> PyResult<bool> {
+        self.shared.home.enter()?;
+        match &self.until {
+            Until::Quiet => {
+                Ok(self.shared.working.load(Ordering::Acquire) == 0
+                    && self.shared.medium.is_quiet())
+            }
+            Until::Empty(mailboxes, idle) => {
+                let waiting =
+                    |mailbox: &Py<PyMailbox>| self.shared.medium.waiting(mailbox.get().key);
+                Ok(mailboxes.iter().all(|mailbox| waiting(mailbox) == 0)
+                    && idle.call0(py)?.is_truthy(py)?)
+            }
+        }
+    }
+}
+
+impl Operation for UntilOp {
+    const NAME: &'static CStr = c"aether._native.Until";
+
+    fn class() -> &'static PyOnceLock<Py<PyType>> {
+        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        &CLASS
+    }
+
+    fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let so = self.is_so(py)?;
+        Ok(so.then(|| PyBool::new(py, true).to_owned().into_any().unbind()))
+    }
+
+    fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool> {
+        self.shared.medium.watch(Waker { post: Post::Watcher, sleeper });
+        // A change between the attempt and the watch would be missed. The waker may fire all the same.
+        Ok(!self.is_so(py)?)
+    }
+
+    fn abandon(&mut self, _py: Python<'_>) {}
+
+    fn patience(&self) -> Option<f64> {
+        self.timeout
+    }
+
+    fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(PyBool::new(py, self.is_so(py)?).to_owned().into_any().unbind())
+    }
+
+    fn visit(&self, each: &mut dyn FnMut(&Py<PyAny>)) {
+        if let Until::Empty(mailboxes, idle) = &self.until {
+            for mailbox in mailboxes {
+                each(mailbox.as_any());
+            }
+            each(idle);
+        }
+    }
+}

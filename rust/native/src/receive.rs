@@ -1,0 +1,203 @@
+//! Taking waves out of a mailbox: now, awaited, or in a thread.
+
+use std::ffi::CStr;
+
+use aether_core::mailbox::WaiterId;
+use aether_core::medium::{Take, Unlisted};
+use pyo3::exceptions::{PyStopAsyncIteration, PyTimeoutError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyList, PyType};
+
+use crate::awaitable::Operation;
+use crate::errors::WrongLoop;
+use crate::mailbox::PyMailbox;
+use crate::vibrator::PyVibrator;
+use crate::waker::{Aftermath, Post, Sleeper, Waker};
+
+/// What is to be taken.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Wanted {
+    /// A wave, or `None` at the end.
+    One,
+    /// A wave, or `StopAsyncIteration` at the end.
+    Next,
+    /// A list of at most so many, `[]` at the end; with the first there, it waits so many seconds for more.
+    Many(usize, f64),
+}
+
+/// A receive.
+pub struct ReceiveOp {
+    mailbox: Py<PyMailbox>,
+    /// Whose `missed` is kept; none for a lane.
+    reader: Option<Py<PyVibrator>>,
+    wanted: Wanted,
+    waiter: Option<WaiterId>,
+    /// Seconds, for a receive that gives up.
+    timeout: Option<f64>,
+    /// `Wanted::Many`: the first wave is there.
+    gathering: bool,
+}
+
+impl ReceiveOp {
+    pub fn new(mailbox: Py<PyMailbox>, reader: Option<Py<PyVibrator>>, wanted: Wanted) -> Self {
+        Self { mailbox, reader, wanted, waiter: None, timeout: None, gathering: false }
+    }
+
+    pub fn timed(self, timeout: Option<f64>) -> Self {
+        Self { timeout, ..self }
+    }
+
+    fn missed(&self, missed: u64) {
+        if let Some(reader) = &self.reader {
+            reader.get().set_missed(missed);
+        }
+    }
+
+    fn one(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let mut after = Aftermath::default();
+        let mailbox = self.mailbox.get();
+        let taken = mailbox.shared.medium.take(mailbox.key, self.waiter.take(), &mut after);
+        mailbox.shared.settle(py, after);
+        match taken {
+            Take::Wave(taken) => {
+                self.missed(taken.missed);
+                Ok(Some(taken.item.0.into_any()))
+            }
+            Take::Empty => Ok(None),
+            Take::Ended => self.end(py).map(Some),
+        }
+    }
+
+    /// What comes after the last wave.
+    fn end(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self.wanted {
+            Wanted::One => Ok(py.None()),
+            Wanted::Next => Err(PyStopAsyncIteration::new_err(())),
+            Wanted::Many(..) => Ok(PyList::empty(py).into_any().unbind()),
+        }
+    }
+
+    fn many(&mut self, py: Python<'_>, least: usize, most: usize) -> PyResult<Option<Py<PyAny>>> {
+        let (mut taken, mut after) = (Vec::new(), Aftermath::default());
+        let mailbox = self.mailbox.get();
+        let (medium, waiter) = (&mailbox.shared.medium, self.waiter.take());
+        let missed = medium.take_many(mailbox.key, waiter, (least, most), &mut taken, &mut after);
+        mailbox.shared.settle(py, after);
+        let ended = missed.is_none();
+        if taken.is_empty() && !ended {
+            return Ok(None);
+        }
+        self.missed(missed.unwrap_or(0));
+        Ok(Some(PyList::new(py, taken.into_iter().map(|held| held.0))?.into_any().unbind()))
+    }
+
+    /// How many waves must be there before it is worth an attempt.
+    fn want(&self) -> usize {
+        match self.wanted {
+            Wanted::Many(most, max_wait) if self.gathering && max_wait > 0.0 => most,
+            _ => 1,
+        }
+    }
+}
+
+impl Operation for ReceiveOp {
+    const NAME: &'static CStr = c"aether._native.Receive";
+
+    fn class() -> &'static PyOnceLock<Py<PyType>> {
+        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        &CLASS
+    }
+
+    #[inline]
+    fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let mailbox = self.mailbox.get();
+        mailbox.shared.home.enter()?;
+        if self.reader.as_ref().is_some_and(|reader| reader.get().has_departed()) {
+            self.abandon(py);
+            return self.end(py).map(Some);
+        }
+        mailbox.note_reader(py)?;
+        match self.wanted {
+            Wanted::One | Wanted::Next => self.one(py),
+            Wanted::Many(most, max_wait) if max_wait > 0.0 => {
+                let taken = self.many(py, most, most)?;
+                let waiting = mailbox_len(self);
+                self.gathering |= waiting > 0;
+                Ok(taken)
+            }
+            Wanted::Many(most, _) => self.many(py, 1, most),
+        }
+    }
+
+    fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool> {
+        let mailbox = self.mailbox.get();
+        let waker = Waker { post: Post::Reader(mailbox.key), sleeper };
+        let want = self.want();
+        let listed =
+            mailbox.shared.medium.enlist_receiver(mailbox.key, waker, want, Waker::may_join);
+        match listed {
+            Ok(waiter) => {
+                self.waiter = Some(waiter);
+                Ok(true)
+            }
+            // For the first of several waves, the next attempt begins to gather.
+            Err(Unlisted::Retry(unused)) => {
+                drop(unused);
+                Ok(false)
+            }
+            Err(Unlisted::Apart(unused)) => {
+                drop(unused);
+                Err(WrongLoop::new_err(format!(
+                    "a task of another event loop waits at {:?} already; one loop at a time awaits on a \
+                     vibrator: give each loop a vibrator of its own (with group= to share the waves)",
+                    mailbox.name(py)
+                )))
+            }
+        }
+    }
+
+    fn abandon(&mut self, py: Python<'_>) {
+        if let Some(waiter) = self.waiter.take() {
+            let mailbox = self.mailbox.get();
+            if mailbox.shared.home.is_here() {
+                let mut after = Aftermath::default();
+                mailbox.shared.medium.abandon_receiver(mailbox.key, waiter, &mut after);
+                mailbox.shared.settle(py, after);
+            }
+        }
+    }
+
+    fn patience(&self) -> Option<f64> {
+        match self.wanted {
+            Wanted::Many(_, max_wait) if self.gathering => Some(max_wait),
+            _ => self.timeout,
+        }
+    }
+
+    fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        if let Wanted::Many(most, _) = self.wanted {
+            return Ok(self.many(py, 1, most)?.unwrap_or(PyList::empty(py).into_any().unbind()));
+        }
+        if let Some(wave) = self.one(py)? {
+            return Ok(wave);
+        }
+        Err(PyTimeoutError::new_err(format!(
+            "no wave came to {:?} within {} s; medium.explain(channel) says who would get one",
+            self.mailbox.get().name(py),
+            self.timeout.unwrap_or(0.0)
+        )))
+    }
+
+    fn visit(&self, each: &mut dyn FnMut(&Py<PyAny>)) {
+        each(self.mailbox.as_any());
+        if let Some(reader) = &self.reader {
+            each(reader.as_any());
+        }
+    }
+}
+
+fn mailbox_len(op: &ReceiveOp) -> usize {
+    let mailbox = op.mailbox.get();
+    mailbox.shared.medium.waiting(mailbox.key)
+}

@@ -1,0 +1,188 @@
+//! `Vibrator`: the native half of a participant, an emitter with a mailbox.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use crate::awaitable::awaitable;
+use crate::blocking::wait_for;
+use crate::emission::Origin;
+use crate::emitter::PyEmitter;
+use crate::mailbox::PyMailbox;
+use crate::medium::PyMedium;
+use crate::receive::{ReceiveOp, Wanted};
+use crate::stalls;
+use crate::waker::Aftermath;
+use crate::wave::PyWave;
+
+/// An emitter that also receives.
+#[pyclass(frozen, subclass, weakref, extends = PyEmitter, name = "Vibrator", module = "aether._native")]
+pub struct PyVibrator {
+    mailbox: Py<PyMailbox>,
+    missed: AtomicU64,
+    /// It has left its mailbox to the others of its group.
+    departed: AtomicBool,
+}
+
+impl PyVibrator {
+    #[inline]
+    pub fn has_departed(&self) -> bool {
+        self.departed.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub fn set_missed(&self, missed: u64) {
+        self.missed.store(missed, Ordering::Relaxed);
+    }
+
+    fn receiving(slf: &Bound<'_, Self>, wanted: Wanted) -> ReceiveOp {
+        let mailbox = slf.get().mailbox.clone_ref(slf.py());
+        ReceiveOp::new(mailbox, Some(slf.clone().unbind()), wanted)
+    }
+}
+
+#[pymethods]
+impl PyVibrator {
+    #[new]
+    #[pyo3(signature = (medium, name, mailbox, identity, *_args, **_kwargs))]
+    fn py_new(
+        medium: &Bound<'_, PyMedium>,
+        name: Py<PyString>,
+        mailbox: Py<PyMailbox>,
+        identity: u64,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        let origin = Origin {
+            identity,
+            name: Some(name),
+            emitted: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        };
+        let shared = Arc::clone(&medium.as_super().get().shared);
+        let emitter = PyEmitter { shared, origin: Arc::new(origin) };
+        PyClassInitializer::from(emitter).add_subclass(Self {
+            mailbox,
+            missed: AtomicU64::new(0),
+            departed: AtomicBool::new(false),
+        })
+    }
+
+    #[getter]
+    fn mailbox(&self, py: Python<'_>) -> Py<PyMailbox> {
+        self.mailbox.clone_ref(py)
+    }
+
+    /// Waves lost to this reader after the one returned before and before the one just returned.
+    #[getter]
+    fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
+    }
+
+    /// Awaits the next wave; `None` at the end.
+    fn receive<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        awaitable(slf.py(), Self::receiving(slf, Wanted::One))
+    }
+
+    /// Awaits at least one wave and at most `most`; `[]` at the end.
+    #[pyo3(signature = (most, *, max_wait=0.0))]
+    fn receive_many<'py>(
+        slf: &Bound<'py, Self>,
+        most: i64,
+        max_wait: f64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Some(count) = usize::try_from(most).ok().filter(|&most| most > 0) else {
+            return Err(PyValueError::new_err(format!(
+                "receive_many takes how many waves it may return, 1 or more, not {most}"
+            )));
+        };
+        if max_wait.is_nan() || max_wait < 0.0 {
+            return Err(PyValueError::new_err(format!(
+                "max_wait must be a number of seconds, 0 or more, not {max_wait}"
+            )));
+        }
+        awaitable(slf.py(), Self::receiving(slf, Wanted::Many(count, max_wait)))
+    }
+
+    /// The next wave, or `WouldBlock`, or `EndOfStream`.
+    fn receive_nowait(&self, py: Python<'_>) -> PyResult<Py<PyWave>> {
+        if self.has_departed() {
+            return Err(self.mailbox.get().ended(py));
+        }
+        let (wave, missed) = self.mailbox.get().take_now(py)?;
+        self.set_missed(missed);
+        Ok(wave)
+    }
+
+    /// Waits for the next wave in a thread without a loop; `None` at the end.
+    #[pyo3(signature = (timeout=None))]
+    fn receive_sync(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        if let Some(timeout) = timeout.filter(|timeout| timeout.is_nan() || *timeout < 0.0) {
+            return Err(PyValueError::new_err(format!(
+                "timeout must be a number of seconds, 0 or more, not {timeout}"
+            )));
+        }
+        let py = slf.py();
+        let shared = &slf.as_super().get().shared;
+        let op = Self::receiving(slf, Wanted::One).timed(timeout.filter(|t| t.is_finite()));
+        let instead = ("receive_sync", "await receive()");
+        wait_for(py, op, instead, 3600.0, || stalls::look(py, shared))
+    }
+
+    fn __aiter__(slf: &Bound<'_, Self>) -> PyWaves {
+        PyWaves { vibrator: slf.clone().unbind() }
+    }
+
+    fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        awaitable(slf.py(), Self::receiving(slf, Wanted::Next))
+    }
+
+    /// What this vibrator, or an emitter of it, has emitted.
+    #[getter]
+    fn emitted(slf: &Bound<'_, Self>) -> u64 {
+        slf.as_super().get().origin.emitted.load(Ordering::Relaxed)
+    }
+
+    /// Its emitters emit no more.
+    fn mute(slf: &Bound<'_, Self>) {
+        slf.as_super().get().origin.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// It leaves its mailbox to the others of its group: for its own readers, that is the end.
+    fn depart(&self, py: Python<'_>) {
+        self.departed.store(true, Ordering::Relaxed);
+        let mailbox = self.mailbox.get();
+        let mut after = Aftermath::default();
+        mailbox.shared.medium.call_readers(mailbox.key, &mut after);
+        mailbox.shared.settle(py, after);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.mailbox)
+    }
+}
+
+/// The waves of a vibrator, for `async for`.
+#[pyclass(frozen, name = "Waves", module = "aether._native")]
+pub struct PyWaves {
+    vibrator: Py<PyVibrator>,
+}
+
+#[pymethods]
+impl PyWaves {
+    fn __aiter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __anext__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        awaitable(py, PyVibrator::receiving(self.vibrator.bind(py), Wanted::Next))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.vibrator)
+    }
+}

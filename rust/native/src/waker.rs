@@ -1,0 +1,149 @@
+//! How a waiting task or thread is woken, and what is done after each operation of the core.
+
+use aether_core::medium::{self, Key, Ticket};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use crate::here::current_task;
+use crate::log;
+use crate::shared::Shared;
+use crate::wave::Held;
+
+/// What waits.
+#[derive(Clone, Copy, Debug)]
+pub enum Post {
+    /// A reader of this mailbox.
+    Reader(Key),
+    /// An emission.
+    Sender(Ticket),
+    /// Somebody who waits for quiet.
+    Watcher,
+}
+
+/// Wakes one waiting task or thread, once.
+pub struct Waker {
+    pub post: Post,
+    pub sleeper: Sleeper,
+}
+
+/// Who sleeps, and where.
+pub enum Sleeper {
+    /// A future of an asyncio loop, and the loop.
+    Asyncio { future: Py<PyAny>, home: Py<PyAny>, thread: u64 },
+    /// An `aether._wait.TrioSleeper`, which knows its task and loop.
+    Trio { sleeper: Py<PyAny>, thread: u64 },
+    /// A held `_thread.lock` on which a thread waits.
+    Thread(Py<PyAny>),
+}
+
+/// What the core leaves to be done.
+pub type Aftermath = medium::Aftermath<Held, Waker>;
+
+/// The thread that runs.
+pub fn thread_ident() -> u64 {
+    // SAFETY: takes no arguments and needs no interpreter state; it is called from an attached thread.
+    unsafe { pyo3::ffi::PyThread_get_thread_ident() as u64 }
+}
+
+impl Waker {
+    /// Whether two tasks may wait at one mailbox: threads may everywhere, tasks of one loop together.
+    pub fn may_join(&self, other: &Self) -> bool {
+        match (&self.sleeper, &other.sleeper) {
+            (Sleeper::Asyncio { home: a, .. }, Sleeper::Asyncio { home: b, .. }) => a.is(b),
+            (Sleeper::Trio { thread: a, .. }, Sleeper::Trio { thread: b, .. }) => a == b,
+            (Sleeper::Thread(_), _) | (_, Sleeper::Thread(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Wakes it. False if its loop is gone.
+    fn wake(self, py: Python<'_>) -> PyResult<bool> {
+        match self.sleeper {
+            Sleeper::Asyncio { future, home, thread } => {
+                // In a signal handler no task runs, and the loop may sleep in its selector.
+                let awake = thread == thread_ident() && current_task(py)?.is_some();
+                if awake {
+                    let future = future.bind(py);
+                    if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
+                        future.call_method1(intern!(py, "set_result"), (py.None(),))?;
+                    }
+                    return Ok(true);
+                }
+                let set = set_if_pending(py)?;
+                through_loop(
+                    &home.bind(py).getattr(intern!(py, "call_soon_threadsafe"))?,
+                    (set, future),
+                )
+            }
+            Sleeper::Trio { sleeper, thread } => {
+                let sleeper = sleeper.bind(py);
+                if thread == thread_ident() && current_task(py)?.is_some() {
+                    sleeper.call_method0(intern!(py, "wake"))?;
+                    return Ok(true);
+                }
+                through_loop(&sleeper.getattr(intern!(py, "wake_soon"))?, ())
+            }
+            Sleeper::Thread(lock) => {
+                lock.call_method0(py, intern!(py, "release"))?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// The Python objects that it owns, for the garbage collector.
+    pub fn objects(&self) -> impl Iterator<Item = &Py<PyAny>> {
+        let (first, second) = match &self.sleeper {
+            Sleeper::Asyncio { future, home, .. } => (future, Some(home)),
+            Sleeper::Trio { sleeper, .. } | Sleeper::Thread(sleeper) => (sleeper, None),
+        };
+        std::iter::once(first).chain(second)
+    }
+}
+
+/// `aether._wait.set_if_pending`.
+pub fn set_if_pending(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static SET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    SET.import(py, "aether._wait", "set_if_pending")
+}
+
+/// Calls into another loop; false if it is gone, which both libraries say with a `RuntimeError`.
+fn through_loop<'py>(
+    call: &Bound<'py, PyAny>,
+    args: impl pyo3::call::PyCallArgs<'py>,
+) -> PyResult<bool> {
+    match call.call1(args) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_instance_of::<PyRuntimeError>(call.py()) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+impl Shared {
+    /// Does what the core has left to be done. No lock is held here: wakers and payloads run Python code.
+    #[inline]
+    pub fn settle(&self, py: Python<'_>, mut after: Aftermath) {
+        while !after.wakes.is_empty() || !after.episodes.is_empty() {
+            self.wake_and_log(py, &mut after);
+        }
+    }
+
+    fn wake_and_log(&self, py: Python<'_>, after: &mut Aftermath) {
+        for waker in std::mem::take(&mut after.wakes) {
+            let post = waker.post;
+            match waker.wake(py) {
+                Ok(true) => {}
+                Ok(false) => match post {
+                    Post::Reader(key) => self.medium.pass_on(key, after),
+                    Post::Sender(ticket) => self.medium.abandon_sender(ticket, after),
+                    Post::Watcher => {}
+                },
+                Err(error) => error.write_unraisable(py, None),
+            }
+        }
+        for episode in std::mem::take(&mut after.episodes) {
+            log::losing(py, &episode.name, episode.reason.name());
+        }
+    }
+}

@@ -1,0 +1,564 @@
+//! `Wave`: one immutable message. The same object reaches every receiver.
+
+use std::fmt::Write as _;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aether_core::channel::{Limits, check_channel};
+use aether_core::clock::Clock;
+use aether_core::decay::{attenuated, decayed};
+use aether_core::medium::Carry;
+use aether_core::wave::{Strength, clamped, wrapped};
+use parking_lot::RwLock;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::{PyDict, PyMapping, PyMappingProxy, PyString, PyTuple, PyType};
+
+use crate::channel::{channel_object, text};
+use crate::errors::{channel_error, type_error};
+use crate::fork;
+
+/// One immutable message.
+#[pyclass(frozen, generic, freelist = 1024, name = "Wave", module = "aether")]
+pub struct PyWave {
+    pub channel: Py<PyAny>,
+    pub payload: Py<PyAny>,
+    pub source: Option<Py<PyString>>,
+    /// What most waves do not have.
+    pub rare: Option<Box<Rare>>,
+    id: u64,
+    /// 0 until a medium admits the wave.
+    pub sequence: AtomicU64,
+    pub strength: Strength,
+    /// In which process, counted by forks, the wave was made.
+    generation: u32,
+    pub timestamp: f64,
+}
+
+/// What most waves do not have.
+#[derive(Default)]
+pub struct Rare {
+    pub headers: Option<Py<PyDict>>,
+    pub phase: f64,
+    /// `None`: 1.0.
+    pub frequency: Option<f64>,
+    pub ttl: Option<f64>,
+    /// The id of a wave that came from another process.
+    foreign: Option<Box<str>>,
+    /// The channels behind it.
+    pub trail: Option<Arc<Trail>>,
+}
+
+/// The channels that a chain of waves has come through, newest first.
+pub struct Trail {
+    channel: String,
+    before: Option<Arc<Trail>>,
+}
+
+impl Trail {
+    /// The channels, oldest first.
+    pub fn channels(&self) -> Vec<&str> {
+        let mut channels = vec![self.channel.as_str()];
+        let mut trail = &self.before;
+        while let Some(link) = trail {
+            channels.push(&link.channel);
+            trail = &link.before;
+        }
+        channels.reverse();
+        channels
+    }
+}
+
+/// A handle on a wave, as the core's mailboxes hold it.
+pub struct Held(pub Py<PyWave>);
+
+/// Multiplies and numbers waves while attached to the interpreter.
+pub struct Hands<'py>(pub Python<'py>);
+
+impl Carry<Held> for Hands<'_> {
+    #[inline]
+    fn share(&self, item: &Held) -> Held {
+        Held(item.0.clone_ref(self.0))
+    }
+
+    #[inline]
+    fn number(&self, item: &Held, sequence: u64) {
+        item.0.get().sequence.store(sequence, Ordering::Relaxed);
+    }
+}
+
+/// The numbers that a wave is given, checked.
+#[derive(Default)]
+pub struct Given<'a, 'py> {
+    pub phase: Option<f64>,
+    pub frequency: Option<f64>,
+    pub ttl: Option<f64>,
+    pub headers: Option<&'a Bound<'py, PyAny>>,
+}
+
+impl Rare {
+    /// Checks what was given; `None` if that is nothing out of the ordinary.
+    #[inline]
+    pub fn checked(given: &Given<'_, '_>) -> PyResult<Option<Box<Self>>> {
+        if given.phase.is_none()
+            && given.frequency.is_none()
+            && given.ttl.is_none()
+            && given.headers.is_none()
+        {
+            return Ok(None);
+        }
+        let phase = match given.phase {
+            None => 0.0,
+            Some(phase) => {
+                wrapped(phase).ok_or_else(|| bad("phase", phase, "finite, in radians"))?
+            }
+        };
+        if let Some(frequency) = given.frequency.filter(|f| !f.is_finite() || *f < 0.0) {
+            return Err(bad("frequency", frequency, "finite and not negative"));
+        }
+        if let Some(ttl) = given.ttl.filter(|ttl| ttl.is_nan() || *ttl < 0.0) {
+            return Err(bad("ttl", ttl, "a number of seconds, 0 or more"));
+        }
+        let headers = given.headers.map(checked_headers).transpose()?.flatten();
+        Ok(Some(Box::new(Self {
+            headers,
+            phase,
+            frequency: given.frequency,
+            ttl: given.ttl,
+            ..Self::default()
+        })))
+    }
+
+    fn copied(&self, py: Python<'_>) -> Self {
+        Self {
+            headers: self.headers.as_ref().map(|headers| headers.clone_ref(py)),
+            phase: self.phase,
+            frequency: self.frequency,
+            ttl: self.ttl,
+            foreign: self.foreign.clone(),
+            trail: self.trail.clone(),
+        }
+    }
+}
+
+#[cold]
+fn bad(what: &str, value: f64, rule: &str) -> PyErr {
+    PyValueError::new_err(format!("{what} must be {rule}, not {value}"))
+}
+
+/// An amplitude in 0..1, or `ValueError` for NaN.
+#[inline]
+pub fn checked_amplitude(amplitude: f64) -> PyResult<f64> {
+    clamped(amplitude).ok_or_else(|| bad("amplitude", amplitude, "a number in 0..1"))
+}
+
+/// A copy of the headers, which nobody else can change; `None` if there are none.
+fn checked_headers(headers: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyDict>>> {
+    let py = headers.py();
+    let Ok(mapping) = headers.cast::<PyMapping>() else {
+        return Err(type_error("headers", "a mapping of str to str", headers));
+    };
+    let copy = PyDict::new(py);
+    copy.update(mapping)?;
+    for (key, value) in &copy {
+        for part in [&key, &value] {
+            if !part.is_instance_of::<PyString>() {
+                let what = format!("headers[{}]", key.repr()?);
+                return Err(type_error(&what, "a str to a str", part));
+            }
+        }
+    }
+    Ok((!copy.is_empty()).then(|| copy.unbind()))
+}
+
+/// A channel to emit on: checked, as a `Channel`.
+pub fn concrete(name: &Bound<'_, PyAny>, limits: Limits) -> PyResult<Py<PyAny>> {
+    let read = text(name)?;
+    check_channel(read, limits).map_err(|fault| channel_error(read, &fault))?;
+    channel_object(name.cast()?)
+}
+
+impl PyWave {
+    /// A wave that was never emitted, with an id of its own.
+    #[inline]
+    pub fn new(
+        channel: Py<PyAny>,
+        payload: Py<PyAny>,
+        source: Option<Py<PyString>>,
+        strength: Strength,
+        timestamp: f64,
+        rare: Option<Box<Rare>>,
+    ) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self {
+            channel,
+            payload,
+            source,
+            rare,
+            id: LAST.fetch_add(1, Ordering::Relaxed) + 1,
+            sequence: AtomicU64::new(0),
+            strength,
+            generation: fork::generation(),
+            timestamp,
+        }
+    }
+
+    /// The same wave, the same id, of another strength; not admitted yet.
+    pub fn with(&self, py: Python<'_>, strength: Strength) -> Self {
+        Self {
+            channel: self.channel.clone_ref(py),
+            payload: self.payload.clone_ref(py),
+            source: self.source.as_ref().map(|source| source.clone_ref(py)),
+            rare: self.rare.as_ref().map(|rare| Box::new(rare.copied(py))),
+            id: self.id,
+            sequence: AtomicU64::new(0),
+            strength,
+            generation: self.generation,
+            timestamp: self.timestamp,
+        }
+    }
+
+    #[inline]
+    pub fn phase(&self) -> f64 {
+        self.rare.as_ref().map_or(0.0, |rare| rare.phase)
+    }
+
+    pub fn frequency(&self) -> f64 {
+        self.rare.as_ref().and_then(|rare| rare.frequency).unwrap_or(1.0)
+    }
+
+    #[inline]
+    pub fn ttl(&self) -> Option<f64> {
+        self.rare.as_ref().and_then(|rare| rare.ttl)
+    }
+
+    pub fn headers<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyDict>> {
+        self.rare.as_ref().and_then(|rare| rare.headers.as_ref()).map(|headers| headers.bind(py))
+    }
+
+    /// Where a wave comes through that this one causes.
+    pub fn trail(&self, py: Python<'_>) -> PyResult<Arc<Trail>> {
+        let before = self.rare.as_ref().and_then(|rare| rare.trail.clone());
+        Ok(Arc::new(Trail { channel: text(self.channel.bind(py))?.to_owned(), before }))
+    }
+
+    fn id_text(&self) -> String {
+        match self.rare.as_ref().and_then(|rare| rare.foreign.as_deref()) {
+            Some(foreign) => foreign.to_owned(),
+            None => format!("{}-{:x}", prefix(self.generation), self.id),
+        }
+    }
+
+    fn foreign(&self) -> Option<&str> {
+        self.rare.as_ref().and_then(|rare| rare.foreign.as_deref())
+    }
+}
+
+/// The part of an id that tells processes apart; a fork begins a new one.
+fn prefix(generation: u32) -> String {
+    static PREFIXES: RwLock<Vec<Option<String>>> = RwLock::new(Vec::new());
+    let place = generation as usize;
+    if let Some(Some(known)) = PREFIXES.read().get(place) {
+        return known.clone();
+    }
+    let mut prefixes = PREFIXES.write();
+    if prefixes.len() <= place {
+        prefixes.resize(place + 1, None);
+    }
+    let fresh = || {
+        let mut hasher = RandomState::new().build_hasher();
+        hasher.write_u32(process::id());
+        hasher.write_u64(Clock::System.unix().to_bits());
+        format!("{:08x}", hasher.finish() as u32)
+    };
+    prefixes[place].get_or_insert_with(fresh).clone()
+}
+
+#[pymethods]
+impl PyWave {
+    #[new]
+    #[pyo3(signature = (channel, payload=None, *, amplitude=1.0, phase=None, frequency=None, source=None,
+                        headers=None, timestamp=None, ttl=None))]
+    #[allow(clippy::too_many_arguments)] // the public signature
+    fn py_new<'py>(
+        py: Python<'py>,
+        channel: &Bound<'py, PyAny>,
+        payload: Option<Py<PyAny>>,
+        amplitude: f64,
+        phase: Option<f64>,
+        frequency: Option<f64>,
+        source: Option<&Bound<'py, PyAny>>,
+        headers: Option<&Bound<'py, PyAny>>,
+        timestamp: Option<f64>,
+        ttl: Option<f64>,
+    ) -> PyResult<Self> {
+        let channel = concrete(channel, Limits::DEFAULT)?;
+        let strength = Strength::new(checked_amplitude(amplitude)?);
+        let rare = Rare::checked(&Given { phase, frequency, ttl, headers })?;
+        let timestamp = checked_timestamp(timestamp)?;
+        let payload = payload.unwrap_or_else(|| py.None());
+        Ok(Self::new(channel, payload, checked_source(source)?, strength, timestamp, rare))
+    }
+
+    /// A builder of waves on a channel.
+    #[classmethod]
+    fn builder<'py>(
+        cls: &Bound<'py, PyType>,
+        channel: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        cls.py().import("aether._builder")?.getattr("WaveBuilder")?.call1((channel,))
+    }
+
+    #[getter(id)]
+    fn py_id(&self) -> String {
+        self.id_text()
+    }
+
+    #[getter(sequence)]
+    fn py_sequence(&self) -> Option<u64> {
+        Some(self.sequence.load(Ordering::Relaxed)).filter(|&sequence| sequence != 0)
+    }
+
+    #[getter(channel)]
+    fn py_channel(&self, py: Python<'_>) -> Py<PyAny> {
+        self.channel.clone_ref(py)
+    }
+
+    #[getter(payload)]
+    fn py_payload(&self, py: Python<'_>) -> Py<PyAny> {
+        self.payload.clone_ref(py)
+    }
+
+    #[getter]
+    fn amplitude(&self) -> f64 {
+        self.strength.amplitude
+    }
+
+    #[getter]
+    fn priority(&self) -> f64 {
+        self.strength.priority
+    }
+
+    #[getter(phase)]
+    fn py_phase(&self) -> f64 {
+        self.phase()
+    }
+
+    #[getter(frequency)]
+    fn py_frequency(&self) -> f64 {
+        self.frequency()
+    }
+
+    #[getter(source)]
+    fn py_source(&self, py: Python<'_>) -> Option<Py<PyString>> {
+        self.source.as_ref().map(|source| source.clone_ref(py))
+    }
+
+    #[getter(headers)]
+    fn py_headers<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
+        let empty = || PyDict::new(py);
+        let headers = self.headers(py).map_or_else(empty, Clone::clone);
+        PyMappingProxy::new(py, headers.as_mapping())
+    }
+
+    #[getter]
+    fn propagation_count(&self) -> u32 {
+        self.strength.hops
+    }
+
+    #[getter(timestamp)]
+    fn py_timestamp(&self) -> f64 {
+        self.timestamp
+    }
+
+    #[getter(ttl)]
+    fn py_ttl(&self) -> Option<f64> {
+        self.ttl()
+    }
+
+    /// Seconds since the wave's timestamp; 0 for one that lies ahead.
+    #[pyo3(signature = (now=None))]
+    fn age(&self, now: Option<f64>) -> PyResult<f64> {
+        Ok((checked_timestamp(now)? - self.timestamp).max(0.0))
+    }
+
+    /// The wave after one more hop: amplitude x factor, count + 1.
+    #[pyo3(signature = (attenuation_factor=0.95))]
+    fn propagate(&self, py: Python<'_>, attenuation_factor: f64) -> PyResult<Self> {
+        let factor = checked_factor(attenuation_factor)?;
+        let amplitude = attenuated(self.strength.amplitude, factor, 1.0);
+        let hops = self.strength.hops.saturating_add(1);
+        Ok(self.with(py, Strength { amplitude, hops, ..self.strength }))
+    }
+
+    /// The wave as faint as its age has made it.
+    #[pyo3(signature = (now=None, *, attenuation_factor=0.95, decay_interval=1.0))]
+    fn apply_time_decay(
+        &self,
+        py: Python<'_>,
+        now: Option<f64>,
+        attenuation_factor: f64,
+        decay_interval: f64,
+    ) -> PyResult<Self> {
+        let factor = checked_factor(attenuation_factor)?;
+        if !(decay_interval > 0.0 && decay_interval.is_finite()) {
+            return Err(bad("decay_interval", decay_interval, "a number of seconds above 0"));
+        }
+        let amplitude = decayed(self.strength.amplitude, self.age(now)?, factor, decay_interval);
+        Ok(self.with(py, Strength { amplitude, ..self.strength }))
+    }
+
+    /// A wave with other fields and an id of its own.
+    #[pyo3(signature = (**changes))]
+    fn replace(&self, py: Python<'_>, changes: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut strength = self.strength;
+        let mut channel = self.channel.clone_ref(py);
+        let mut payload = self.payload.clone_ref(py);
+        let mut source = self.source.as_ref().map(|source| source.clone_ref(py));
+        let mut timestamp = self.timestamp;
+        let mut given = Given {
+            phase: Some(self.phase()),
+            frequency: Some(self.frequency()),
+            ttl: self.ttl(),
+            headers: None,
+        };
+        let mut headers = self.headers(py).map(|headers| headers.clone().into_any());
+        for (key, value) in changes.into_iter().flatten() {
+            let some = || (!value.is_none()).then_some(&value);
+            match key.cast::<PyString>()?.to_str()? {
+                "channel" => channel = concrete(&value, Limits::DEFAULT)?,
+                "payload" => payload = value.unbind(),
+                "amplitude" => {
+                    strength = Strength {
+                        hops: strength.hops,
+                        ..Strength::new(checked_amplitude(value.extract()?)?)
+                    }
+                }
+                "phase" => given.phase = Some(value.extract()?),
+                "frequency" => given.frequency = Some(value.extract()?),
+                "source" => source = checked_source(some())?,
+                "headers" => headers = some().cloned(),
+                "timestamp" => timestamp = checked_timestamp(value.extract()?)?,
+                "ttl" => given.ttl = value.extract()?,
+                other => {
+                    return Err(PyTypeError::new_err(format!(
+                        "replace() got an unexpected field {other:?}; a wave has channel, payload, amplitude, \
+                         phase, frequency, source, headers, timestamp and ttl"
+                    )));
+                }
+            }
+        }
+        let mut rare = Rare::checked(&Given { headers: headers.as_ref(), ..given })?;
+        if let (Some(rare), Some(mine)) = (&mut rare, &self.rare) {
+            rare.trail.clone_from(&mine.trail);
+        }
+        Ok(Self::new(channel, payload, source, strength, timestamp, rare))
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast::<Self>().is_ok_and(|other| {
+            let other = other.get();
+            self.id == other.id
+                && self.generation == other.generation
+                && self.foreign() == other.foreign()
+                && self.strength.hops == other.strength.hops
+        })
+    }
+
+    fn __hash__(&self) -> u64 {
+        let mut hash = self.id ^ (u64::from(self.strength.hops) << 48);
+        if let Some(foreign) = self.foreign() {
+            hash = foreign.bytes().fold(hash, |hash, byte| hash.rotate_left(5) ^ u64::from(byte));
+        }
+        hash
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let mut shown =
+            format!("Wave({}, id='{}'", self.channel.bind(py).str()?.repr()?, self.id_text());
+        if let Some(sequence) = self.py_sequence() {
+            write!(shown, ", sequence={sequence}").map_err(|_| PyValueError::new_err("repr"))?;
+        }
+        let Strength { amplitude, hops, .. } = self.strength;
+        write!(shown, ", amplitude={amplitude:?}, propagation_count={hops})")
+            .map_err(|_| PyValueError::new_err("repr"))?;
+        Ok(shown)
+    }
+
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let restore =
+            py.import(intern!(py, "aether._native"))?.getattr(intern!(py, "restore_wave"))?;
+        let Strength { amplitude, priority, hops } = self.strength;
+        let numbers = (amplitude, priority, hops, self.py_sequence(), self.timestamp);
+        let rare = (self.phase(), self.frequency(), self.ttl(), self.headers(py));
+        let named = (&self.channel, &self.payload, &self.source, self.id_text());
+        Ok((restore, (named, numbers, rare).into_pyobject(py)?))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.channel)?;
+        visit.call(&self.payload)?;
+        match self.rare.as_ref().and_then(|rare| rare.headers.as_ref()) {
+            Some(headers) => visit.call(headers),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Makes a wave again from what `__reduce__` gave.
+#[pyfunction]
+pub fn restore_wave<'py>(
+    named: (Bound<'py, PyAny>, Py<PyAny>, Option<Py<PyString>>, String),
+    numbers: (f64, f64, u32, Option<u64>, f64),
+    rare: (f64, f64, Option<f64>, Option<Bound<'py, PyAny>>),
+) -> PyResult<PyWave> {
+    let (channel, payload, source, id) = named;
+    let (amplitude, priority, hops, sequence, timestamp) = numbers;
+    let (phase, frequency, ttl, headers) = rare;
+    let given =
+        Given { phase: Some(phase), frequency: Some(frequency), ttl, headers: headers.as_ref() };
+    let mut rare = Rare::checked(&given)?.unwrap_or_default();
+    let prefix = prefix(fork::generation());
+    let here = id.strip_prefix(&prefix).and_then(|rest| rest.strip_prefix('-'));
+    let local = here.and_then(|number| u64::from_str_radix(number, 16).ok());
+    if local.is_none() {
+        rare.foreign = Some(id.into());
+    }
+    let channel = channel_object(channel.cast()?)?;
+    let strength = Strength { amplitude: checked_amplitude(amplitude)?, priority, hops };
+    let mut wave = PyWave::new(channel, payload, source, strength, timestamp, Some(rare));
+    wave.sequence = AtomicU64::new(sequence.unwrap_or(0));
+    wave.id = local.unwrap_or(0);
+    Ok(wave)
+}
+
+fn checked_factor(factor: f64) -> PyResult<f64> {
+    if factor > 0.0 && factor <= 1.0 {
+        return Ok(factor);
+    }
+    Err(bad("attenuation_factor", factor, "above 0 and at most 1"))
+}
+
+/// A moment that was given, or now.
+fn checked_timestamp(timestamp: Option<f64>) -> PyResult<f64> {
+    match timestamp {
+        None => Ok(Clock::System.unix()),
+        Some(timestamp) if timestamp.is_finite() => Ok(timestamp),
+        Some(timestamp) => Err(bad("timestamp", timestamp, "finite, in Unix seconds")),
+    }
+}
+
+fn checked_source(source: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Py<PyString>>> {
+    let Some(source) = source else { return Ok(None) };
+    match source.cast::<PyString>() {
+        Ok(name) => Ok(Some(name.clone().unbind())),
+        Err(_) => Err(type_error("source", "a str", source)),
+    }
+}
