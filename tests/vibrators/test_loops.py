@@ -1,5 +1,6 @@
 """One loop at a time awaits on a vibrator."""
 
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -27,15 +28,21 @@ def elsewhere(call: Any, anyio_backend: Any) -> Any:
     return anyio.to_thread.run_sync(lambda: anyio.run(run, backend=name, backend_options=options))
 
 
-@pytest.mark.parametrize("method", ["receive", "receive_many", "__anext__"])
-async def test_a_second_loop_is_the_wrong_one(method: str, anyio_backend: Any) -> None:
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "receive": lambda v: v.receive(),
+    "receive_many": lambda v: v.receive_many(3),
+    "async for": lambda v: anext(aiter(v)),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_second_loop_is_the_wrong_one(call: str, anyio_backend: Any) -> None:
     async with Aether() as medium, anyio.create_task_group() as group:
         v = tuned(medium, "a.*", name="busy-one")
         waiting = begin(group, v.receive)
         await until_receiving(v)
-        arguments = (3,) if method == "receive_many" else ()
         with pytest.raises(WrongLoop) as caught:
-            await elsewhere(lambda: getattr(v, method)(*arguments), anyio_backend)
+            await elsewhere(lambda: CALLS[call](v), anyio_backend)
         assert_says(caught.value, "busy-one")
         assert isinstance(caught.value, RuntimeError)
         await medium.emit_wave("a.b", 1)

@@ -259,19 +259,19 @@ def test_threads_share_a_mailbox() -> None:
     got: list[int] = []
 
     def read() -> None:
-        while (wave := v.receive_sync(timeout=10.0)) is not None:
-            got.append(wave.payload)
+        while (payload := v.receive_sync(timeout=10.0).payload) != "stop":
+            got.append(payload)
 
     threads = [threading.Thread(target=read) for _ in range(4)]
     for thread in threads:
         thread.start()
     for number in range(400):
         medium.emit_sync("a.b", number, timeout=10.0)
-    while v.statistics().current_buffer_used:
-        threading.Event().wait(0.001)
-    v.close()
+    for _ in threads:
+        medium.emit_sync("a.b", "stop", timeout=10.0)
     for thread in threads:
         thread.join()
+    v.close()
     assert sorted(got) == list(range(400))
 
 

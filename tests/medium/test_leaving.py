@@ -1,0 +1,307 @@
+"""The end of a medium: who may still do what, and what is counted."""
+
+import contextlib
+from typing import Any
+
+import anyio
+import pytest
+from tests.probes import (
+    assert_dropped,
+    assert_says,
+    begin,
+    payloads,
+    tuned,
+    turns,
+    until,
+    until_receiving,
+    until_sending,
+)
+
+from aether import Aether, AetherConfig, Closed, EndOfStream, Wave
+
+
+async def test_entering_gives_the_medium() -> None:
+    medium = Aether()
+    async with medium as entered:
+        assert entered is medium
+
+
+async def test_after_leaving_no_emissions() -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "a.*")
+    for call in (lambda: medium.emit_nowait("a.b"), lambda: v.emit_nowait("a.b")):
+        with pytest.raises(Closed) as caught:
+            call()
+        assert_says(caught.value, "closed")
+    with pytest.raises(Closed):
+        await medium.emit_wave("a.b")
+
+
+async def test_readers_get_what_is_queued_and_then_the_end() -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "a.*")
+        for number in range(3):
+            await medium.emit_wave("a.b", number)
+    with anyio.fail_after(5):
+        got = [wave.payload async for wave in v]
+    assert got == [0, 1, 2]
+    assert await v.receive() is None
+    assert await v.receive_many(3) == []
+    with pytest.raises(EndOfStream):
+        v.receive_nowait()
+
+
+async def test_a_reader_that_waits_gets_the_end() -> None:
+    async with anyio.create_task_group() as group:
+        async with Aether() as medium:
+            v = tuned(medium, "a.*")
+            reading = begin(group, v.receive)
+            await until_receiving(v)
+        assert await reading.result() is None
+
+
+async def test_handlers_finish_what_waits_for_them() -> None:
+    seen: list[int] = []
+    async with Aether() as medium:
+        v = tuned(medium)
+
+        @v.on("a.*")
+        async def handle(wave: Wave[int]) -> None:
+            await turns(2)
+            seen.append(wave.payload)
+
+        for number in range(10):
+            await medium.emit_wave("a.b", number)
+    assert seen == list(range(10))
+
+
+async def test_handlers_may_still_emit_while_leaving() -> None:
+    seen: list[tuple[str, int]] = []
+    async with Aether() as medium:
+        v = tuned(medium)
+
+        @v.on("first.*")
+        async def first(wave: Wave[int]) -> None:
+            await turns(5)
+            await v.emit_wave("second.a", wave.payload, cause=wave)
+            medium.emit_nowait("third.a", wave.payload)
+
+        v.on("second.*")(lambda wave: seen.append(("second", wave.payload)))
+        v.on("third.*")(lambda wave: seen.append(("third", wave.payload)))
+        for number in range(3):
+            await medium.emit_wave("first.a", number)
+    assert sorted(seen) == [(name, number) for name in ("second", "third") for number in range(3)]
+
+
+async def test_while_leaving_no_emissions_from_outside() -> None:
+    gate, entered, errors = anyio.Event(), anyio.Event(), []
+    async with anyio.create_task_group() as group:
+        medium = Aether()
+
+        async def live() -> None:
+            async with medium:
+                v = tuned(medium)
+
+                @v.on("a.*")
+                async def handle(wave: object) -> None:
+                    entered.set()
+                    await gate.wait()
+
+                await medium.emit_wave("a.b")
+                await entered.wait()
+
+        living = begin(group, live)
+        await entered.wait()
+
+        def refused() -> bool:
+            try:
+                medium.emit_nowait("b.b")
+            except Closed as error:
+                errors.append(error)
+            return bool(errors)
+
+        await until(refused)
+        assert not living.done
+        gate.set()
+        await living.result()
+
+
+async def test_leaving_takes_at_most_drain_timeout() -> None:
+    cancelled = anyio.Event()
+    with anyio.fail_after(5):
+        async with Aether(AetherConfig(drain_timeout=0.01)) as medium:
+            v = tuned(medium)
+
+            @v.on("a.*")
+            async def handle(wave: object) -> None:
+                try:
+                    await anyio.sleep_forever()
+                finally:
+                    cancelled.set()
+
+            await medium.emit_wave("a.b")
+            await medium.emit_wave("a.b")
+            await turns()
+    assert cancelled.is_set()
+    assert v.statistics().dropped["abandoned"] >= 1
+
+
+async def test_left_by_an_exception_at_once_and_counted() -> None:
+    seen: list[int] = []
+    with anyio.fail_after(5), contextlib.suppress(LookupError):
+        async with Aether(AetherConfig(drain_timeout=1000.0)) as medium:
+            v, reader = tuned(medium), tuned(medium, "a.*", name="plain")
+
+            @v.on("a.*")
+            async def handle(wave: Wave[int]) -> None:
+                await anyio.sleep_forever()
+                seen.append(wave.payload)
+
+            for number in range(3):
+                await medium.emit_wave("a.b", number)
+            await turns()
+            raise LookupError
+    assert seen == []
+    assert v.statistics().dropped["abandoned"] >= 2
+    assert_dropped(reader, abandoned=3)
+    assert await reader.receive() is None
+
+
+async def test_the_exception_goes_on() -> None:
+    with pytest.raises(LookupError, match="mine"):
+        async with Aether() as medium:
+            tuned(medium, "a.*")
+            raise LookupError("mine")
+
+
+async def test_an_emission_that_waits_ends_closed() -> None:
+    async with anyio.create_task_group() as group:
+        async with Aether() as medium:
+            v = tuned(medium, "a.*", buffer_size=1)
+            await medium.emit_wave("a.b", 1)
+            sending = begin(group, lambda: medium.emit_wave("a.b", 2))
+            await until_sending(v)
+        with pytest.raises(Closed):
+            await sending.result()
+        assert payloads_to_the_end(v) == [1]
+
+
+def payloads_to_the_end(v: Any) -> list[Any]:
+    got = []
+    with contextlib.suppress(EndOfStream):
+        while True:
+            got.append(v.receive_nowait().payload)
+    return got
+
+
+async def test_aclose_ends_everything() -> None:
+    medium = Aether()
+    v = tuned(medium, "a.*")
+    await medium.aclose()
+    assert await v.receive() is None
+    with pytest.raises(Closed):
+        medium.emit_nowait("a.b")
+
+
+async def test_aclose_may_be_called_again() -> None:
+    medium = Aether()
+    for _ in range(3):
+        await medium.aclose()
+    async with Aether() as other:
+        await other.aclose()
+
+
+@pytest.mark.parametrize("how", ["emit_nowait", "vibrator", "expect", "request", "emit_many"])
+async def test_a_closed_medium_says_so(how: str) -> None:
+    medium = Aether()
+    await medium.aclose()
+    calls: dict[str, Any] = {
+        "emit_nowait": lambda: medium.emit_nowait("a.b"),
+        "vibrator": lambda: medium.vibrator("late"),
+        "expect": lambda: medium.expect("a.*", timeout=1.0),
+        "request": lambda: medium.request("a.b", timeout=1.0),
+        "emit_many": lambda: medium.emit_many([("a.b", 1)]),
+    }
+    with pytest.raises(Closed) as caught:
+        await calls[how]()
+    assert_says(caught.value, "closed")
+
+
+async def test_a_closed_medium_still_answers_questions() -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "a.*")
+        await medium.emit_wave("a.b")
+    medium.statistics()
+    medium.health()
+    assert v.statistics().current_buffer_used == 1
+    assert medium.config is not None
+
+
+async def test_a_closed_medium_cannot_be_entered() -> None:
+    medium = Aether()
+    await medium.aclose()
+    with pytest.raises(Closed):
+        async with medium:
+            pass
+    with pytest.raises(Closed):
+        async with medium.running():
+            pass
+
+
+async def test_drain_lets_handlers_and_readers_finish() -> None:
+    async with Aether() as medium, anyio.create_task_group() as group:
+        v, reader, seen = tuned(medium), tuned(medium, "a.*", name="plain"), []
+
+        @v.on("a.*")
+        async def handle(wave: Wave[int]) -> None:
+            await turns(2)
+            seen.append(wave.payload)
+
+        for number in range(5):
+            await medium.emit_wave("a.b", number)
+        draining = begin(group, lambda: medium.drain(5.0))
+        got = [wave.payload async for wave in reader]
+        assert await draining.result() is True
+        assert got == seen == list(range(5))
+
+
+async def test_drain_is_false_when_the_time_is_over() -> None:
+    async with Aether(AetherConfig(drain_timeout=0.0)) as medium:
+        v = tuned(medium)
+
+        @v.on("a.*")
+        async def handle(wave: object) -> None:
+            await anyio.sleep_forever()
+
+        await medium.emit_wave("a.b")
+        await turns()
+        assert await medium.drain(0.01) is False
+
+
+async def test_drain_of_a_quiet_medium_is_true() -> None:
+    async with Aether() as medium:
+        tuned(medium, "a.*")
+        assert await medium.drain(1.0) is True
+
+
+async def test_a_running_block_may_be_left_by_an_exception_and_entered_again() -> None:
+    medium, seen = Aether(), []
+    v = tuned(medium)
+    v.on("a.*")(lambda wave: seen.append(wave.payload))
+    with contextlib.suppress(LookupError):
+        async with medium.running():
+            raise LookupError
+    async with medium.running():
+        await medium.emit_wave("a.b", 1)
+        assert await medium.settle(5)
+    assert seen == [1]
+    await medium.aclose()
+
+
+async def test_closing_one_medium_leaves_another_alone() -> None:
+    async with Aether() as other:
+        v = tuned(other, "a.*")
+        async with Aether() as medium:
+            tuned(medium, "a.*")
+        await other.emit_wave("a.b", 1)
+        assert payloads(v) == [1]
