@@ -1,12 +1,12 @@
 //! The one place that names a lock: `parking_lot` in production, loom's mock in its models.
 
-#[cfg(not(loom))]
+#[cfg(not(all(test, loom)))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};
 
-#[cfg(loom)]
+#[cfg(all(test, loom))]
 pub(crate) use self::model::{Mutex, MutexGuard};
 
-#[cfg(loom)]
+#[cfg(all(test, loom))]
 mod model {
     pub(crate) use loom::sync::MutexGuard;
 

@@ -327,3 +327,125 @@ impl<T> Ranked<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(queue: &Queue<u32>, amplitude: f64) -> Mark<'static> {
+        let key = queue.key(amplitude, || amplitude);
+        Mark { key, amplitude, expires: f64::INFINITY, channel: "a" }
+    }
+
+    fn push(queue: &mut Queue<u32>, item: u32, amplitude: f64) {
+        let mark = mark(queue, amplitude);
+        queue.push(item, &mark);
+    }
+
+    fn is_line(queue: &Queue<u32>) -> bool {
+        matches!(queue.form, Form::Line { .. })
+    }
+
+    #[test]
+    fn one_priority_is_a_line_whatever_it_is() {
+        let mut queue = Queue::new(Order::Amplitude, Overflow::Block);
+        for amplitude in [0.3, 0.9] {
+            push(&mut queue, 1, amplitude);
+            push(&mut queue, 2, amplitude);
+            assert!(is_line(&queue));
+            queue.pop();
+            queue.pop();
+        }
+        assert_eq!(queue.arrivals(), 4);
+    }
+
+    #[test]
+    fn a_line_keeps_its_arrivals_when_it_turns() {
+        let mut queue = Queue::new(Order::Amplitude, Overflow::DropOldest);
+        for item in 0..3 {
+            push(&mut queue, item, 0.5);
+        }
+        assert_eq!(queue.pop(), Some((0, 0)));
+        push(&mut queue, 3, 0.9);
+        assert!(!is_line(&queue));
+        assert_eq!(queue.pop_oldest(), Some((1, 1)));
+        assert_eq!(queue.pop(), Some((3, 3)));
+        assert_eq!(queue.pop(), Some((2, 2)));
+        assert!(is_line(&queue), "empty again, it goes back");
+    }
+
+    #[test]
+    fn a_ttl_turns_a_line_and_its_expiry_is_found() {
+        let mut queue = Queue::new(Order::Fifo, Overflow::Block);
+        push(&mut queue, 1, 0.5);
+        queue.push(2, &Mark { expires: 3.0, ..mark(&queue, 0.5) });
+        assert!(!is_line(&queue) && queue.has_expiries());
+        assert_eq!((queue.has_expired(3.0), queue.pop_expired(3.0)), (false, None));
+        assert_eq!((queue.has_expired(3.5), queue.pop_expired(3.5)), (true, Some((2, 1))));
+        assert!(!queue.has_expiries());
+    }
+
+    #[test]
+    fn replacing_the_only_wave_keeps_its_place() {
+        let mut queue = Queue::new(Order::Fifo, Overflow::Conflate);
+        push(&mut queue, 1, 0.5);
+        let new = mark(&queue, 0.5);
+        assert_eq!(queue.replace(2, &new), Ok((1, 0)));
+        assert_eq!(queue.replace(3, &Mark { channel: "b", ..new }), Err(3));
+        assert_eq!((queue.pop(), queue.arrivals()), (Some((2, 0)), 1));
+    }
+
+    #[test]
+    fn draining_goes_in_the_order_of_leaving_and_counts_on() {
+        let mut queue = Queue::new(Order::Amplitude, Overflow::DropFaintest);
+        for (item, amplitude) in [(1, 0.2), (2, 0.9), (3, 0.2)] {
+            push(&mut queue, item, amplitude);
+        }
+        assert_eq!(queue.drain(), [2, 1, 3]);
+        assert_eq!((queue.len(), queue.arrivals()), (0, 3));
+        let silent = mark(&queue, 0.0);
+        assert_eq!(queue.pop_fainter(&silent), None);
+    }
+
+    /// What every index holds is what is there, whatever was removed by which.
+    #[test]
+    fn indices_agree_with_the_entries() {
+        for order in [Order::Amplitude, Order::Fifo, Order::Fresh] {
+            for overflow in [Overflow::DropOldest, Overflow::DropFaintest, Overflow::Conflate] {
+                let mut queue = Queue::new(order, overflow);
+                for item in 0..24u32 {
+                    let amplitude = f64::from(item * 7 % 5) / 5.0;
+                    let channel = ["a", "b", "c", "d", "e"][item as usize % 5];
+                    let expires = if item % 3 == 0 { f64::from(item) } else { f64::INFINITY };
+                    let mark = Mark { expires, channel, ..mark(&queue, amplitude) };
+                    if queue.replace(item, &mark).is_err() {
+                        queue.push(item, &mark);
+                    }
+                    match item % 6 {
+                        1 => drop(queue.pop_oldest()),
+                        3 => drop(queue.pop_fainter(&mark)),
+                        4 => drop(queue.pop_expired(f64::from(item))),
+                        5 => drop(queue.pop()),
+                        _ => {}
+                    }
+                    agree(&queue);
+                }
+            }
+        }
+    }
+
+    fn agree(queue: &Queue<u32>) {
+        let Form::Ranked(ranked) = &queue.form else { return };
+        let len = ranked.entries.len();
+        assert!(ranked.by_arrival.as_ref().is_none_or(|by| by.len() == len));
+        assert!(ranked.by_faintness.as_ref().is_none_or(|by| by.len() == len));
+        assert!(ranked.by_channel.as_ref().is_none_or(|by| by.len() == len));
+        let mortal = ranked.entries.values().filter(|entry| entry.expires < f64::INFINITY);
+        assert_eq!(ranked.by_expiry.len(), mortal.count());
+        for (rank, entry) in &ranked.entries {
+            if let (Some(by), Some(channel)) = (&ranked.by_channel, &entry.channel) {
+                assert_eq!(by.get(channel), Some(rank));
+            }
+        }
+    }
+}

@@ -85,3 +85,34 @@ impl<W> Waiters<W> {
         self.listed.iter().map(|waiter| &waiter.waker)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_for_whom_it_is_enough_is_woken() {
+        let mut waiters = Waiters::new();
+        let many = waiters.join("many", 3);
+        let one = waiters.join("one", 1);
+        waiters.join("last", 1);
+        assert_eq!(waiters.wake_one(1), Some("one"));
+        assert_eq!(waiters.wake_one(3), Some("many"));
+        assert_eq!((waiters.len(), waiters.listed().count()), (3, 1));
+        assert!(matches!(waiters.leave(one), Left::Woken));
+        assert!(matches!(waiters.leave(many), Left::Woken));
+        assert_eq!(waiters.wake_one(0), None);
+        assert_eq!(waiters.len(), 1);
+    }
+
+    #[test]
+    fn leaving_from_the_middle_gives_the_waker_back() {
+        let mut waiters = Waiters::new();
+        let ids = ["a", "b", "c"].map(|waker| waiters.join(waker, 1));
+        assert!(matches!(waiters.leave(ids[1]), Left::Listed("b")));
+        assert_eq!(waiters.wake_all().collect::<Vec<_>>(), ["a", "c"]);
+        assert!(matches!(waiters.leave(ids[2]), Left::Woken));
+        assert!(matches!(waiters.leave(ids[0]), Left::Woken));
+        assert_eq!(waiters.len(), 0);
+    }
+}
