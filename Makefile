@@ -126,17 +126,17 @@ lint: $(STAMPS)/dependencies | cargo
 .PHONY: rust-test
 rust-test: $(STAMPS)/dependencies | cargo nextest
 	$(call heading,cargo nextest)
-	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo nextest run --locked --workspace --no-tests=fail --cargo-quiet --status-level=slow --final-status-level=fail
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo nextest run --locked --workspace --no-fail-fast --no-tests=fail --cargo-quiet --status-level=slow --final-status-level=fail
 	$(call heading,cargo test --doc)
 	@cargo test --quiet --locked --doc -p aether-core -p aether-physics
 
-# A cargo-nextest on the PATH is taken; without one it is built once from source, which takes
-# some minutes, and kept below target.
+# A cargo-nextest on the PATH is taken; without one it is built once from source and kept below
+# target: two to four minutes on two cores as a debug build that cannot update itself, ten otherwise.
 .PHONY: nextest
 nextest: | cargo
 	@if ! PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo nextest --version >/dev/null 2>&1; then \
 	  printf '\n== cargo install cargo-nextest (none on the PATH; once, some minutes)\n'; \
-	  cargo install --quiet --locked --root $(TOOLS) --target-dir $(TOOLS)/build cargo-nextest && \
+	  cargo install --quiet --locked --debug --no-default-features --features default-no-update --root $(TOOLS) --target-dir $(TOOLS)/build cargo-nextest && \
 	  rm -rf $(TOOLS)/build; \
 	fi
 
