@@ -131,3 +131,14 @@ fn a_collector_sees_what_waits() {
     rig.medium.try_visit_sender(ticket, &mut |waker| wakers.push(*waker)).unwrap();
     assert_eq!(wakers, [9]);
 }
+
+#[test]
+fn the_last_member_does_not_resign() {
+    let mut rig = Rig::new();
+    let key = rig.open(blocking("group", 4), &["a"]);
+    rig.medium.join(key);
+    assert!(!rig.medium.resign(key));
+    assert!(rig.medium.resign(key));
+    assert!(rig.medium.is_open(key));
+    assert!(rig.medium.leave(key, &mut rig.after));
+}

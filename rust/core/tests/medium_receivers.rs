@@ -236,3 +236,21 @@ fn a_stale_key_finds_nothing_though_its_place_is_taken_again() {
     assert_eq!(rig.medium.resonate(old, support::pattern("b")), None);
     assert!(!rig.medium.join(old));
 }
+
+#[test]
+fn readers_that_are_called_come_back_and_miss_nothing() {
+    let mut rig = Rig::new();
+    let key = rig.open(blocking("box", 3), &["a"]);
+    let first = rig.enlist(key, 1, 1).unwrap();
+    let second = rig.enlist(key, 1, 2).unwrap();
+    rig.medium.call_readers(key, &mut rig.after);
+    assert_eq!(rig.wakes(), [1, 2]);
+    // The first one belongs elsewhere now; the second one waits again.
+    rig.after = After::default();
+    rig.medium.abandon_receiver(key, first, &mut rig.after);
+    assert!(matches!(rig.medium.take(key, Some(second), &mut rig.after), Take::Empty));
+    assert_eq!(rig.wakes(), []);
+    rig.enlist(key, 1, 2).unwrap();
+    rig.emit(&wave("a")).unwrap();
+    assert_eq!(rig.wakes(), [2]);
+}

@@ -108,6 +108,26 @@ fn readers_that_are_expected_and_have_not_begun_are_a_way_on() {
 }
 
 #[test]
+fn readers_that_have_ended_leave_the_proof_to_the_others() {
+    let mut rig = Rig::new();
+    let key = rig.open(Spec { readers: 2, lane: true, ..blocking("lane", 1) }, &["0"]);
+    rig.emit(&wave("0")).unwrap();
+    rig.medium.read_by(key, Some(1));
+    rig.medium.read_by(key, Some(2));
+    let first = waits(&mut rig, 1, "0");
+    assert_eq!(rig.medium.ring(first), None);
+    rig.medium.forget_actors(&[2]);
+    assert!(rig.medium.ring(first).is_some());
+    // Others take over from them: no proof until they have begun, and one from then on.
+    rig.medium.expect_readers(key, 1);
+    assert_eq!(rig.medium.ring(first), None);
+    rig.medium.read_by(key, Some(3));
+    assert_eq!(rig.medium.ring(first), None);
+    waits(&mut rig, 3, "0");
+    assert!(rig.medium.ring(first).is_some());
+}
+
+#[test]
 fn an_emission_that_gives_up_by_itself_is_a_way_on() {
     let (mut rig, _) = full(&[&[1], &[2]]);
     let first = rig.wait_as(&wave("1"), (1, Patience::Timed), 1);

@@ -266,6 +266,8 @@ fn a_stall_is_told_once_with_the_names() {
     assert_eq!((stall.ticket, stall.waited, stall.first), (ticket, 1.5, true));
     assert_eq!((&*stall.channel, &stall.full[..]), ("a", &["slow".into()][..]));
     assert!(!rig.medium.stalls(1.0, &mut rig.after)[0].first);
+    assert_eq!(rig.medium.waits(1.0)[0].full, ["slow".into()]);
+    assert_eq!(rig.medium.waits(2.0), []);
 }
 
 #[test]

@@ -134,6 +134,7 @@ struct Rest {
     readers: Vec<Actor>,
     /// A reader that nobody can name has read here: no ring can be proven.
     unknown_reader: bool,
+    /// Readers that are announced and have not begun.
     expected_readers: usize,
 }
 
@@ -360,7 +361,10 @@ impl<T, W> Mailbox<T, W> {
         match reader {
             None => self.rest.unknown_reader = true,
             Some(reader) if self.rest.readers.contains(&reader) => {}
-            Some(reader) => self.rest.readers.push(reader),
+            Some(reader) => {
+                self.rest.readers.push(reader);
+                self.rest.expected_readers = self.rest.expected_readers.saturating_sub(1);
+            }
         }
     }
 
@@ -372,10 +376,10 @@ impl<T, W> Mailbox<T, W> {
         self.rest.readers.retain(|reader| !gone.contains(reader));
     }
 
-    /// Everybody who has read it, if all of them are known and those expected have begun.
+    /// Everybody who has read it and lives, if all of them are known and those expected have begun.
     pub(crate) fn known_readers(&self) -> Option<&[Actor]> {
         let Rest { readers, unknown_reader, expected_readers, .. } = &*self.rest;
-        let all = !unknown_reader && !readers.is_empty() && readers.len() >= *expected_readers;
+        let all = !unknown_reader && !readers.is_empty() && *expected_readers == 0;
         all.then_some(readers)
     }
 
