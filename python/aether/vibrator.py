@@ -408,6 +408,9 @@ class Vibrator(_native.Vibrator):
         A handler that runs goes on; `aclose` waits for it.
         """
         self.mute()
+        self._end()
+
+    def _end(self) -> None:
         for mailbox in self._detach():
             mailbox.close()
         for lane in self._lanes:
@@ -456,7 +459,8 @@ class Vibrator(_native.Vibrator):
                     stacklevel=2,
                     source=self,
                 )
-            self.close()
+            # Its emitters go on: they never needed it.
+            self._end()
 
     def share(self, shared: object) -> None:
         """Keeps what it shares with its group."""

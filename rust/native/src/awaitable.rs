@@ -19,7 +19,7 @@ use std::mem::{ManuallyDrop, offset_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::ffi::{self, PySendResult};
 use pyo3::intern;
 use pyo3::panic::PanicException;
@@ -87,7 +87,8 @@ enum Step {
 
 /// The coroutine itself, in safe code.
 struct Machine<O> {
-    op: O,
+    /// Gone once it is done.
+    op: Option<O>,
     state: State,
     /// What is awaited inside: a future's iterator, a coroutine of trio.
     inner: Option<Py<PyIterator>>,
@@ -125,10 +126,14 @@ impl<O: Operation> Machine<O> {
         self.advance(py)
     }
 
+    fn op(&mut self) -> PyResult<&mut O> {
+        self.op.as_mut().ok_or_else(awaited_already)
+    }
+
     fn advance(&mut self, py: Python<'_>) -> PyResult<Step> {
         self.stop_timer(py)?;
         loop {
-            if let Some(value) = self.op.attempt(py)? {
+            if let Some(value) = self.op()?.attempt(py)? {
                 IN_PLACE.set(IN_PLACE.get() + 1);
                 return Ok(Step::Return(value));
             }
@@ -168,7 +173,7 @@ impl<O: Operation> Machine<O> {
                     home.call_method0(intern!(py, "time"))?.extract()
                 };
                 if self.runs_out(|| now(&home))? {
-                    return self.op.run_out(py).map(|value| Some(Step::Return(value)));
+                    return self.op()?.run_out(py).map(|value| Some(Step::Return(value)));
                 }
                 let future = home.call_method0(intern!(py, "create_future"))?;
                 let waiting = future.call_method0(intern!(py, "__await__"))?;
@@ -177,7 +182,7 @@ impl<O: Operation> Machine<O> {
                     self.timer = Some(home.call_method1(intern!(py, "call_at"), timed)?.unbind());
                 }
                 let (future, home) = (future.unbind(), home.unbind());
-                if !self.op.enlist(py, Sleeper::Asyncio { future, home, thread })? {
+                if !self.op()?.enlist(py, Sleeper::Asyncio { future, home, thread })? {
                     self.stop_timer(py)?;
                     return Ok(None);
                 }
@@ -188,11 +193,11 @@ impl<O: Operation> Machine<O> {
                 static TIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
                 let time = TIME.import(py, "trio", "current_time")?;
                 if self.runs_out(|| time.call0()?.extract())? {
-                    return self.op.run_out(py).map(|value| Some(Step::Return(value)));
+                    return self.op()?.run_out(py).map(|value| Some(Step::Return(value)));
                 }
                 let sleeper = SLEEPER.import(py, "aether._wait", "TrioSleeper")?.call0()?;
                 let woken = Sleeper::Trio { sleeper: sleeper.clone().unbind(), thread };
-                if !self.op.enlist(py, woken)? {
+                if !self.op()?.enlist(py, woken)? {
                     return Ok(None);
                 }
                 let sleep = sleeper.call_method1(intern!(py, "sleep_until"), (self.deadline,))?;
@@ -203,7 +208,7 @@ impl<O: Operation> Machine<O> {
 
     /// Sets the deadline by the operation's patience; true if it has passed.
     fn runs_out(&mut self, now: impl FnOnce() -> PyResult<f64>) -> PyResult<bool> {
-        match (self.deadline, self.op.patience()) {
+        match (self.deadline, self.op()?.patience()) {
             (None, Some(patience)) => {
                 self.deadline = Some(now()? + patience);
                 Ok(patience <= 0.0)
@@ -256,18 +261,53 @@ impl<O: Operation> Machine<O> {
         }
     }
 
+    fn close(&mut self, py: Python<'_>) -> PyResult<Step> {
+        let inner = self.inner.take();
+        self.finish(py, false);
+        if let Some(inner) = inner {
+            if let Some(close) = inner.bind(py).getattr_opt(intern!(py, "close"))? {
+                close.call0()?;
+            }
+        }
+        Ok(Step::Return(py.None()))
+    }
+
+    /// It is dropped before it has ended. The pending error, if any, is somebody else's.
+    #[cold]
+    fn drop_unfinished(&mut self, py: Python<'_>) {
+        let pending = PyErr::take(py);
+        // Nobody can be told of a panic here.
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            if let (State::Fresh, Some(op)) = (self.state, &self.op) {
+                op.never_awaited(py);
+            }
+            self.finish(py, false);
+        }));
+        drop(ended);
+        if let Some(pending) = pending {
+            pending.restore(py);
+        }
+    }
+
     /// The coroutine has ended. Undoes what waits, unless it was done.
     fn finish(&mut self, py: Python<'_>, done: bool) {
         self.state = State::Done;
         let inner = self.inner.take();
-        if !done {
-            self.op.abandon(py);
+        if let Some(mut op) = self.op.take() {
+            if !done {
+                op.abandon(py);
+            }
         }
         if let Err(error) = self.stop_timer(py) {
             error.write_unraisable(py, None);
         }
         drop(inner);
     }
+}
+
+#[cold]
+fn awaited_already() -> PyErr {
+    PyRuntimeError::new_err("this was awaited already; call the method again")
 }
 
 /// The Python object. `machine` is touched only through [`Raw::enter`], by one frame at a time.
@@ -283,7 +323,8 @@ struct Raw<O> {
 /// A new awaitable.
 pub fn awaitable<O: Operation>(py: Python<'_>, op: O) -> PyResult<Bound<'_, PyAny>> {
     let class = O::class().get_or_try_init(py, || make_class::<O>(py))?;
-    let machine = Machine { op, state: State::Fresh, inner: None, deadline: None, timer: None };
+    let machine =
+        Machine { op: Some(op), state: State::Fresh, inner: None, deadline: None, timer: None };
     // SAFETY: the class was made by `make_class::<O>`, so its basic size is that of `Raw<O>`. The object
     // comes with an initialised head (and a reference to its class), untracked; each further field is
     // written before anybody sees it.
@@ -381,28 +422,31 @@ fn returned(py: Python<'_>, outcome: PyResult<Step>) -> *mut ffi::PyObject {
     }
 }
 
+// Each slot attaches: the thread is attached already, but what PyO3 drops in between must know it.
+
 unsafe extern "C" fn am_send<O: Operation>(
     this: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
     result: *mut *mut ffi::PyObject,
 ) -> PySendResult {
-    // SAFETY: the interpreter calls slots attached, with live objects.
-    unsafe {
-        let py = Python::assume_attached();
-        let value = Bound::from_borrowed_ptr(py, value);
-        outcome(py, Raw::<O>::enter(this, py, |machine| machine.send(py, &value)), result)
-    }
+    Python::attach(|py| {
+        // SAFETY: the interpreter calls slots attached, with live objects.
+        let step = unsafe {
+            let value = Bound::from_borrowed_ptr(py, value);
+            Raw::<O>::enter(this, py, |machine| machine.send(py, &value))
+        };
+        outcome(py, step, result)
+    })
 }
 
 unsafe extern "C" fn am_await<O: Operation>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the interpreter calls slots attached, with live objects. Nobody is inside unless `entered`
     // is set, and then the state is not read.
     unsafe {
-        let py = Python::assume_attached();
         let raw = this.cast::<Raw<O>>();
         let machine = (&raw const (*raw).machine).cast::<Machine<O>>();
         if (*raw).entered.get() || (*machine).state != State::Fresh {
-            PyRuntimeError::new_err("this is awaited already; call the method again").restore(py);
+            Python::attach(|py| awaited_already().restore(py));
             return ptr::null_mut();
         }
         ffi::Py_NewRef(this)
@@ -415,24 +459,22 @@ unsafe extern "C" fn tp_iter(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
 }
 
 unsafe extern "C" fn tp_iternext<O: Operation>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: as for `am_send`.
-    unsafe {
-        let py = Python::assume_attached();
-        let none = py.None().into_bound(py);
-        returned(py, Raw::<O>::enter(this, py, |machine| machine.send(py, &none)))
-    }
+    // SAFETY: as for `send`, of which this is the form without a value.
+    unsafe { send::<O>(this, ffi::Py_None()) }
 }
 
 unsafe extern "C" fn send<O: Operation>(
     this: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: as for `am_send`.
-    unsafe {
-        let py = Python::assume_attached();
-        let value = Bound::from_borrowed_ptr(py, value);
-        returned(py, Raw::<O>::enter(this, py, |machine| machine.send(py, &value)))
-    }
+    Python::attach(|py| {
+        // SAFETY: as for `am_send`.
+        let step = unsafe {
+            let value = Bound::from_borrowed_ptr(py, value);
+            Raw::<O>::enter(this, py, |machine| machine.send(py, &value))
+        };
+        returned(py, step)
+    })
 }
 
 unsafe extern "C" fn throw<O: Operation>(
@@ -440,35 +482,28 @@ unsafe extern "C" fn throw<O: Operation>(
     args: *mut *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
 ) -> *mut ffi::PyObject {
-    // SAFETY: as for `am_send`; `args` points to `count` live objects.
-    unsafe {
-        let py = Python::assume_attached();
+    Python::attach(|py| {
         let given = |place: isize| {
-            (place < count).then(|| Bound::from_borrowed_ptr(py, *args.offset(place)))
+            // SAFETY: `args` points to `count` live objects.
+            (place < count).then(|| unsafe { Bound::from_borrowed_ptr(py, *args.offset(place)) })
         };
-        let error = thrown(py, given(0), given(1));
-        returned(py, Raw::<O>::enter(this, py, |machine| machine.throw(py, error)))
-    }
+        let error = thrown(given(0), given(1));
+        // SAFETY: as for `am_send`.
+        returned(py, unsafe { Raw::<O>::enter(this, py, |machine| machine.throw(py, error)) })
+    })
 }
 
 /// The error of `throw(value)` or, as older code writes it, `throw(type, value)`.
-fn thrown<'py>(
-    py: Python<'py>,
-    kind: Option<Bound<'py, PyAny>>,
-    value: Option<Bound<'py, PyAny>>,
-) -> PyErr {
+fn thrown<'py>(kind: Option<Bound<'py, PyAny>>, value: Option<Bound<'py, PyAny>>) -> PyErr {
     let made = match (kind, value.filter(|value| !value.is_none())) {
-        (None, _) => return PyRuntimeError::new_err("throw() takes an exception"),
+        (None, _) => return PyTypeError::new_err("throw() takes an exception"),
         (Some(kind), None) => kind,
-        (Some(_), Some(value)) if value.is_instance_of::<pyo3::exceptions::PyBaseException>() => {
-            value
-        }
+        (Some(_), Some(value)) if value.is_instance_of::<PyBaseException>() => value,
         (Some(kind), Some(value)) => match kind.call1((value,)) {
             Ok(error) => error,
             Err(error) => return error,
         },
     };
-    let _ = py;
     PyErr::from_value(made)
 }
 
@@ -476,19 +511,9 @@ unsafe extern "C" fn close<O: Operation>(
     this: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: as for `am_send`.
-    unsafe {
-        let py = Python::assume_attached();
-        let closed = Raw::<O>::enter(this, py, |machine| {
-            let inner = machine.inner.take();
-            machine.finish(py, machine.state == State::Done);
-            if let Some(inner) = inner {
-                if let Some(close) = inner.bind(py).getattr_opt(intern!(py, "close"))? {
-                    close.call0()?;
-                }
-            }
-            Ok(Step::Return(py.None()))
-        });
+    Python::attach(|py| {
+        // SAFETY: as for `am_send`.
+        let closed = unsafe { Raw::<O>::enter(this, py, |machine| machine.close(py)) };
         match closed {
             Ok(_) => py.None().into_ptr(),
             Err(error) => {
@@ -496,7 +521,7 @@ unsafe extern "C" fn close<O: Operation>(
                 ptr::null_mut()
             }
         }
-    }
+    })
 }
 
 unsafe extern "C" fn tp_traverse<O: Operation>(
@@ -521,50 +546,35 @@ unsafe extern "C" fn tp_traverse<O: Operation>(
         };
         machine.inner.iter().for_each(|inner| each(inner.as_any()));
         machine.timer.iter().for_each(&mut each);
-        machine.op.visit(&mut each);
+        machine.op.iter().for_each(|op| op.visit(&mut each));
         said
     }
 }
 
 unsafe extern "C" fn tp_clear<O: Operation>(this: *mut ffi::PyObject) -> c_int {
-    // SAFETY: the collector calls attached, with live objects.
-    unsafe {
-        let py = Python::assume_attached();
-        let ended = Raw::<O>::enter(this, py, |machine| {
-            machine.finish(py, machine.state == State::Done);
-            Ok(Step::Return(py.None()))
-        });
-        drop(ended);
-    }
+    Python::attach(|py| {
+        // SAFETY: as for `am_send`.
+        let ended = unsafe { Raw::<O>::enter(this, py, |machine| machine.close(py)) };
+        if let Err(error) = ended {
+            error.write_unraisable(py, None);
+        }
+    });
     0
 }
 
 unsafe extern "C" fn tp_dealloc<O: Operation>(this: *mut ffi::PyObject) {
     // SAFETY: called once, attached, with the last reference gone; no frame is inside, as it would hold
-    // one. The pending error, if any, is the caller's and is put back.
+    // one.
     unsafe {
-        let py = Python::assume_attached();
         let raw = this.cast::<Raw<O>>();
         if (*raw).tracked.get() {
             ffi::PyObject_GC_UnTrack(this.cast());
         }
         let machine: &mut Machine<O> = &mut (*raw).machine;
         if machine.state != State::Done {
-            let pending = PyErr::take(py);
-            let state = machine.state;
-            // Nobody can be told of a panic here.
-            let ended = catch_unwind(AssertUnwindSafe(|| {
-                if state == State::Fresh {
-                    machine.op.never_awaited(py);
-                } else {
-                    machine.finish(py, false);
-                }
-            }));
-            drop(ended);
-            if let Some(pending) = pending {
-                pending.restore(py);
-            }
+            Python::attach(|py| machine.drop_unfinished(py));
         }
+        // What is left has no Python object in it.
         ManuallyDrop::drop(&mut (*raw).machine);
         let class = ffi::Py_TYPE(this);
         ffi::PyObject_GC_Del(this.cast());
