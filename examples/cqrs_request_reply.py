@@ -5,6 +5,7 @@ The model that answers queries is fed by events only, so there may be many of th
 """
 
 import asyncio
+import logging
 
 from aether import Aether, NoReceiver, RequestFailed, Wave
 
@@ -38,6 +39,7 @@ def total(wave: Wave[None]) -> dict[str, int]:
 
 
 async def main() -> None:
+    logging.getLogger("aether").setLevel(logging.CRITICAL)  # whoever asked is told: enough here
     async with medium:
         for number, price in ((1, 20), (2, 15), (3, -5)):
             try:

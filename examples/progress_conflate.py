@@ -5,6 +5,7 @@ never wait for a screen, the screens never fall behind, and what was skipped is 
 Runs on asyncio and on trio, as the medium does: anyio only starts it.
 """
 
+import logging
 import sys
 
 import anyio
@@ -39,6 +40,7 @@ async def screen(reader: Vibrator, pause: float) -> None:
 
 
 async def main() -> None:
+    logging.getLogger("aether").setLevel(logging.ERROR)  # to skip is what these screens want
     async with anyio.create_task_group() as screens, Aether() as medium:
         for name, pause in (("phone", 0.005), ("tv", 0.002), ("wall", 0.010)):
             reader = medium.vibrator(name, overflow="conflate")

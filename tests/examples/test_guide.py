@@ -105,7 +105,7 @@ def test_chapter_runs_and_gives_what_it_says(blocks: list[Block]) -> None:
 
 def test_every_chapter_with_code_was_found() -> None:
     text = GUIDE.read_text(encoding="utf-8")
-    assert sum(len(blocks) for _, blocks in chapters()) == text.count("```python\n") > 15
+    assert sum(len(blocks) for _, blocks in chapters()) == text.count("```python\n") >= 14
 
 
 def test_links_lead_somewhere() -> None:
