@@ -87,7 +87,7 @@ build: $(STAMPS)/built
 # The stamp is not believed when the module is missing.
 $(STAMPS)/built: $(STAMPS)/dependencies $(RUST_SOURCES) $(if $(NATIVE),,missing-native) | cargo
 	$(call heading,release build)
-	@$(BIN)/maturin develop --release --quiet
+	@PIP_QUIET=1 $(BIN)/maturin develop --release --quiet
 	@touch $@
 
 .PHONY: missing-native
@@ -186,7 +186,7 @@ fmt: $(STAMPS)/dependencies | cargo
 sdist: $(STAMPS)/dependencies | cargo
 	$(call heading,sdist)
 	@rm -rf dist/*.tar.gz target/sdist-venv
-	@$(BIN)/maturin sdist --quiet --out dist
+	@$(BIN)/maturin sdist --out dist
 	$(call heading,install the sdist in an empty environment)
 	@$(BIN)/python -m venv target/sdist-venv
 	@target/sdist-venv/bin/python -m pip install --quiet dist/*.tar.gz
