@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from aether import Aether, Vibrator
 from harness import PAYLOAD, Measure, Peer, Row, Run, now, shape
@@ -12,7 +12,7 @@ WAITING = 10_240
 CHANNEL = "bench.receive.wave"
 
 
-def filled(medium: Aether) -> tuple[Vibrator, object]:
+def filled(medium: Aether) -> tuple[Vibrator, Callable[[], None]]:
     """A vibrator and a function that queues WAITING waves for it."""
     reader = medium.vibrator("reader", buffer_size=WAITING)
     reader.resonate_on(CHANNEL)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 
 from aether import Aether
 from harness import PAYLOAD, Measure, Peer, Row, Run, now, shape
 
-try:
-    import aiologic
-except ImportError:
-    aiologic = None
+HAS_AIOLOGIC = find_spec("aiologic") is not None
 
 WAVES = 10_000
 CHANNEL = "bench.thread.wave"
@@ -67,7 +65,9 @@ async def queue_threadsafe() -> AsyncIterator[Run]:
 
 @shape
 async def aiologic_queue() -> AsyncIterator[Run]:
-    queue = aiologic.SimpleQueue()
+    import aiologic
+
+    queue = aiologic.SimpleQueue[object]()
     put, get = queue.green_put, queue.async_get
 
     def produce() -> None:
@@ -94,7 +94,7 @@ ROWS = (
         medium_thread,
         (
             Peer("call_soon_threadsafe", queue_threadsafe, 20, 2),
-            *((Peer("aiologic", aiologic_queue, 5, 2),) if aiologic else ()),
+            *((Peer("aiologic", aiologic_queue, 5, 2),) if HAS_AIOLOGIC else ()),
         ),
     ),
 )

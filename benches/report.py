@@ -1,6 +1,6 @@
 """The medium beside its peers, in one process, with the ratios we are after.
 
-    python benches/report.py [--only TEXT] [--loop asyncio|uvloop] [--rounds N] [--json FILE]
+    python benches/report.py [--only TEXT] [--loop asyncio|uvloop] [--rounds N] [--json FILE] [--no-gc]
 
 Every shape of a row runs in turns, and the best of N is taken. A ratio is the
 peer's time over ours: bigger is better, `goal` is what we are here for, `floor`
@@ -11,6 +11,7 @@ there, ours over the limit's unit is shown and smaller is better.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import subprocess
 import sys
@@ -141,7 +142,10 @@ def main() -> None:
         "--rounds", type=int, default=15, metavar="N", help="best of N (%(default)s)"
     )
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+    parser.add_argument("--no-gc", action="store_true", help="without the garbage collector")
     options = parser.parse_args()
+    if options.no_gc:
+        gc.disable()
     rows = [row for module in MODULES for row in module.ROWS if options.only in row.name]
     start = time.monotonic()
     records = [
