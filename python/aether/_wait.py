@@ -23,8 +23,11 @@ _log = logging.getLogger("aether")
 
 def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
     """The asyncio loop that runs in this thread; `None` under trio and where no loop runs."""
-    module = sys.modules.get("asyncio")
-    return None if module is None else module._get_running_loop()
+    module: Any = sys.modules.get("asyncio")
+    if module is None:
+        return None
+    loop: asyncio.AbstractEventLoop | None = module._get_running_loop()  # noqa: SLF001 - for libraries
+    return loop
 
 
 def set_if_pending(future: asyncio.Future[None]) -> None:
@@ -117,7 +120,7 @@ def every(interval: float, look: Look) -> None:
                 await trio.sleep(interval)
                 if not look():
                     return
-        except Exception:
+        except Exception:  # noqa: BLE001 - a system task that raises would end trio
             _log.exception("looking after emissions that wait has failed")
         finally:
             look.lost()
@@ -202,7 +205,10 @@ class _AsyncioTask:
     __slots__ = ("_ended", "_task")
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, function: Callable[[], Coroutine[Any, Any, None]], name: str
+        self,
+        loop: asyncio.AbstractEventLoop,
+        function: Callable[[], Coroutine[Any, Any, None]],
+        name: str,
     ) -> None:
         self._ended = Flag()
         self._task = loop.create_task(function(), name=name)

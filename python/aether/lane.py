@@ -149,7 +149,7 @@ class Lane:
             try:
                 key = key_of(wave)
                 line = self._busy.get(key)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever a key raises
                 self._failed(error, wave)
                 self._end()
                 continue
@@ -199,7 +199,7 @@ class Lane:
             ended = True
             if REPLY_HEADER in wave.headers:
                 self._medium.requests.answered(wave, answer, self.name)
-        except Exception as error:  # whatever a handler raises
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises
             ended = True
             self._failed(error, wave)
         finally:
@@ -214,7 +214,7 @@ class Lane:
         if self.on_error is not None:
             try:
                 self.on_error(error, wave)
-            except Exception:
+            except Exception:  # noqa: BLE001 - a worker outlives its report
                 _log.exception("on_error of %r has failed", self.name)
             return
         _log.error(

@@ -28,7 +28,7 @@ from aether.statistics import Health, MediumStatistics
 from aether.vibrator import Order, Overflow, Vibrator
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Generator, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -91,6 +91,7 @@ class Aether(_native.Medium):
     def __new__(
         cls, config: AetherConfig | None = None, *, clock: ManualClock | None = None
     ) -> Self:
+        """Check the settings, and hand them to the native half."""
         if config is None:
             return super().__new__(cls, clock=clock)
         if not hasattr(config, "attenuation_factor"):
@@ -112,7 +113,7 @@ class Aether(_native.Medium):
     ) -> None:
         del clock  # the native half has it
         self._config = config
-        self._requests = Requests(self)
+        self._requests = Requests()
         self._vibrators: weakref.WeakSet[Vibrator] = weakref.WeakSet()
         self._groups: weakref.WeakValueDictionary[tuple[str, ...], _Shared] = (
             weakref.WeakValueDictionary()
@@ -197,7 +198,9 @@ class Aether(_native.Medium):
         self._vibrators.add(vibrator)
         return vibrator
 
-    def _open(self, name: str, options: _Options, *, lane: bool = False, readers: int = 0) -> Mailbox:
+    def _open(
+        self, name: str, options: _Options, *, lane: bool = False, readers: int = 0
+    ) -> Mailbox:
         return self.open_mailbox(
             name,
             order_by=options["order"],
@@ -210,7 +213,13 @@ class Aether(_native.Medium):
         )
 
     def _share(
-        self, key: tuple[str, ...], name: str, options: _Options, *, ignore_own: bool, readers: int = 0
+        self,
+        key: tuple[str, ...],
+        name: str,
+        options: _Options,
+        *,
+        ignore_own: bool,
+        readers: int = 0,
     ) -> _Shared:
         """The mailbox of a group: the first member makes it, the others join with the same options."""
         said = (
@@ -247,7 +256,11 @@ class Aether(_native.Medium):
         return 1000 if self._config is None else self._config.channel_buffer_size
 
     def lane_mailbox(
-        self, vibrator: Vibrator, patterns: tuple[str, ...], options: Mapping[str, Any], readers: int
+        self,
+        vibrator: Vibrator,
+        patterns: tuple[str, ...],
+        options: Mapping[str, Any],
+        readers: int,
     ) -> Mailbox:
         """The mailbox of a new handler; members of a group share it for the same patterns."""
         settings: _Options = {**options}  # type: ignore[typeddict-item]
@@ -256,7 +269,9 @@ class Aether(_native.Medium):
         else:
             key = (vibrator.group, *sorted(Channel(pattern).canonical for pattern in patterns))
             ignore_own = settings["ignored"] != 0
-            shared = self._share(key, vibrator.name, settings, ignore_own=ignore_own, readers=readers)
+            shared = self._share(
+                key, vibrator.name, settings, ignore_own=ignore_own, readers=readers
+            )
             vibrator.share(shared)
             mailbox = shared.mailbox
         try:
@@ -298,7 +313,8 @@ class Aether(_native.Medium):
             channel: A concrete channel.
             payload: What to ask.
             timeout: Seconds to wait; `None`: for ever.
-            headers: As for `emit_wave`, and so are `options`.
+            headers: As for `emit_wave`.
+            options: The others of `emit_wave`.
 
         Returns:
             The answer: a wave, whose payload is what was returned or replied.
@@ -307,9 +323,10 @@ class Aether(_native.Medium):
             NoReceiver: Nobody resonates on the channel.
             RequestFailed: The handler raised; its error is the cause.
             TimeoutError: No answer came in time.
+            Closed: The medium is closed, or was while the request waited.
         """
         return await self._requests.ask(
-            self, channel, payload, timeout=timeout, headers=headers, options=options
+            self, self, channel, payload, timeout=timeout, headers=headers, options=options
         )
 
     # Questions
@@ -407,7 +424,14 @@ class Aether(_native.Medium):
             ChannelError: The pattern is no pattern.
             TimeoutError: When awaited: no such wave came in time.
         """
-        return Expectation(self, pattern, where, timeout)
+        mailbox = self.open_mailbox(
+            "expect",
+            order_by="fifo",
+            overflow_by="drop_newest",
+            capacity=1 if where is None else self._default_buffer_size,
+        )
+        mailbox.resonate(pattern)
+        return Expectation(mailbox, pattern, where, timeout)
 
     # Running and ending
 
@@ -552,21 +576,15 @@ class Expectation:
 
     def __init__(
         self,
-        medium: Aether,
+        mailbox: Mailbox,
         pattern: str,
         where: Callable[[Wave[Any]], object] | None,
         timeout: float | None,
     ) -> None:
+        self._mailbox = mailbox
         self._pattern = pattern
         self._where = where
         self._timeout = timeout
-        self._mailbox = medium.open_mailbox(
-            "expect",
-            order_by="fifo",
-            overflow_by="drop_newest",
-            capacity=1 if where is None else medium._default_buffer_size,
-        )
-        self._mailbox.resonate(pattern)
 
     def __await__(self) -> Generator[Any, None, Wave[Any]]:
         return self._wait().__await__()
@@ -611,8 +629,11 @@ def _end_with_the_program(medium: Aether) -> None:
 
 
 def _release_threads() -> None:
-    """The main thread has ended. Once every thread that the interpreter would wait for waits itself, on a
-    medium and for ever, nobody is left to wake them: close the media, which gives them the end."""
+    """The main thread has ended: closes the media that only threads without hope still wait on.
+
+    Once every thread that the interpreter would wait for waits itself, on a medium and for ever, nobody is
+    left to wake them; closing gives them the end.
+    """
     pause = threading.Event()
     while True:
         alive = [
@@ -631,7 +652,7 @@ def _release_threads() -> None:
 
 
 def _forget_after_fork() -> None:
-    Aether._default = None
+    Aether._default = None  # noqa: SLF001 - a function of this module
     _media.clear()
 
 

@@ -15,7 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from aether._native import REPLY_HEADER
-from aether.errors import RequestFailed
+from aether.errors import Closed, RequestFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,14 +51,14 @@ class _Slot:
 class Requests:
     """The open requests of one medium."""
 
-    __slots__ = ("_medium", "_slots")
+    __slots__ = ("_slots",)
 
-    def __init__(self, medium: Medium) -> None:
-        self._medium = weakref.ref(medium)
+    def __init__(self) -> None:
         self._slots: weakref.WeakValueDictionary[str, _Slot] = weakref.WeakValueDictionary()
 
     async def ask(
         self,
+        medium: Medium,
         emitter: Emitter,
         channel: str,
         payload: Any,
@@ -68,8 +68,6 @@ class Requests:
         options: Mapping[str, Any],
     ) -> Wave[Any]:
         """Emits a request and awaits the first answer."""
-        medium = self._medium()
-        assert medium is not None, "an emitter of the medium is at work"
         slot = _Slot(
             medium.open_mailbox("reply", order_by="fifo", overflow_by="drop_newest", capacity=1)
         )
@@ -97,7 +95,9 @@ class Requests:
         finally:
             self._slots.pop(address, None)
             slot.mailbox.close()
-        assert answer is not None, "nobody else closes the slot"
+        if answer is None:
+            message = f"the medium closed before the request on {str(channel)!r} was answered"
+            raise Closed(message)
         if isinstance(answer.payload, _Failure):
             raise _failed(channel, answer.payload.error) from answer.payload.error
         return answer
@@ -152,7 +152,5 @@ class Requests:
 
 
 def _failed(channel: str, error: BaseException) -> RequestFailed:
-    message = (
-        f"the request on {str(channel)!r} failed: its handler raised {type(error).__name__}: {error}"
-    )
+    message = f"the request on {str(channel)!r} failed: its handler raised {type(error).__name__}: {error}"
     return RequestFailed(message)

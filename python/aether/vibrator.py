@@ -19,7 +19,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from aether import _native
-from aether._wait import Flag, shielded
+from aether._wait import shielded
 from aether.errors import Closed, ForkedMedium
 from aether.lane import Lane
 from aether.statistics import VibratorStatistics
@@ -90,7 +90,16 @@ class Vibrator(_native.Vibrator):
         ('orders.created', {'id': 7})
     """
 
-    __slots__ = ("_closed", "_group", "_lanes", "_medium", "_name", "_options", "_shares", "_to_end")
+    __slots__ = (
+        "_closed",
+        "_group",
+        "_lanes",
+        "_medium",
+        "_name",
+        "_options",
+        "_shares",
+        "_to_end",
+    )
 
     def __init__(
         self,
@@ -186,11 +195,11 @@ class Vibrator(_native.Vibrator):
             Closed: The vibrator or its medium is closed.
         """
         self._check_open()
-        added = []
+        added: list[str] = []
         try:
             for pattern in patterns:
                 if self.mailbox.resonate(pattern):
-                    added.append(pattern)
+                    added.append(pattern)  # noqa: PERF401 - kept when the next one is wrong
         except BaseException:
             for pattern in added:
                 self.mailbox.detune(pattern)
@@ -279,7 +288,9 @@ class Vibrator(_native.Vibrator):
         return register
 
     async def run(
-        self, *, on_error: Literal["log", "raise"] | Callable[[BaseException, Wave[Any]], object] = "log"
+        self,
+        *,
+        on_error: Literal["log", "raise"] | Callable[[BaseException, Wave[Any]], object] = "log",
     ) -> None:
         """Runs its handlers until it is closed, drained or this is cancelled.
 
@@ -290,27 +301,21 @@ class Vibrator(_native.Vibrator):
                 stopped), or call this with the error and the wave.
 
         Raises:
-            ValueError: `on_error` is none of these.
+            TypeError: `on_error` is no function.
+            ValueError: `on_error` is another word.
             Exception: With `raise`, what the handler raised.
         """
         failure: list[BaseException] = []
-        failed = Flag()
 
         def keep(error: BaseException, _wave: Wave[Any]) -> None:
             failure.append(error)
-            failed.set()
             for lane in lanes:
                 lane.cancel()
 
-        if on_error == "raise":
-            report: Callable[[BaseException, Wave[Any]], object] | None = keep
-        elif on_error == "log":
-            report = None
-        elif callable(on_error):
-            report = on_error
-        else:
+        report = keep if on_error == "raise" else None if on_error == "log" else on_error
+        if report is not None and not callable(report):
             message = f"on_error must be 'log', 'raise' or a function, not {on_error!r}"
-            raise ValueError(message)
+            raise (ValueError if isinstance(report, str) else TypeError)(message)
         lanes = tuple(self._lanes)
         started = [lane for lane in lanes if not lane.is_running]
         for lane in lanes:
@@ -340,7 +345,7 @@ class Vibrator(_native.Vibrator):
     ) -> Wave[Any]:
         """Emits a request and awaits the first answer: see `Aether.request`, under this vibrator's name."""
         return await self._medium.requests.ask(
-            self, channel, payload, timeout=timeout, headers=headers, options=options
+            self._medium, self, channel, payload, timeout=timeout, headers=headers, options=options
         )
 
     async def reply(self, wave: Wave[Any], payload: Any = None) -> bool:
