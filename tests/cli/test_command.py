@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+
+from aether.cli import main
 
 AETHER = [sys.executable, "-W", "error", "-m", "aether.cli"]
 LOOPS = ["asyncio", "trio", *(["uvloop"] if sys.platform != "win32" else [])]
 
 
-def aether(*arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None) -> Result:
+def aether(*arguments: str | Path) -> Result:
+    """The command in this process, with streams of its own."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with redirect_stdout(out), redirect_stderr(err):
+        status = main([str(one) for one in arguments])
+    return Result(status, *(stream.buffer.getvalue().decode() for stream in (out, err)))
+
+
+def process(*arguments: str | Path, stdin: bytes = b"") -> Result:
+    """The command as a process of its own."""
     done = subprocess.run(
-        [*AETHER, *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        timeout=50,
-        check=False,
-        cwd=cwd,
+        [*AETHER, *map(str, arguments)], input=stdin, capture_output=True, timeout=50, check=False
     )
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -75,8 +84,9 @@ def history(tmp_path: Path) -> Path:
 # --- the frame
 
 
-def test_version_is_one_line() -> None:
-    result = aether("--version")
+@pytest.mark.parametrize("run", [aether, process])
+def test_version_is_one_line(run: Callable[..., Result]) -> None:
+    result = run("--version")
     assert result.status == 0
     assert result.out.startswith("aether ")
     assert len(result.out.splitlines()) == 1
@@ -157,8 +167,8 @@ def test_replay_reads_gzip_and_standard_input(history: Path, tmp_path: Path) -> 
     packed.write_bytes(gzip.compress(history.read_bytes()))
     for result in (
         aether("replay", packed),
-        aether("replay", "-", stdin=history.read_bytes()),
-        aether("replay", "-", stdin=packed.read_bytes()),
+        process("replay", "-", stdin=history.read_bytes()),
+        process("replay", "-", stdin=packed.read_bytes()),
     ):
         assert result.status == 0, result.err
         assert ["*", "6", "0"] in result.rows()
@@ -229,7 +239,7 @@ def test_strict_stops_at_the_first_bad_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["replay", "demo"])
 def test_file_that_cannot_be_read_is_one_line(command: str, tmp_path: Path, history: Path) -> None:
     assert "no such file" in failure(aether(command, tmp_path / "none.jsonl"))
-    assert "is a folder" in failure(aether(command, tmp_path))
+    assert "is a folder" in failure(process(command, tmp_path))
     broken = tmp_path / "broken.jsonl.gz"
     broken.write_bytes(history.read_bytes())
     assert "gzip" in failure(aether(command, broken))

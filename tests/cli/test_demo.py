@@ -72,6 +72,7 @@ def test_mismatch_is_named_and_fails(
         return {**due, "desk": due["desk"] + 1}
 
     monkeypatch.setattr(demo, "expected", one_too_many)
+    monkeypatch.setattr(demo, "TURNS", 1)
     assert not run_demo(Screen())
     assert "sums: desk: 405 matched, but 404 got + 0 missed" in capsys.readouterr().err
 

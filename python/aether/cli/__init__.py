@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
 __all__ = ["main"]
+
+_INTERRUPTED = 130
+"""What shells give to a command that Ctrl-C ended: 128 and the number of the signal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = _run(given)
     except BaseException as error:  # noqa: BLE001 - one place decides how the process ends
         status = _explain_end(error)
-    return _flush(status)
+    status = _flush(status)
+    if status == _INTERRUPTED and _is_waited_for():
+        # A read of a pipe cannot be called back: the interpreter would wait for it, for ever perhaps.
+        os._exit(status)
+    return status
 
 
 def _run(arguments: list[str]) -> int:
@@ -43,13 +51,13 @@ def _run(arguments: list[str]) -> int:
         print(version_line())
         return 0
     from .app import app
-    from .errors import FAILED, INTERRUPTED
+    from .errors import FAILED
 
     try:
         app(args=arguments, prog_name="aether")
     except SystemExit as end:
         status = 0 if end.code is None else end.code if isinstance(end.code, int) else FAILED
-        if status == INTERRUPTED:
+        if status == _INTERRUPTED:
             raise KeyboardInterrupt from None
         return status
     return 0
@@ -57,12 +65,12 @@ def _run(arguments: list[str]) -> int:
 
 def _explain_end(error: BaseException) -> int:
     """The status for what went wrong, after one line about it; an error of ours goes on as it is."""
-    from .errors import FAILED, INTERRUPTED, CliError, leaves
+    from .errors import FAILED, CliError, leaves
 
     found = list(leaves(error))
     for one in found:
         if isinstance(one, KeyboardInterrupt):
-            return _say("interrupted", INTERRUPTED)
+            return _say("interrupted", _INTERRUPTED)
     for one in found:
         if isinstance(one, BrokenPipeError):
             return FAILED
@@ -73,6 +81,12 @@ def _explain_end(error: BaseException) -> int:
         if isinstance(one, OSError):
             return _say(f"{one.strerror or one}", FAILED)
     raise error
+
+
+def _is_waited_for() -> bool:
+    """Whether threads are left that the interpreter waits for as it ends."""
+    threads = threading.enumerate()
+    return any(not one.daemon and one is not threading.main_thread() for one in threads)
 
 
 def _say(line: str, status: int) -> int:

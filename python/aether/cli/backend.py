@@ -10,6 +10,7 @@ import anyio
 
 from .choices import Backend
 from .errors import MISUSED, CliError
+from .logs import losses_in_the_table
 
 __all__ = ["asyncio_of", "require", "run"]
 
@@ -29,9 +30,10 @@ def require(backend: Backend) -> None:
 def run(work: Callable[[], Awaitable[T]], backend: Backend) -> T:
     """Run `work` to its end on a fresh loop."""
     require(backend)
-    if backend == "uvloop":
-        return anyio.run(work, backend="asyncio", backend_options={"use_uvloop": True})
-    return anyio.run(work, backend=backend)
+    with losses_in_the_table():
+        if backend == "uvloop":
+            return anyio.run(work, backend="asyncio", backend_options={"use_uvloop": True})
+        return anyio.run(work, backend=backend)
 
 
 def asyncio_of(backend: Backend) -> Backend:

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["FAILED", "INTERRUPTED", "MISUSED", "CliError", "SourceError", "leaves", "one_line"]
+__all__ = ["FAILED", "MISUSED", "CliError", "SourceError", "leaves", "one_line"]
 
 FAILED = 1
 MISUSED = 2
-INTERRUPTED = 130
 
 
 class CliError(Exception):

@@ -96,6 +96,7 @@ class EventReader:
         self._stream: io.BufferedReader | gzip.GzipFile | None = None
         self._lines = _Lines()
         self._ended = False
+        self._reading = False
         info = os.fstat(self._raw.fileno())
         self.size: int | None = info.st_size if stat.S_ISREG(info.st_mode) else None
         """Bytes of the file as it lies on the disk; None for a pipe or a terminal."""
@@ -118,6 +119,7 @@ class EventReader:
         """
         if self._ended:
             return None
+        self._reading = True
         try:
             chunk = self._chunk()
         except EOFError:
@@ -126,6 +128,8 @@ class EventReader:
             raise self._broken(f"the gzip is broken: {error}") from None
         except OSError as error:
             raise self._broken(error.strerror or str(error)) from None
+        finally:
+            self._reading = False
         self._ended = not chunk
         return [
             item
@@ -139,8 +143,8 @@ class EventReader:
             yield from items
 
     def close(self) -> None:
-        """Close the file; standard input is left open."""
-        if self._path != "-":
+        """Close the file; one that a thread still reads from is left to that thread."""
+        if not self._reading:
             self._raw.close()
 
     def __enter__(self) -> Self:
@@ -244,7 +248,9 @@ def _open(path: str, name: str) -> io.BufferedReader:
     if path == "-":
         if sys.stdin is None:
             raise SourceError("standard input is closed")
-        return cast("io.BufferedReader", sys.stdin.buffer)
+        # A reader of our own: the interpreter takes the lock of sys.stdin's as it ends, and a thread
+        # that is left waiting would hold it.
+        return open(sys.stdin.fileno(), "rb", closefd=False)
     try:
         return open(path, "rb")
     except FileNotFoundError:
@@ -289,7 +295,7 @@ def _channel_fault(name: str) -> str | None:
     from aether import Channel, ChannelError
 
     try:
-        channel = Channel(name)
+        channel: Channel[object] = Channel(name)
     except ChannelError as error:
         return str(error)
     return (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aether import Aether, ChannelError
+from aether import Aether, ChannelError, Vibrator
 
 from .errors import MISUSED, CliError
 
@@ -32,7 +32,7 @@ def explain(channel: str, patterns: Sequence[str], amplitude: float = 1.0) -> st
             status=MISUSED,
         )
     medium = Aether()
-    vibrators = []
+    vibrators: list[Vibrator] = []
     try:
         for pattern in dict.fromkeys(patterns):
             vibrator = medium.vibrator(pattern)

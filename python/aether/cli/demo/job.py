@@ -26,6 +26,7 @@ from ..events import Event, EventReader, Fault
 
 __all__ = [
     "ACTIVITY_LANES",
+    "AT_ONCE",
     "LARGE_COMMIT",
     "LOUD",
     "MAILBOXES",
@@ -73,6 +74,8 @@ SLOW_MAILBOX = 64
 """Room of the slow reader."""
 SLOW_PAUSE = 0.001
 """Seconds that the slow reader takes for each."""
+AT_ONCE = 64
+"""Waves that a reader with nothing else to do takes in one go."""
 URGENT_AT_ONCE = 8
 """Commits that the urgent reader takes before it lets others run."""
 
@@ -125,7 +128,7 @@ def load(reader: EventReader) -> list[Emission]:
     Raises:
         SourceError: it cannot be read, or a line of it is no commit and no file.
     """
-    emissions = []
+    emissions: list[Emission] = []
     for item in reader:
         if isinstance(item, Fault):
             raise SourceError(f"{reader.name}: line {item.line}: {item.reason}")

@@ -18,6 +18,7 @@ from typing import Any
 
 from .job import (
     ACTIVITY_LANES,
+    AT_ONCE,
     MAILBOXES,
     ROOM,
     SLOW_MAILBOX,
@@ -198,15 +199,17 @@ class _QueueSide:
 
     async def _keep_books(self) -> None:
         measured, work = self._measured["audit"], self.findings.audit
-        while (message := await self._audit.get()) is not None:
-            measured.note(message.timestamp)
-            work.take(message.channel, message.payload)
+        while messages := await _get_many(self._audit):
+            for message in messages:
+                measured.note(message.timestamp)
+                work.take(message.channel, message.payload)
 
     async def _count_files(self) -> None:
         measured, work = self._measured["hot files"], self.findings.hot_files
-        while (message := await self._hot_files.get()) is not None:
-            measured.note(message.timestamp)
-            work.take(message.payload)
+        while messages := await _get_many(self._hot_files):
+            for message in messages:
+                measured.note(message.timestamp)
+                work.take(message.payload)
 
     async def _count_author(self, lane: asyncio.Queue[Message | None]) -> None:
         measured, work = self._measured["activity"], self.findings.activity
@@ -254,3 +257,18 @@ class _QueueSide:
             measured.note(message.timestamp)
             work.take(message.priority)
             await asyncio.sleep(SLOW_PAUSE)
+
+
+async def _get_many(queue: asyncio.Queue[Message | None]) -> list[Message]:
+    """At least one message and what else waits, up to `AT_ONCE`; [] at the end."""
+    message = await queue.get()
+    messages: list[Message] = []
+    while message is not None:
+        messages.append(message)
+        if len(messages) == AT_ONCE or queue.empty():
+            return messages
+        message = queue.get_nowait()
+    if messages:
+        # The end is kept for the next call; a place is free, since it was just taken.
+        queue.put_nowait(None)
+    return messages

@@ -16,7 +16,7 @@ _BEST = 3
 
 
 def report(
-    medium: Side, queues: Side, due: Mapping[str, int], events: int, loud: int
+    medium: Side, queues: Side, due: Mapping[str, int], events: int, loud: int, turns: int
 ) -> list[str | Table]:
     """The parts to print, in order.
 
@@ -26,6 +26,7 @@ def report(
         due: for each vibrator, what matched by the demo's own matcher.
         events: how many events the history has.
         loud: how many of the emissions for the slow reader were loud.
+        turns: how often each side did the job, of which this is the fastest turn.
     """
     return [
         f"{events:,} events and {medium.emitted - events:,} derived waves through one medium to {len(due)} vibrators",
@@ -35,7 +36,7 @@ def report(
         "what they found",
         *(f"  {line}" for line in _found(medium.findings, loud)),
         "",
-        "the same job in the same run",
+        f"the same job in the same run, the best of {turns} turns each",
         _comparison(medium, queues),
         "",
     ]

@@ -43,7 +43,7 @@ def expected(channels: Iterable[str], mailboxes: Mapping[str, Sequence[str]]) ->
 
 def faults(due: Mapping[str, int], measured: Sequence[Measured]) -> list[str]:
     """A line for each sum that does not add up, naming the vibrator; none if all do."""
-    found = []
+    found: list[str] = []
     for one in measured:
         if due[one.name] != one.got + one.missed:
             found.append(

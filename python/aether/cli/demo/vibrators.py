@@ -18,6 +18,7 @@ from aether import Aether, Wave
 from ..errors import CliError
 from .job import (
     ACTIVITY_LANES,
+    AT_ONCE,
     MAILBOXES,
     ROOM,
     SLOW_MAILBOX,
@@ -75,7 +76,7 @@ class _MediumSide:
         self.started = 0.0
         self._measured = {name: Measured(name) for name in MAILBOXES}
         self._vibrators = {
-            name: medium.vibrator(name, buffer_size=ROOM)
+            name: medium.vibrator(name, order="fifo", buffer_size=ROOM)
             for name in ("audit", "hot files", "activity", "sentry", "escalation", "desk")
         }
         self._vibrators["urgent"] = medium.vibrator("urgent", order="amplitude", buffer_size=ROOM)
@@ -131,15 +132,17 @@ class _MediumSide:
 
     async def _audit(self) -> None:
         measured, work = self._measured["audit"], self.findings.audit
-        async for wave in self._vibrators["audit"]:
-            measured.note(wave.timestamp)
-            work.take(wave.channel, wave.payload)
+        while waves := await self._vibrators["audit"].receive_many(AT_ONCE):
+            for wave in waves:
+                measured.note(wave.timestamp)
+                work.take(wave.channel, wave.payload)
 
     async def _hot_files(self) -> None:
         measured, work = self._measured["hot files"], self.findings.hot_files
-        async for wave in self._vibrators["hot files"]:
-            measured.note(wave.timestamp)
-            work.take(wave.payload)
+        while waves := await self._vibrators["hot files"].receive_many(AT_ONCE):
+            for wave in waves:
+                measured.note(wave.timestamp)
+                work.take(wave.payload)
 
     async def _urgent(self) -> None:
         measured, work = self._measured["urgent"], self.findings.urgent
