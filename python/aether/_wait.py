@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import logging
+import math
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -188,7 +189,7 @@ class Flag:
 
 
 class Background(Protocol):
-    """A task in the background of the loop that spawned it. Its function raises nothing."""
+    """A task in the background of the loop that spawned it."""
 
     def cancel(self) -> None:
         """Has it end at its next wait."""
@@ -196,9 +197,6 @@ class Background(Protocol):
     def is_current(self) -> bool:
         """Whether the running code belongs to it."""
         ...
-
-    async def wait(self) -> None:
-        """Returns when it has ended."""
 
 
 class _AsyncioTask:
@@ -209,13 +207,15 @@ class _AsyncioTask:
         loop: asyncio.AbstractEventLoop,
         function: Callable[[], Coroutine[Any, Any, None]],
         name: str,
+        ended: Callable[[Background], object],
     ) -> None:
-        self._ended = Flag()
+        self._ended = ended
         self._task = loop.create_task(function(), name=name)
+        # Not at the end of the function: of a task that is cancelled before it begins, nothing runs.
         self._task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._ended.set()
+        self._ended(self)
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
 
@@ -227,17 +227,18 @@ class _AsyncioTask:
 
         return running_asyncio_loop() is not None and asyncio.current_task() is self._task
 
-    async def wait(self) -> None:
-        await self._ended.wait()
-
 
 class _TrioTask:
-    __slots__ = ("_ended", "_scope", "_task")
+    __slots__ = ("_scope", "_task")
 
-    def __init__(self, function: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+    def __init__(
+        self,
+        function: Callable[[], Coroutine[Any, Any, None]],
+        name: str,
+        ended: Callable[[Background], object],
+    ) -> None:
         import trio
 
-        self._ended = Flag()
         self._scope = trio.CancelScope()
 
         async def run() -> None:
@@ -245,7 +246,7 @@ class _TrioTask:
                 with self._scope:
                     await function()
             finally:
-                self._ended.set()
+                ended(self)
 
         self._task: trio.lowlevel.Task = trio.lowlevel.spawn_system_task(
             run, name=name, context=contextvars.copy_context()
@@ -259,14 +260,33 @@ class _TrioTask:
 
         return trio.lowlevel.in_trio_task() and trio.lowlevel.current_task() is self._task
 
-    async def wait(self) -> None:
-        await self._ended.wait()
 
+def spawn(
+    function: Callable[[], Coroutine[Any, Any, None]],
+    name: str,
+    ended: Callable[[Background], object],
+) -> Background:
+    """Runs an async function, which catches its own errors, in the background of the running loop.
 
-def spawn(function: Callable[[], Coroutine[Any, Any, None]], name: str) -> Background:
-    """Runs an async function in the background of the running loop. It must catch its own errors."""
+    `ended` is called with the task when it has ended, however it did.
+    """
     loop = running_asyncio_loop()
-    return _TrioTask(function, name) if loop is None else _AsyncioTask(loop, function, name)
+    if loop is None:
+        return _TrioTask(function, name, ended)
+    return _AsyncioTask(loop, function, name, ended)
+
+
+def checked_timeout(timeout: float | None) -> float | None:
+    """A timeout that was given, in seconds; `None` for ever. The error names it."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        message = f"timeout must be a number of seconds, not {type(timeout).__name__}"
+        raise TypeError(message)
+    if not timeout >= 0:
+        message = f"timeout must be a number of seconds, 0 or more, not {timeout}"
+        raise ValueError(message)
+    return None if timeout == math.inf else float(timeout)
 
 
 class Home:

@@ -20,7 +20,7 @@ want the check early, the payload's type for their type checker, or the question
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from aether import _native
 from aether.errors import ChannelError
@@ -28,9 +28,15 @@ from aether.errors import ChannelError
 if TYPE_CHECKING:
     from uuid import UUID
 
-__all__ = ["Channel"]
+    from typing_extensions import TypeVar
 
-T = TypeVar("T")
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+__all__ = ["Channel"]
 
 
 class Channel(str, Generic[T]):  # noqa: SLOT000 - its type arguments are kept in its dict

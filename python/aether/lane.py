@@ -105,15 +105,14 @@ class Lane:
 
     def _spawn(self, name: str) -> None:
         async def work() -> None:
-            try:
-                await (self._work() if self.key is None else self._work_by_key(self.key))
-            finally:
-                self._workers.discard(worker)
-                if not self._workers:
-                    self.ended.set()
+            await (self._work() if self.key is None else self._work_by_key(self.key))
 
-        worker = spawn(work, name)
-        self._workers.add(worker)
+        def ended(worker: Background) -> None:
+            self._workers.discard(worker)
+            if not self._workers:
+                self.ended.set()
+
+        self._workers.add(spawn(work, name, ended))
 
     def stop(self) -> None:
         """Has the workers end: at once those that wait for a wave, the others after the one they handle."""

@@ -19,7 +19,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from aether import _native
-from aether._wait import Home, checkpoint, loop_time, shielded
+from aether._wait import Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.channel import Channel
 from aether.errors import AetherError, Closed
 from aether.explanation import Explanation
@@ -205,7 +205,7 @@ class Aether(_native.Medium):
             name,
             order_by=options["order"],
             overflow_by=options["overflow"],
-            capacity=options["buffer_size"],
+            buffer_size=options["buffer_size"],
             noise_floor=options["noise_floor"],
             ignored=options["ignored"],
             lane=lane,
@@ -393,6 +393,7 @@ class Aether(_native.Medium):
         Raises:
             RuntimeError: Called by a handler of this medium, which would wait for itself.
         """
+        timeout = checked_timeout(timeout)
         if self._is_handling():
             message = "settle() was called by a handler, which would wait for its own end; call it outside"
             raise RuntimeError(message)
@@ -428,7 +429,7 @@ class Aether(_native.Medium):
             "expect",
             order_by="fifo",
             overflow_by="drop_newest",
-            capacity=1 if where is None else self._default_buffer_size,
+            buffer_size=1 if where is None else self._default_buffer_size,
         )
         mailbox.resonate(pattern)
         return Expectation(mailbox, pattern, where, timeout)
@@ -517,9 +518,9 @@ class Aether(_native.Medium):
         Returns:
             Whether everything was taken. What was not stays for them until the medium is closed.
         """
+        timeout = self._drain_timeout if timeout is None else checked_timeout(timeout)
         self.shut("draining", at_once=False)
-        timeout = self._drain_timeout if timeout is None else timeout
-        deadline = loop_time() + timeout
+        deadline = None if timeout is None else loop_time() + timeout
         lanes = tuple(self._lanes)
         await self.until_quiet(timeout)
         vibrators = list(self._vibrators)
@@ -530,7 +531,8 @@ class Aether(_native.Medium):
         def idle() -> bool:
             return all(lane.working == 0 and not len(lane.mailbox) for lane in lanes)
 
-        return await self.until_empty(mailboxes, idle, max(0.0, deadline - loop_time()))
+        left = None if deadline is None else max(0.0, deadline - loop_time())
+        return await self.until_empty(mailboxes, idle, left)
 
     async def aclose(self) -> None:
         """Ends the medium as leaving `async with` does. A second time does nothing."""
@@ -582,9 +584,12 @@ class Expectation:
         timeout: float | None,
     ) -> None:
         self._mailbox = mailbox
+        if where is not None and not callable(where):
+            message = f"where must be a function of a wave, not {type(where).__name__}"
+            raise TypeError(message)
         self._pattern = pattern
         self._where = where
-        self._timeout = timeout
+        self._timeout = checked_timeout(timeout)
 
     def __await__(self) -> Generator[Any, None, Wave[Any]]:
         return self._wait().__await__()

@@ -14,13 +14,13 @@ import weakref
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from aether._native import REPLY_HEADER
+from aether._native import REPLY_HEADER, Wave
 from aether.errors import Closed, RequestFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aether._native import Emitter, Mailbox, Medium, Wave
+    from aether._native import Emitter, Mailbox, Medium
 
 _numbers = count(1)
 
@@ -69,7 +69,7 @@ class Requests:
     ) -> Wave[Any]:
         """Emits a request and awaits the first answer."""
         slot = _Slot(
-            medium.open_mailbox("reply", order_by="fifo", overflow_by="drop_newest", capacity=1)
+            medium.open_mailbox("reply", order_by="fifo", overflow_by="drop_newest", buffer_size=1)
         )
         address = f"{next(_numbers):x}"
         self._slots[address] = slot
@@ -85,10 +85,12 @@ class Requests:
                 answer = await slot.mailbox.receive(timeout)
             except TimeoutError:
                 if slot.error is None:
+                    rows = medium.explain_rows(channel, 1.0)
+                    silent = sorted({row[0] for row in rows if row[3] not in {"pattern", "closed"}})
                     message = (
-                        f"the request on {str(channel)!r} was delivered to {receipt.delivered} and not "
-                        f"answered within {timeout} s; a handler answers by what it returns, a reader "
-                        "with reply(wave, payload)"
+                        f"the request on {str(channel)!r} was not answered within {timeout} s by "
+                        f"{', '.join(map(repr, silent)) or 'anybody'}; a handler answers by what it returns, "
+                        "a reader with reply(wave, payload)"
                     )
                     raise TimeoutError(message) from None
                 raise _failed(channel, slot.error) from slot.error
@@ -104,6 +106,9 @@ class Requests:
 
     def reply(self, wave: Wave[Any], payload: Any, source: str | None) -> bool:
         """Answers a request: true if this was the first answer and somebody waits for it."""
+        if not isinstance(wave, Wave):
+            message = f"reply takes the Wave to answer, not {type(wave).__name__}"
+            raise TypeError(message)
         address = wave.headers.get(REPLY_HEADER)
         if address is None:
             message = (
@@ -139,8 +144,6 @@ class Requests:
         if slot.expected is None or slot.ended < slot.expected:
             return
         if wave is None:
-            from aether._native import Wave
-
             wave = Wave("aether.request.ended")
         self._put(slot, wave, None if slot.error is None else _Failure(slot.error), None)
 

@@ -152,6 +152,11 @@ class Vibrator(_native.Vibrator):
             ValueError: An option is out of range, or differs from those of the first of its group.
             Closed: The medium is closed.
         """
+        from aether.medium import Aether
+
+        if not isinstance(medium, Aether):
+            message = f"the medium of a vibrator must be an Aether, not {type(medium).__name__}"
+            raise TypeError(message)
         return Created(
             medium.vibrator(
                 name,
@@ -398,6 +403,7 @@ class Vibrator(_native.Vibrator):
         Returns:
             Whether everything was taken. What was not stays for them, until `close`.
         """
+        timeout = checked_timeout(timeout)
         mailboxes = self._detach()
         for mailbox in mailboxes:
             mailbox.finish()

@@ -167,12 +167,6 @@ impl EmitOp {
         spent: Option<Spent>,
         options: &Options<'_, '_>,
     ) -> PyResult<Self> {
-        if let Some(timeout) = options.timeout.filter(|timeout| timeout.is_nan() || *timeout < 0.0)
-        {
-            return Err(PyValueError::new_err(format!(
-                "timeout must be a number of seconds, 0 or more, not {timeout}"
-            )));
-        }
         Ok(Self {
             shared: Arc::clone(shared),
             origin: Arc::clone(origin),
@@ -180,7 +174,7 @@ impl EmitOp {
             name: name.clone().unbind(),
             hint,
             require: options.require.unwrap_or(0),
-            timeout: options.timeout.filter(|timeout| timeout.is_finite()),
+            timeout: options.timeout,
             spent,
             ticket: None,
             enlisted: false,

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::awaitable::awaitable;
 use crate::blocking::wait_for;
 use crate::emission::{EmitManyOp, EmitOp, Options, Origin};
-use crate::errors::type_error;
+use crate::errors::{count, number, seconds, type_error};
 use crate::receipt::PyReceipt;
 use crate::shared::Shared;
 use crate::stalls;
@@ -22,14 +21,46 @@ pub struct PyEmitter {
     pub origin: Arc<Origin>,
 }
 
-/// `require=`, as a count.
-fn required(require: Option<i64>) -> PyResult<Option<usize>> {
-    let count = |require: i64| {
-        usize::try_from(require).map_err(|_| {
-            PyValueError::new_err(format!("require must be a count of receivers, not {require}"))
+/// What was given beside channel and payload, as it came.
+struct Asked<'a, 'py> {
+    amplitude: Option<&'a Bound<'py, PyAny>>,
+    phase: Option<&'a Bound<'py, PyAny>>,
+    frequency: Option<&'a Bound<'py, PyAny>>,
+    headers: Option<&'a Bound<'py, PyAny>>,
+    ttl: Option<&'a Bound<'py, PyAny>>,
+    cause: Option<&'a Bound<'py, PyAny>>,
+    compensates: Option<&'a Bound<'py, PyAny>>,
+    require: Option<&'a Bound<'py, PyAny>>,
+    timeout: Option<&'a Bound<'py, PyAny>>,
+}
+
+impl<'a, 'py> Asked<'a, 'py> {
+    /// Checks the types, and the ranges that have nothing to do with the wave.
+    #[inline]
+    fn checked(self) -> PyResult<Options<'a, 'py>> {
+        Ok(Options {
+            amplitude: number("amplitude", self.amplitude)?,
+            given: Given {
+                phase: number("phase", self.phase)?,
+                frequency: number("frequency", self.frequency)?,
+                ttl: number("ttl", self.ttl)?,
+                headers: self.headers,
+            },
+            cause: wave("cause", self.cause)?,
+            compensates: wave("compensates", self.compensates)?,
+            require: self.require.map(|require| count("require", 0, require)).transpose()?,
+            timeout: seconds("timeout", self.timeout)?,
         })
-    };
-    require.map(count).transpose()
+    }
+}
+
+#[inline]
+fn wave<'a, 'py>(
+    what: &str,
+    given: Option<&'a Bound<'py, PyAny>>,
+) -> PyResult<Option<&'a Bound<'py, PyWave>>> {
+    let Some(given) = given else { return Ok(None) };
+    given.cast::<PyWave>().map(Some).map_err(|_| type_error(what, "a Wave", given))
 }
 
 #[pymethods]
@@ -43,19 +74,28 @@ impl PyEmitter {
         py: Python<'py>,
         channel: &Bound<'py, PyAny>,
         payload: Option<Py<PyAny>>,
-        amplitude: Option<f64>,
-        phase: Option<f64>,
-        frequency: Option<f64>,
+        amplitude: Option<&Bound<'py, PyAny>>,
+        phase: Option<&Bound<'py, PyAny>>,
+        frequency: Option<&Bound<'py, PyAny>>,
         headers: Option<&Bound<'py, PyAny>>,
-        ttl: Option<f64>,
-        cause: Option<&Bound<'py, PyWave>>,
-        compensates: Option<&Bound<'py, PyWave>>,
-        require: Option<i64>,
-        timeout: Option<f64>,
+        ttl: Option<&Bound<'py, PyAny>>,
+        cause: Option<&Bound<'py, PyAny>>,
+        compensates: Option<&Bound<'py, PyAny>>,
+        require: Option<&Bound<'py, PyAny>>,
+        timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let given = Given { phase, frequency, ttl, headers };
-        let require = required(require)?;
-        let options = Options { amplitude, given, cause, compensates, require, timeout };
+        let asked = Asked {
+            amplitude,
+            phase,
+            frequency,
+            headers,
+            ttl,
+            cause,
+            compensates,
+            require,
+            timeout,
+        };
+        let options = asked.checked()?;
         let op = EmitOp::prepare(py, &self.shared, &self.origin, channel, payload, options)?;
         awaitable(py, op)
     }
@@ -66,10 +106,12 @@ impl PyEmitter {
         &self,
         py: Python<'py>,
         wave: &Bound<'py, PyAny>,
-        require: Option<i64>,
-        timeout: Option<f64>,
+        require: Option<&Bound<'py, PyAny>>,
+        timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = Options { require: required(require)?, timeout, ..Options::default() };
+        let require = require.map(|require| count("require", 0, require)).transpose()?;
+        let timeout = seconds("timeout", timeout)?;
+        let options = Options { require, timeout, ..Options::default() };
         awaitable(py, self.again(py, wave, &options)?)
     }
 
@@ -81,18 +123,27 @@ impl PyEmitter {
         py: Python<'py>,
         channel: &Bound<'py, PyAny>,
         payload: Option<Py<PyAny>>,
-        amplitude: Option<f64>,
-        phase: Option<f64>,
-        frequency: Option<f64>,
+        amplitude: Option<&Bound<'py, PyAny>>,
+        phase: Option<&Bound<'py, PyAny>>,
+        frequency: Option<&Bound<'py, PyAny>>,
         headers: Option<&Bound<'py, PyAny>>,
-        ttl: Option<f64>,
-        cause: Option<&Bound<'py, PyWave>>,
-        compensates: Option<&Bound<'py, PyWave>>,
-        require: Option<i64>,
+        ttl: Option<&Bound<'py, PyAny>>,
+        cause: Option<&Bound<'py, PyAny>>,
+        compensates: Option<&Bound<'py, PyAny>>,
+        require: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyReceipt> {
-        let given = Given { phase, frequency, ttl, headers };
-        let require = required(require)?;
-        let options = Options { amplitude, given, cause, compensates, require, timeout: None };
+        let asked = Asked {
+            amplitude,
+            phase,
+            frequency,
+            headers,
+            ttl,
+            cause,
+            compensates,
+            require,
+            timeout: None,
+        };
+        let options = asked.checked()?;
         EmitOp::prepare(py, &self.shared, &self.origin, channel, payload, options)?.now(py)
     }
 
@@ -104,19 +155,28 @@ impl PyEmitter {
         py: Python<'py>,
         channel: &Bound<'py, PyAny>,
         payload: Option<Py<PyAny>>,
-        amplitude: Option<f64>,
-        phase: Option<f64>,
-        frequency: Option<f64>,
+        amplitude: Option<&Bound<'py, PyAny>>,
+        phase: Option<&Bound<'py, PyAny>>,
+        frequency: Option<&Bound<'py, PyAny>>,
         headers: Option<&Bound<'py, PyAny>>,
-        ttl: Option<f64>,
-        cause: Option<&Bound<'py, PyWave>>,
-        compensates: Option<&Bound<'py, PyWave>>,
-        require: Option<i64>,
-        timeout: Option<f64>,
+        ttl: Option<&Bound<'py, PyAny>>,
+        cause: Option<&Bound<'py, PyAny>>,
+        compensates: Option<&Bound<'py, PyAny>>,
+        require: Option<&Bound<'py, PyAny>>,
+        timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        let given = Given { phase, frequency, ttl, headers };
-        let require = required(require)?;
-        let options = Options { amplitude, given, cause, compensates, require, timeout };
+        let asked = Asked {
+            amplitude,
+            phase,
+            frequency,
+            headers,
+            ttl,
+            cause,
+            compensates,
+            require,
+            timeout,
+        };
+        let options = asked.checked()?;
         let op = EmitOp::prepare(py, &self.shared, &self.origin, channel, payload, options)?;
         let shared = &self.shared;
         let instead = ("emit_sync", "await emit_wave(...) or emit_nowait(...)");

@@ -6,9 +6,9 @@
 
 use aether_core::channel::Fault;
 use pyo3::PyTypeInfo;
-use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyUnicodeEncodeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PySlice, PyString};
+use pyo3::types::{PyBool, PyFloat, PyInt, PySlice, PyString};
 
 pyo3::import_exception!(aether.errors, ChannelError);
 pyo3::import_exception!(aether.errors, Closed);
@@ -65,4 +65,51 @@ pub fn unreadable(name: &Bound<'_, PyString>, error: PyErr) -> PyErr {
         ))
     };
     described().map_or_else(|other| other, ChannelError::new_err)
+}
+
+/// A number that was given for `what`, or the `TypeError` that names it.
+#[inline]
+pub fn number(what: &str, given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>> {
+    let Some(given) = given else { return Ok(None) };
+    match given.cast_exact::<PyFloat>() {
+        Ok(float) => Ok(Some(float.value())),
+        Err(_) => other_number(what, given).map(Some),
+    }
+}
+
+#[cold]
+fn other_number(what: &str, given: &Bound<'_, PyAny>) -> PyResult<f64> {
+    match given.extract::<f64>() {
+        Ok(number) => Ok(number),
+        // An int beyond any float.
+        Err(error) if error.is_instance_of::<PyOverflowError>(given.py()) => {
+            Ok(if given.lt(0)? { f64::NEG_INFINITY } else { f64::INFINITY })
+        }
+        Err(error) if error.is_instance_of::<PyTypeError>(given.py()) => {
+            Err(type_error(what, "a number", given))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A count that was given for `what`, at least `least`.
+pub fn count(what: &str, least: usize, given: &Bound<'_, PyAny>) -> PyResult<usize> {
+    if !given.is_instance_of::<PyInt>() || given.is_instance_of::<PyBool>() {
+        return Err(type_error(what, "an int", given));
+    }
+    let fits = given.extract::<i32>().ok().and_then(|count| usize::try_from(count).ok());
+    fits.filter(|&count| count >= least).ok_or_else(|| {
+        PyValueError::new_err(format!("{what} must be in {least}..{}, not {given}", i32::MAX))
+    })
+}
+
+/// Seconds to wait that were given for `what`; `None` for ever, also where that is what was given.
+pub fn seconds(what: &str, given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>> {
+    let Some(seconds) = number(what, given)? else { return Ok(None) };
+    if seconds.is_nan() || seconds < 0.0 {
+        return Err(PyValueError::new_err(format!(
+            "{what} must be a number of seconds, 0 or more, not {seconds}"
+        )));
+    }
+    Ok(seconds.is_finite().then_some(seconds))
 }

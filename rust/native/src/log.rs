@@ -11,8 +11,11 @@ pub fn losing(py: Python<'_>, vibrator: &str, reason: &str) {
     let filled =
         extra.set_item("vibrator", vibrator).and_then(|()| extra.set_item("reason", reason));
     let said = filled.and_then(|()| {
-        warn(
+        // Replacing is what `conflate` was asked for.
+        let level = if reason == "conflated" { "info" } else { "warning" };
+        say(
             py,
+            level,
             "vibrator %r has begun to lose waves (%s); statistics() counts them by reason",
             (vibrator, reason),
             &extra,
@@ -28,8 +31,9 @@ pub fn chain_ended(py: Python<'_>, reason: &str, channels: &[&str]) {
     let extra = PyDict::new(py);
     let filled = extra.set_item("reason", reason).and_then(|()| extra.set_item("chain", &chain));
     let said = filled.and_then(|()| {
-        warn(
+        say(
             py,
+            "warning",
             "a chain of waves died out (%s): %s; if it is no loop, raise max_propagation or lower \
              min_amplitude",
             (reason, &chain),
@@ -39,8 +43,9 @@ pub fn chain_ended(py: Python<'_>, reason: &str, channels: &[&str]) {
     report(py, said);
 }
 
-fn warn<'py>(
+fn say<'py>(
     py: Python<'py>,
+    level: &str,
     format: &str,
     (first, second): (&str, &str),
     extra: &Bound<'py, PyDict>,
@@ -49,7 +54,7 @@ fn warn<'py>(
         py.import(intern!(py, "logging"))?.call_method1(intern!(py, "getLogger"), ("aether",))?;
     let keywords = PyDict::new(py);
     keywords.set_item("extra", extra)?;
-    logger.call_method(intern!(py, "warning"), (format, first, second), Some(&keywords))?;
+    logger.call_method(level, (format, first, second), Some(&keywords))?;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PyString};
 use crate::actors::LastReader;
 use crate::awaitable::awaitable;
 use crate::channel::text;
-use crate::errors::{Closed, EndOfStream, WouldBlock, channel_error};
+use crate::errors::{Closed, EndOfStream, WouldBlock, channel_error, seconds};
 use crate::receive::{ReceiveOp, Wanted};
 use crate::shared::Shared;
 use crate::waker::Aftermath;
@@ -202,7 +202,11 @@ impl PyMailbox {
 
     /// Awaits the next wave; `None` at the end. With a timeout: `TimeoutError`.
     #[pyo3(signature = (timeout=None))]
-    fn receive<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+    fn receive<'py>(
+        slf: &Bound<'py, Self>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let timeout = seconds("timeout", timeout)?;
         let op = ReceiveOp::new(slf.clone().unbind(), None, Wanted::One).timed(timeout);
         awaitable(slf.py(), op)
     }

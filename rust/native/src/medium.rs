@@ -18,7 +18,7 @@ use crate::channel::text;
 use crate::context::PyHandling;
 use crate::emission::Origin;
 use crate::emitter::PyEmitter;
-use crate::errors::{Closed, channel_error};
+use crate::errors::{Closed, channel_error, count, number, seconds, type_error};
 use crate::mailbox::PyMailbox;
 use crate::quiet::{Until, UntilOp};
 use crate::shared::Shared;
@@ -64,6 +64,13 @@ impl PyManualClock {
     }
 }
 
+fn word<'a>(what: &str, given: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    match given.cast::<PyString>() {
+        Ok(word) => word.to_str(),
+        Err(_) => Err(type_error(what, "a str", given)),
+    }
+}
+
 /// The word of an order.
 fn order(word: &str) -> PyResult<Order> {
     match word {
@@ -102,7 +109,14 @@ pub fn explain_rows<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let rows = PyList::empty(py);
     for row in shared.medium.explain(channel, amplitude, emitter) {
+        let faint = amplitude < shared.rules.min_amplitude;
         let (reached, reason) = match row.verdict {
+            Verdict::Reached | Verdict::Overflows(_) | Verdict::Full | Verdict::Refused
+                if faint =>
+            {
+                let least = shared.rules.min_amplitude;
+                (false, Some(format!("min_amplitude: {amplitude} is fainter than {least}")))
+            }
             Verdict::Reached => (true, None),
             Verdict::Overflows(_) => (true, Some("full: a wave will be dropped".to_owned())),
             Verdict::Pattern => (false, Some("pattern".to_owned())),
@@ -150,35 +164,32 @@ impl PyMedium {
     }
 
     /// Makes a mailbox.
-    #[pyo3(signature = (name, *, order_by, overflow_by, capacity, noise_floor=0.0, ignored=0, lane=false,
+    #[pyo3(signature = (name, *, order_by, overflow_by, buffer_size, noise_floor=None, ignored=0, lane=false,
                         readers=0))]
     #[expect(clippy::too_many_arguments, reason = "the fields of a mailbox")]
     fn open_mailbox(
         &self,
         name: &Bound<'_, PyString>,
-        order_by: &str,
-        overflow_by: &str,
-        capacity: i64,
-        noise_floor: f64,
+        order_by: &Bound<'_, PyAny>,
+        overflow_by: &Bound<'_, PyAny>,
+        buffer_size: &Bound<'_, PyAny>,
+        noise_floor: Option<&Bound<'_, PyAny>>,
         ignored: u64,
         lane: bool,
         readers: usize,
     ) -> PyResult<PyMailbox> {
         self.shared.home.enter()?;
+        let noise_floor = number("noise_floor", noise_floor)?.unwrap_or(0.0);
         if !(0.0..=1.0).contains(&noise_floor) {
             return Err(PyValueError::new_err(format!(
                 "noise_floor must be in 0..1, not {noise_floor}"
             )));
         }
-        let Some(capacity) = usize::try_from(capacity).ok().filter(|&capacity| capacity > 0) else {
-            return Err(PyValueError::new_err(format!(
-                "buffer_size must be a number of waves, 1 or more, not {capacity}"
-            )));
-        };
-        let policy = overflow(overflow_by)?;
+        let capacity = count("buffer_size", 1, buffer_size)?;
+        let policy = overflow(word("overflow", overflow_by)?)?;
         let spec = Spec {
             name: Arc::from(name.to_str()?),
-            order: order(order_by)?,
+            order: order(word("order", order_by)?)?,
             overflow: policy,
             capacity,
             noise_floor,
@@ -252,13 +263,13 @@ impl PyMedium {
     fn explain_rows<'py>(
         &self,
         channel: &Bound<'py, PyAny>,
-        amplitude: f64,
+        amplitude: &Bound<'py, PyAny>,
         emitter: u64,
     ) -> PyResult<Bound<'py, PyList>> {
         self.shared.home.enter()?;
         let read = text(channel)?;
         check_channel(read, self.shared.limits).map_err(|fault| channel_error(read, &fault))?;
-        let amplitude = checked_amplitude(amplitude)?;
+        let amplitude = checked_amplitude(number("amplitude", Some(amplitude))?.unwrap_or(1.0))?;
         explain_rows(channel.py(), &self.shared, read, amplitude, emitter)
     }
 
@@ -297,8 +308,9 @@ impl PyMedium {
     fn until_quiet<'py>(
         &self,
         py: Python<'py>,
-        timeout: Option<f64>,
+        timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let timeout = seconds("timeout", timeout)?;
         let shared = Arc::clone(&self.shared);
         awaitable(py, UntilOp { shared, until: Until::Quiet, timeout })
     }
@@ -310,8 +322,9 @@ impl PyMedium {
         py: Python<'py>,
         mailboxes: Vec<Py<PyMailbox>>,
         idle: Py<PyAny>,
-        timeout: Option<f64>,
+        timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let timeout = seconds("timeout", timeout)?;
         let shared = Arc::clone(&self.shared);
         awaitable(py, UntilOp { shared, until: Until::Empty(mailboxes, idle), timeout })
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -12,6 +11,7 @@ use crate::awaitable::awaitable;
 use crate::blocking::wait_for;
 use crate::emission::Origin;
 use crate::emitter::PyEmitter;
+use crate::errors::{count, seconds};
 use crate::mailbox::PyMailbox;
 use crate::medium::PyMedium;
 use crate::receive::{ReceiveOp, Wanted};
@@ -89,23 +89,18 @@ impl PyVibrator {
     }
 
     /// Awaits at least one wave and at most `most`; `[]` at the end.
-    #[pyo3(signature = (most, *, max_wait=0.0))]
+    #[pyo3(signature = (most, *, max_wait=None))]
     fn receive_many<'py>(
         slf: &Bound<'py, Self>,
-        most: i64,
-        max_wait: f64,
+        most: &Bound<'py, PyAny>,
+        max_wait: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let Some(count) = usize::try_from(most).ok().filter(|&most| most > 0) else {
-            return Err(PyValueError::new_err(format!(
-                "receive_many takes how many waves it may return, 1 or more, not {most}"
-            )));
+        let most = count("the number of waves", 1, most)?;
+        let max_wait = match max_wait {
+            None => 0.0,
+            some => seconds("max_wait", some)?.unwrap_or(f64::INFINITY),
         };
-        if max_wait.is_nan() || max_wait < 0.0 {
-            return Err(PyValueError::new_err(format!(
-                "max_wait must be a number of seconds, 0 or more, not {max_wait}"
-            )));
-        }
-        awaitable(slf.py(), Self::receiving(slf, Wanted::Many(count, max_wait)))
+        awaitable(slf.py(), Self::receiving(slf, Wanted::Many(most, max_wait)))
     }
 
     /// The next wave, or `WouldBlock`, or `EndOfStream`.
@@ -120,15 +115,14 @@ impl PyVibrator {
 
     /// Waits for the next wave in a thread without a loop; `None` at the end.
     #[pyo3(signature = (timeout=None))]
-    fn receive_sync(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
-        if let Some(timeout) = timeout.filter(|timeout| timeout.is_nan() || *timeout < 0.0) {
-            return Err(PyValueError::new_err(format!(
-                "timeout must be a number of seconds, 0 or more, not {timeout}"
-            )));
-        }
+    fn receive_sync(
+        slf: &Bound<'_, Self>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let timeout = seconds("timeout", timeout)?;
         let py = slf.py();
         let shared = &slf.as_super().get().shared;
-        let op = Self::receiving(slf, Wanted::One).timed(timeout.filter(|t| t.is_finite()));
+        let op = Self::receiving(slf, Wanted::One).timed(timeout);
         let instead = ("receive_sync", "await receive()");
         wait_for(py, op, instead, 3600.0, || stalls::look(py, shared))
     }

@@ -299,7 +299,7 @@ impl PyWave {
         let channel = concrete(channel, Limits::DEFAULT)?;
         let strength = Strength::new(checked_amplitude(amplitude)?);
         let rare = Rare::checked(&Given { phase, frequency, ttl, headers })?;
-        let timestamp = checked_timestamp(timestamp)?;
+        let timestamp = checked_moment("timestamp", timestamp)?;
         let payload = payload.unwrap_or_else(|| py.None());
         Ok(Self::new(channel, payload, checked_source(source)?, strength, timestamp, rare))
     }
@@ -383,7 +383,7 @@ impl PyWave {
     /// Seconds since the wave's timestamp; 0 for one that lies ahead.
     #[pyo3(signature = (now=None))]
     fn age(&self, now: Option<f64>) -> PyResult<f64> {
-        Ok((checked_timestamp(now)? - self.timestamp).max(0.0))
+        Ok((checked_moment("now", now)? - self.timestamp).max(0.0))
     }
 
     /// The wave after one more hop: amplitude x factor, count + 1.
@@ -442,7 +442,7 @@ impl PyWave {
                 "frequency" => given.frequency = Some(value.extract()?),
                 "source" => source = checked_source(some())?,
                 "headers" => headers = some().cloned(),
-                "timestamp" => timestamp = checked_timestamp(value.extract()?)?,
+                "timestamp" => timestamp = checked_moment("timestamp", value.extract()?)?,
                 "ttl" => given.ttl = value.extract()?,
                 other => {
                     return Err(PyTypeError::new_err(format!(
@@ -547,11 +547,11 @@ fn checked_factor(factor: f64) -> PyResult<f64> {
 }
 
 /// A moment that was given, or now.
-fn checked_timestamp(timestamp: Option<f64>) -> PyResult<f64> {
-    match timestamp {
+fn checked_moment(what: &str, moment: Option<f64>) -> PyResult<f64> {
+    match moment {
         None => Ok(Clock::System.unix()),
-        Some(timestamp) if timestamp.is_finite() => Ok(timestamp),
-        Some(timestamp) => Err(bad("timestamp", timestamp, "finite, in Unix seconds")),
+        Some(moment) if moment.is_finite() => Ok(moment),
+        Some(moment) => Err(bad(what, moment, "finite, in Unix seconds")),
     }
 }
 
