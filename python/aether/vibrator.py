@@ -19,7 +19,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from aether import _native
-from aether._wait import shielded
+from aether._wait import checked_timeout, shielded
 from aether.errors import Closed, ForkedMedium
 from aether.lane import Lane
 from aether.statistics import VibratorStatistics
