@@ -244,7 +244,7 @@ needed here, write a name
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def __reduce__(self) -> tuple[Any, ...]:  # pyright: ignore[reportImplicitOverride]
+    def __reduce__(self) -> tuple[Any, ...]:
         return str.__new__, (type(self), str(self))
 
 

@@ -51,7 +51,10 @@ class Explanation:
         rows: Iterable[tuple[str, Sequence[str], bool, str | None, bool]],
     ) -> Explanation:
         """Makes one of the native rows (vibrator, patterns, reached, reason, handler)."""
-        made = [ExplanationRow(name, tuple(patterns), *rest) for name, patterns, *rest in rows]
+        made = [
+            ExplanationRow(name, tuple(patterns), reached, reason, handler)
+            for name, patterns, reached, reason, handler in rows
+        ]
         handling = {row.vibrator for row in made if row.handler}
         # A vibrator that only handles has a mailbox of its own that nobody resonates for.
         kept = (row for row in made if row.patterns or row.handler or row.vibrator not in handling)

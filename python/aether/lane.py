@@ -192,9 +192,9 @@ class Lane:
         token = handling.set(begun)
         ended = False
         try:
-            answer = self.handler(wave)
+            answer: Any = self.handler(wave)
             if type(answer) is CoroutineType or hasattr(answer, "__await__"):
-                answer = await answer
+                answer = await answer  # pyright: ignore[reportUnknownVariableType]
             ended = True
             if REPLY_HEADER in wave.headers:
                 self._medium.requests.answered(wave, answer, self.name)

@@ -16,7 +16,7 @@ import os
 import sys
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aether import _native
 from aether._wait import Home, checked_timeout, checkpoint, loop_time, shielded
@@ -25,10 +25,10 @@ from aether.errors import AetherError, Closed
 from aether.explanation import Explanation
 from aether.requests import Requests
 from aether.statistics import Health, MediumStatistics
-from aether.vibrator import Order, Overflow, Vibrator
+from aether.vibrator import Options, Order, Overflow, Vibrator
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -39,14 +39,6 @@ if TYPE_CHECKING:
 
 # How often `settle` lets everybody run before it believes that nobody wants to.
 _SETTLING_TURNS = 5
-
-
-class _Options(TypedDict):
-    order: Order
-    overflow: Overflow
-    buffer_size: int
-    noise_floor: float
-    ignored: int
 
 
 class Aether(_native.Medium):
@@ -180,7 +172,7 @@ class Aether(_native.Medium):
             message = f"the name of a group must be a str, not {type(group).__name__}"
             raise TypeError(message)
         identity = _native.new_identity()
-        options = _Options(
+        options = Options(
             order=order,
             overflow=self._default_overflow if overflow is None else overflow,
             buffer_size=self._default_buffer_size if buffer_size is None else buffer_size,
@@ -188,18 +180,20 @@ class Aether(_native.Medium):
             ignored=identity if ignore_own else 0,
         )
         if group is None:
-            vibrator = Vibrator(self, name, self._open(name, options), identity, {**options}, None)
+            vibrator = Vibrator(
+                self, name, self._open(name, options), identity, options.copy(), None
+            )
         else:
             shared = self._share((group,), name, options, ignore_own=ignore_own)
             # The group is one: what a member emits is own to all of it.
             options["ignored"] = shared.identity if ignore_own else 0
-            vibrator = Vibrator(self, name, shared.mailbox, shared.identity, {**options}, group)
+            vibrator = Vibrator(self, name, shared.mailbox, shared.identity, options.copy(), group)
             vibrator.share(shared)
         self._vibrators.add(vibrator)
         return vibrator
 
     def _open(
-        self, name: str, options: _Options, *, lane: bool = False, readers: int = 0
+        self, name: str, options: Options, *, lane: bool = False, readers: int = 0
     ) -> Mailbox:
         return self.open_mailbox(
             name,
@@ -216,7 +210,7 @@ class Aether(_native.Medium):
         self,
         key: tuple[str, ...],
         name: str,
-        options: _Options,
+        options: Options,
         *,
         ignore_own: bool,
         readers: int = 0,
@@ -259,18 +253,17 @@ class Aether(_native.Medium):
         self,
         vibrator: Vibrator,
         patterns: tuple[str, ...],
-        options: Mapping[str, Any],
+        options: Options,
         readers: int,
     ) -> Mailbox:
         """The mailbox of a new handler; members of a group share it for the same patterns."""
-        settings: _Options = {**options}  # type: ignore[typeddict-item]
         if vibrator.group is None:
-            mailbox = self._open(vibrator.name, settings, lane=True, readers=readers)
+            mailbox = self._open(vibrator.name, options, lane=True, readers=readers)
         else:
             key = (vibrator.group, *sorted(Channel(pattern).canonical for pattern in patterns))
-            ignore_own = settings["ignored"] != 0
+            ignore_own = options["ignored"] != 0
             shared = self._share(
-                key, vibrator.name, settings, ignore_own=ignore_own, readers=readers
+                key, vibrator.name, options, ignore_own=ignore_own, readers=readers
             )
             vibrator.share(shared)
             mailbox = shared.mailbox
@@ -459,7 +452,7 @@ class Aether(_native.Medium):
             await shielded(self._end_at_once())
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[Self]:
+    async def running(self) -> AsyncGenerator[Self]:
         """Runs the handlers inside, and does not close afterwards: it can be entered again.
 
         Leaving lets handlers that run finish, for at most `drain_timeout`; what waits for them stays.

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 
 from aether import _native
 from aether._wait import checked_timeout, shielded
@@ -37,6 +37,17 @@ Overflow: TypeAlias = Literal[
     "block", "drop_oldest", "drop_newest", "drop_faintest", "conflate", "error"
 ]
 _Handler = TypeVar("_Handler", bound="Callable[..., Any]")
+
+
+class Options(TypedDict):
+    """How a mailbox of a vibrator is made."""
+
+    order: Order
+    overflow: Overflow
+    buffer_size: int
+    noise_floor: float
+    ignored: int
+    """Whose waves it does not hear: an identity, or 0."""
 
 
 class Done(int):
@@ -101,13 +112,13 @@ class Vibrator(_native.Vibrator):
         "_to_end",
     )
 
-    def __init__(
+    def __init__(  # pyright: ignore[reportInconsistentConstructor] - the native half takes any medium
         self,
         medium: Aether,
         name: str,
         mailbox: Mailbox,
         identity: int,
-        options: dict[str, Any],
+        options: Options,
         group: str | None,
     ) -> None:
         del mailbox, identity  # the native half holds them
@@ -268,9 +279,13 @@ class Vibrator(_native.Vibrator):
         if key is not None and not callable(key):
             message = f"key must be a function of a wave, not {type(key).__name__}"
             raise TypeError(message)
-        options = dict(self._options)
-        given = {"order": order, "overflow": overflow, "buffer_size": buffer_size}
-        options.update({name: value for name, value in given.items() if value is not None})
+        options = self._options.copy()
+        if order is not None:
+            options["order"] = order
+        if overflow is not None:
+            options["overflow"] = overflow
+        if buffer_size is not None:
+            options["buffer_size"] = buffer_size
         mailbox = self._medium.lane_mailbox(self, patterns, options, concurrency)
 
         def register(handler: _Handler) -> _Handler:

@@ -1,0 +1,1009 @@
+"""The native half of Aether, in the order of the runtime.
+
+`Wave`, `Receipt`, `Emitter` and `ManualClock` are public, as names of `aether`. The rest is for the
+package itself: `aether.Vibrator` and `aether.Aether` are built on `Vibrator` and `Medium`.
+
+What is awaited is typed as a coroutine: it can be awaited once, also by ``asyncio.create_task``,
+``wait_for`` and the task groups of anyio.
+"""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from types import GenericAlias, MappingProxyType
+from typing import Any, ClassVar, Final, Generic, Literal, Self, TypedDict, final, overload
+
+from typing_extensions import TypeVar, deprecated, disjoint_base
+
+from aether._builder import WaveBuilder
+from aether.channel import Channel
+from aether.vibrator import Order, Overflow
+
+__all__ = [
+    "DEBUG_BUILD",
+    "REPLY_HEADER",
+    "Emitter",
+    "Mailbox",
+    "ManualClock",
+    "Medium",
+    "Receipt",
+    "Vibrator",
+    "Wave",
+    "__version__",
+    "check_pattern",
+    "check_token",
+    "covers",
+    "handling",
+    "interfere",
+    "new_identity",
+    "overlaps",
+    "parse_pattern",
+    "restore_channel",
+    "restore_wave",
+    "threads_waiting",
+]
+
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True, default=Any)
+
+__version__: Final[str]
+
+DEBUG_BUILD: Final[bool]
+"""Built without optimisation: measure nothing with it."""
+
+REPLY_HEADER: Final[str]
+"""The header that carries the address of a request's answer."""
+
+handling: Final[ContextVar[object]]
+"""What the running handler handles: the value of `Medium.handling`."""
+
+def threads_waiting() -> list[int]:
+    """The threads that wait for a wave or for room, and will not give up by themselves."""
+
+def check_pattern(name: str, /) -> str:
+    """The name as a plain `str`, if it is a sound channel or pattern; `ChannelError` otherwise."""
+
+def check_token(name: str, /) -> str:
+    """The name as a plain `str`, if it is one literal token; `ChannelError` otherwise."""
+
+def parse_pattern(name: str, /) -> tuple[str, bool]:
+    """The canonical spelling, and whether there is a wildcard."""
+
+def restore_channel(name: str, /) -> Channel[Any]:
+    """The `Channel` of a name that a medium has checked, by limits of its own."""
+
+def covers(first: str, second: str, /) -> bool:
+    """Whether every channel of the second is one of the first."""
+
+def overlaps(first: str, second: str, /) -> bool:
+    """Whether some channel belongs to both."""
+
+@disjoint_base
+class Emitter:
+    """A handle that only emits, from any thread: made by `emitter()` of a medium or a vibrator.
+
+    It keeps neither alive, and what it emits bears the name of the vibrator. It ends with
+    the vibrator's `close`, and with the medium.
+
+    Example:
+        >>> from aether import Aether
+        >>> medium = Aether()
+        >>> emitter = medium.vibrator("clock").emitter()
+        >>> emitter.emit_nowait("time.tick").sequence
+        1
+    """
+
+    @overload
+    def emit_wave(
+        self,
+        channel: Channel[_T],
+        payload: _T,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+        timeout: float | None = None,
+    ) -> Coroutine[Any, Any, Receipt]:
+        """Emits a new wave to everyone in resonance; awaited, it waits for room.
+
+        Everything is checked and the wave is made at the call; nothing is emitted before it is awaited.
+        Where nobody blocks, the await ends in place. Under the policy `block`, the wave reaches every
+        matching mailbox or, while one is full, none yet. Cancelled or timed out, it has reached nobody.
+
+        Args:
+            channel: A concrete channel. Of a ``Channel[T]``, type checkers want a `payload` of ``T``.
+            payload: Any object, carried by reference; receivers share it and must not change it.
+            amplitude: How loud it is, 0..1; values outside are clamped. Without it: 1.0, or what is left
+                of the cause after one more hop.
+            phase: In radians, finite; wrapped to [0, 2π). Without it: 0.0.
+            frequency: In hertz, finite, 0 or more. Without it: 1.0.
+            headers: Text by name, copied. They go over those of the cause.
+            ttl: Seconds, 0 or more, after which it is dropped as `expired` where it still waits.
+                Without it: never.
+            cause: The wave that this one continues: its amplitude, priority, hops, headers and trace.
+            compensates: A cause that this one undoes: as `cause`, in antiphase. One of the two only.
+            require: How many receivers must match, 0 or more. Without it: none.
+            timeout: Seconds to wait for room, 0 or more. Without it: for ever.
+
+        Returns:
+            What the emission did. It is false if nobody got the wave.
+
+        Raises:
+            ChannelError: The channel breaks a rule, or is a pattern.
+            TypeError: An argument is of the wrong type.
+            ValueError: A number is NaN or out of its range, or both `cause` and `compensates` are given.
+            Closed: The emitter is closed; or the medium is, or drains and this is none of its handlers.
+            WouldBlock: A mailbox of the policy `error` is full; nobody got the wave.
+            NoReceiver: Fewer than `require` match; the message says of each vibrator why.
+            TimeoutError: No room came in time; the message names the full vibrators.
+            Deadlock: Everyone who could make room waits for this emission.
+            ForkedMedium: The medium was used before this process was forked.
+            RuntimeError: No loop of asyncio or trio runs, and it would have to wait.
+
+        Example:
+            >>> import asyncio
+            >>> from aether import Aether
+            >>> async def main():
+            ...     async with Aether() as medium:
+            ...         medium.vibrator("audit").resonate_on("orders.*")
+            ...         return await medium.emit_wave("orders.created", {"id": 7}, amplitude=0.5)
+            >>> receipt = asyncio.run(main())
+            >>> receipt.delivered
+            1
+        """
+
+    @overload
+    @deprecated("the payload is not of the type that the channel carries")
+    def emit_wave(
+        self,
+        channel: Channel[Any],
+        payload: Any,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+        timeout: float | None = None,
+    ) -> Coroutine[Any, Any, Receipt]: ...
+    @overload
+    def emit_wave(
+        self,
+        channel: str,
+        payload: Any = None,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+        timeout: float | None = None,
+    ) -> Coroutine[Any, Any, Receipt]: ...
+    def emit(
+        self, wave: Wave, *, require: int | None = None, timeout: float | None = None
+    ) -> Coroutine[Any, Any, Receipt]:
+        """Emits a wave that exists: one more hop of it; awaited, it waits for room.
+
+        What goes out has the same id and payload, a `propagation_count` of one more and, if this
+        emitter has a name, that as its `source`; the given wave does not change. A first emission
+        keeps the amplitude as given; each further hop multiplies it by `attenuation_factor`. A wave
+        with `max_propagation` hops behind it, or fainter than `min_amplitude`, goes nowhere, and
+        the receipt says why.
+
+        Args:
+            wave: One made by `Wave`, or one received.
+            require: How many receivers must match, 0 or more. Without it: none.
+            timeout: Seconds to wait for room, 0 or more. Without it: for ever.
+
+        Returns:
+            What the emission did.
+
+        Raises:
+            TypeError: The argument is no wave.
+            ChannelError: The channel is longer than this medium admits.
+
+        The other errors are those of `emit_wave`.
+
+        Example:
+            >>> import asyncio
+            >>> from aether import Aether, Wave
+            >>> async def main():
+            ...     async with Aether() as medium:
+            ...         return await medium.emit(Wave("orders.created", amplitude=0.001))
+            >>> asyncio.run(main()).reason
+            'min_amplitude'
+        """
+
+    @overload
+    def emit_nowait(
+        self,
+        channel: Channel[_T],
+        payload: _T,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+    ) -> Receipt:
+        """Emits a new wave now, from any thread, with or without a loop: it never waits.
+
+        Args and Raises as for `emit_wave`, without a timeout.
+
+        Returns:
+            What the emission did.
+
+        Raises:
+            WouldBlock: A mailbox that blocks is full; the message names it, and nobody got the wave.
+
+        Example:
+            >>> from aether import Aether
+            >>> medium = Aether()
+            >>> medium.emit_nowait("orders.created", {"id": 7}).matched
+            0
+        """
+
+    @overload
+    @deprecated("the payload is not of the type that the channel carries")
+    def emit_nowait(
+        self,
+        channel: Channel[Any],
+        payload: Any,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+    ) -> Receipt: ...
+    @overload
+    def emit_nowait(
+        self,
+        channel: str,
+        payload: Any = None,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+    ) -> Receipt: ...
+    @overload
+    def emit_sync(
+        self,
+        channel: Channel[_T],
+        payload: _T,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Emits a new wave from a thread without a loop, and waits for room; Ctrl-C works meanwhile.
+
+        Args and Raises as for `emit_wave`.
+
+        Returns:
+            What the emission did.
+
+        Raises:
+            RuntimeError: A loop runs in this thread, which would stand still: await `emit_wave` there.
+
+        Example:
+            >>> from aether import Aether
+            >>> medium = Aether()
+            >>> medium.emit_sync("orders.created", {"id": 7}, timeout=1.0).sequence
+            1
+        """
+
+    @overload
+    @deprecated("the payload is not of the type that the channel carries")
+    def emit_sync(
+        self,
+        channel: Channel[Any],
+        payload: Any,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+        timeout: float | None = None,
+    ) -> Receipt: ...
+    @overload
+    def emit_sync(
+        self,
+        channel: str,
+        payload: Any = None,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+        timeout: float | None = None,
+    ) -> Receipt: ...
+    def emit_many(
+        self, items: Iterable[Wave | tuple[str, Any]]
+    ) -> Coroutine[Any, Any, list[Receipt]]:
+        """Emits waves in order, each as `emit` or `emit_wave` would; awaited, it waits for room.
+
+        All are checked at the call, before the first goes out. Cancelled, or stopped by an error,
+        it has emitted a prefix.
+
+        Args:
+            items: Waves, and pairs of a concrete channel and a payload.
+
+        Returns:
+            A receipt for each, in the same order.
+
+        Raises:
+            TypeError: An item is neither; nothing was emitted.
+
+        The other errors are those of `emit_wave`, without those of a timeout.
+
+        Example:
+            >>> import asyncio
+            >>> from aether import Aether, Wave
+            >>> async def main():
+            ...     async with Aether() as medium:
+            ...         pairs = [("jobs.added", number) for number in range(3)]
+            ...         return await medium.emit_many([*pairs, Wave("jobs.done")])
+            >>> [receipt.sequence for receipt in asyncio.run(main())]
+            [1, 2, 3, 4]
+        """
+
+    def emitter(self) -> Emitter:
+        """A cheap handle that only emits, in the same name.
+
+        Hand it to threads and to code that is not to receive. It does not keep the vibrator alive.
+        """
+
+@final
+class Mailbox:
+    """A mailbox of the medium. It ends with the last handle on it."""
+
+    def resonate(self, pattern: str) -> bool:
+        """Resonates on a pattern; false if it does already."""
+
+    def detune(self, pattern: str) -> bool:
+        """Takes back a pattern, in any spelling; false if it is not resonated on."""
+
+    def patterns(self) -> list[str]:
+        """The patterns, as they were spelled."""
+
+    def join(self, readers: int) -> bool:
+        """One more member shares it, with so many tasks that will read it; false if closed."""
+
+    def resign(self) -> bool:
+        """A member goes, unless it is the last; returns whether it is."""
+
+    def leave(self) -> bool:
+        """A member goes; the last one closes it. Returns whether it did."""
+
+    def finish(self) -> None:
+        """Takes no more waves; readers get the rest, then the end."""
+
+    def close(self) -> None:
+        """Ends at once."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes waves."""
+
+    def __len__(self) -> int: ...
+    def put(self, wave: Wave) -> bool:
+        """Puts a wave straight in; false if it is closed or did not keep it."""
+
+    def receive(self, timeout: float | None = None) -> Coroutine[Any, Any, Wave | None]:
+        """Awaits the next wave; `None` at the end. With a timeout: `TimeoutError`."""
+
+    def receive_nowait(self) -> Wave:
+        """The next wave, or `WouldBlock`, or `EndOfStream`."""
+
+    def counters(self) -> tuple[int, int, int, int, int, dict[str, int]]:
+        """Used, capacity, waiting to receive, waiting to send, received, dropped by reason."""
+
+@final
+class ManualClock:
+    """A clock that stands still until it is moved: for tests of what happens in time.
+
+    Give it to a medium: timestamps, `ttl` and fading go by it. Timeouts go by the loop's clock.
+
+    Args:
+        start: What it shows first, in Unix seconds: finite.
+
+    Raises:
+        ValueError: `start` is not finite.
+
+    Example:
+        >>> from aether import Aether, ManualClock
+        >>> clock = ManualClock(start=100.0)
+        >>> inbox = Aether(clock=clock).vibrator("inbox")
+        >>> clock.advance(2.5)
+        102.5
+    """
+
+    def __new__(cls, start: float = 0.0) -> Self: ...
+    def now(self) -> float:
+        """What the clock shows, in seconds."""
+
+    def advance(self, seconds: float) -> float:
+        """Moves the clock on.
+
+        Args:
+            seconds: By how much: finite, 0 or more.
+
+        Returns:
+            What it shows then, in seconds.
+
+        Raises:
+            ValueError: `seconds` is negative or not finite.
+        """
+
+class _MediumCounters(TypedDict):
+    emitted: int
+    delivered: int
+    unheard: int
+    received: int
+    dropped: dict[str, int]
+    waiting: int
+    mailboxes: int
+    tasks_waiting_send: int
+    patterns: int
+    cached_routes: int
+    route_hits: int
+    route_walks: int
+
+@disjoint_base
+class Medium(Emitter):
+    """The native half of a medium: an emitter in nobody's name."""
+
+    def __new__(
+        cls,
+        *,
+        attenuation_factor: float = 0.95,
+        decay_interval: float = 1.0,
+        max_propagation: int = 10,
+        min_amplitude: float = 0.01,
+        max_channel_length: int = 1024,
+        stall_warning: float = 1.0,
+        clock: ManualClock | None = None,
+    ) -> Self: ...
+    def open_mailbox(
+        self,
+        name: str,
+        *,
+        order_by: Order,
+        overflow_by: Overflow,
+        buffer_size: int,
+        noise_floor: float | None = None,
+        ignored: int = 0,
+        lane: bool = False,
+        readers: int = 0,
+    ) -> Mailbox:
+        """Makes a mailbox."""
+
+    def active_patterns(self) -> list[str]:
+        """Every pattern that is resonated on, as spelled, once for each mailbox."""
+
+    def remove_channel(self, pattern: str) -> int:
+        """Detunes every pattern that this one covers, everywhere; what waits already stays.
+
+        Args:
+            pattern: A channel or pattern.
+
+        Returns:
+            How many patterns were detuned, counted for each mailbox.
+
+        Raises:
+            ChannelError: It is no pattern.
+            TypeError: It is no `str`.
+        """
+
+    def clear(self) -> int:
+        """Drops what waits in every mailbox, counted as `cleared`.
+
+        Returns:
+            How many waves were dropped.
+        """
+
+    def shut(self, phase: Literal["draining", "closed"], at_once: bool) -> None:
+        """Goes on to a phase; `at_once` drops what waits."""
+
+    @property
+    def phase(self) -> Literal["open", "draining", "closed"]:
+        """`open`, `draining` (handlers may still emit) or `closed`."""
+
+    def explain_rows(
+        self, channel: str, amplitude: float, emitter: int = 0
+    ) -> list[tuple[str, list[str], bool, str | None, bool]]:
+        """For `explain`: vibrator, patterns, reached, reason and lane of every mailbox."""
+
+    def counters(self) -> _MediumCounters:
+        """Counters of the medium, by name."""
+
+    def progress(self) -> int:
+        """A number that grows with everything that is emitted or taken."""
+
+    def until_quiet(self, timeout: float | None = None) -> Coroutine[Any, Any, bool]:
+        """Awaits quiet: true once it is there, false at the timeout."""
+
+    def until_empty(
+        self, mailboxes: Sequence[Mailbox], idle: Callable[[], bool], timeout: float | None = None
+    ) -> Coroutine[Any, Any, bool]:
+        """Awaits that these mailboxes are empty and `idle()` is true; false at the timeout."""
+
+    def stalled(self) -> list[tuple[str, list[str], float]]:
+        """Channel, full vibrators and seconds of what has waited for `stall_warning` or longer."""
+
+    def handling(self, wave: Wave) -> object:
+        """A handler begins with a wave; returns the value of the context variable `handling`."""
+
+    def handled(self) -> None:
+        """A handler has ended."""
+
+    def now(self) -> float:
+        """What the medium's clock shows, in Unix seconds."""
+
+    def check_process(self) -> None:
+        """Raises `ForkedMedium` in the child of a fork."""
+
+def new_identity() -> int:
+    """A number for somebody who can ignore its own waves."""
+
+def interfere(
+    a1: float, p1: float, a2: float, p2: float, /
+) -> tuple[float, float, float, float, Literal["constructive", "destructive", "partial"]]:
+    """Amplitude, phase, phase difference, gain and kind of two waves that meet."""
+
+@final
+class Receipt:
+    """What an emission did: immutable, and true if somebody got the wave.
+
+    ``matched == delivered + dropped``, about this wave alone: what else had to leave a mailbox to
+    make room is counted in the statistics of that vibrator. Mailboxes that the wave is too faint
+    for, or that ignore their own waves, are not matched.
+
+    Example:
+        >>> from aether import Aether
+        >>> medium = Aether()
+        >>> screen = medium.vibrator("screen", overflow="drop_newest", buffer_size=1)
+        >>> _ = screen.resonate_on("progress.*")
+        >>> bool(medium.emit_nowait("progress.1")), bool(medium.emit_nowait("progress.2"))
+        (True, False)
+        >>> medium.emit_nowait("progress.3").reasons
+        {'full': 1}
+    """
+
+    @property
+    def sequence(self) -> int | None:
+        """The number of the wave in this medium, from 1; `None` if it went nowhere."""
+
+    @property
+    def matched(self) -> int:
+        """How many mailboxes resonate on the channel and hear the wave."""
+
+    @property
+    def delivered(self) -> int:
+        """How many took it."""
+
+    @property
+    def dropped(self) -> int:
+        """How many let it go."""
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Why it was let go, and how often: `full` or `faintest`.
+
+        Of a wave that goes nowhere: ``{"max_propagation": 1}`` or ``{"min_amplitude": 1}``.
+        """
+
+    @property
+    def reason(self) -> str | None:
+        """The first of `reasons`; `None` if nothing was dropped."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether a journal has yet to confirm it; false without a journal."""
+
+    def __bool__(self) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride]
+
+@disjoint_base
+class Vibrator(Emitter):
+    """The native half of a vibrator: an emitter that also receives."""
+
+    def __new__(
+        cls,
+        medium: Medium,
+        name: str,
+        mailbox: Mailbox,
+        identity: int,
+        *_args: object,
+        **_kwargs: object,
+    ) -> Self: ...
+    @property
+    def mailbox(self) -> Mailbox:
+        """Where its waves wait."""
+
+    @property
+    def missed(self) -> int:
+        """Waves lost to this reader after the wave returned before and before the one just returned.
+
+        Counted in its mailbox: those dropped, faded and expired. 0 until something was received.
+        """
+
+    def receive(self) -> Coroutine[Any, Any, Wave | None]:
+        """Awaits the next wave, by the order of the mailbox; where one waits, it ends in place.
+
+        Cancelling loses nothing, at any moment: a wave leaves the mailbox only in the hands of the
+        task that resumes with it, and a cancelled waiter passes its wake-up on.
+
+        Returns:
+            The wave; `None` at the end: the vibrator or its medium is closed, and all was taken.
+
+        Raises:
+            WrongLoop: A task of another event loop waits here already.
+            ForkedMedium: The medium was used before this process was forked.
+            RuntimeError: No loop of asyncio or trio runs, and it would have to wait.
+
+        Example:
+            >>> import asyncio
+            >>> from aether import Aether
+            >>> async def main():
+            ...     async with Aether() as medium:
+            ...         async with medium.vibrator("audit") as audit:
+            ...             audit.resonate_on("orders.*")
+            ...             await medium.emit_wave("orders.created", {"id": 7})
+            ...             return await audit.receive()
+            >>> asyncio.run(main()).payload
+            {'id': 7}
+        """
+
+    def receive_many(
+        self, most: int, *, max_wait: float | None = None
+    ) -> Coroutine[Any, Any, list[Wave]]:
+        """Awaits several waves at once: the first however long, then more for at most `max_wait`.
+
+        Cancelling loses nothing, as for `receive`, whose errors it shares.
+
+        Args:
+            most: How many at most, 1 or more.
+            max_wait: How long it waits for more once there is one, in seconds: 0 or more. At 0, or
+                without it, it takes what is there.
+
+        Returns:
+            At least one wave, in order; ``[]`` at the end.
+
+        Raises:
+            TypeError: `most` or `max_wait` is no number.
+            ValueError: One of them is out of range.
+        """
+
+    def receive_nowait(self) -> Wave:
+        """Takes the next wave now, from any thread, with or without a loop: it never waits.
+
+        Raises:
+            WouldBlock: No wave waits.
+            EndOfStream: The vibrator or its medium is closed, and all was taken.
+            ForkedMedium: The medium was used before this process was forked.
+        """
+
+    def receive_sync(self, timeout: float | None = None) -> Wave | None:
+        """Waits for the next wave in a thread without a loop; Ctrl-C works meanwhile.
+
+        Args:
+            timeout: Seconds to wait, 0 or more. Without it: for ever.
+
+        Returns:
+            The wave; `None` at the end, as for `receive`.
+
+        Raises:
+            TimeoutError: No wave came in time; none is lost.
+            ValueError: The timeout is NaN or negative.
+            RuntimeError: A loop runs in this thread, which would stand still: await `receive` there.
+            ForkedMedium: The medium was used before this process was forked.
+        """
+
+    def __aiter__(self) -> AsyncIterator[Wave]: ...
+    def __anext__(self) -> Coroutine[Any, Any, Wave]: ...
+    @property
+    def emitted(self) -> int:
+        """What this vibrator, or an emitter of it, has emitted."""
+
+    def mute(self) -> None:
+        """Its emitters emit no more."""
+
+    def depart(self) -> None:
+        """It leaves its mailbox to the others of its group: for its own readers, that is the end."""
+
+@final
+class Wave(Generic[_T_co]):
+    """One immutable message; the same object reaches every receiver.
+
+    ``Wave[Order]`` says to type checkers what it carries, at no cost. A wave is always true; two
+    are equal if they have the same id and count; it pickles if its payload does.
+
+    Args:
+        channel: Where it is to go: a concrete name.
+        payload: Any object, carried by reference and never copied; receivers must not change it.
+        amplitude: How loud it is, 0..1; values outside are clamped.
+        phase: In radians, finite; wrapped to [0, 2π). Without it: 0.0.
+        frequency: In hertz, finite, 0 or more. Without it: 1.0.
+        source: Who emits it; a vibrator sets its own name.
+        headers: Text by name, copied.
+        timestamp: When it was made, in Unix seconds: finite. Without it: now.
+        ttl: Seconds, 0 or more; where it waits and is older, it is dropped as `expired`.
+            Without it: never.
+
+    Raises:
+        ChannelError: The channel breaks a rule, or is a pattern.
+        TypeError: An argument is of the wrong type.
+        ValueError: A number is NaN or out of its range.
+
+    Example:
+        >>> from aether import Wave
+        >>> wave = Wave("orders.created", {"id": 7}, amplitude=0.5, headers={"tenant": "a"})
+        >>> wave.channel, wave.payload, wave.amplitude, wave.sequence
+        ('orders.created', {'id': 7}, 0.5, None)
+        >>> wave.propagate().amplitude
+        0.475
+    """
+
+    @overload
+    def __new__(
+        cls,
+        channel: Channel[_T],
+        payload: _T,
+        *,
+        amplitude: float = 1.0,
+        phase: float | None = None,
+        frequency: float | None = None,
+        source: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timestamp: float | None = None,
+        ttl: float | None = None,
+    ) -> Wave[_T]: ...
+    @overload
+    def __new__(
+        cls,
+        channel: str,
+        payload: _T,
+        *,
+        amplitude: float = 1.0,
+        phase: float | None = None,
+        frequency: float | None = None,
+        source: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timestamp: float | None = None,
+        ttl: float | None = None,
+    ) -> Wave[_T]: ...
+    @overload
+    def __new__(
+        cls,
+        channel: str,
+        payload: None = None,
+        *,
+        amplitude: float = 1.0,
+        phase: float | None = None,
+        frequency: float | None = None,
+        source: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timestamp: float | None = None,
+        ttl: float | None = None,
+    ) -> Wave[None]: ...
+    @overload
+    @classmethod
+    def builder(cls, channel: Channel[_T]) -> WaveBuilder[_T]:
+        """A builder: puts a wave together field by field.
+
+        Args:
+            channel: Where the wave is to go: a concrete name. It is checked by `build`.
+
+        Example:
+            >>> from aether import Wave
+            >>> Wave.builder("orders.created").payload({"id": 7}).amplitude(0.5).build().amplitude
+            0.5
+        """
+
+    @overload
+    @classmethod
+    def builder(cls, channel: str) -> WaveBuilder[Any]: ...
+    @property
+    def id(self) -> str:
+        """A prefix of the process and a number: fixed, kept by hops and decay, new by `replace`."""
+
+    @property
+    def sequence(self) -> int | None:
+        """Its number in the medium that admitted it, from 1; `None` before."""
+
+    @property
+    def channel(self) -> Channel[_T_co]:
+        """Where it goes."""
+
+    @property
+    def payload(self) -> _T_co:
+        """What it carries; receivers share it and must not change it."""
+
+    @property
+    def amplitude(self) -> float:
+        """How loud it is, 0..1."""
+
+    @property
+    def priority(self) -> float:
+        """The amplitude that was given at the first emission, 0..1: hops and causes hand it on."""
+
+    @property
+    def phase(self) -> float:
+        """In radians, [0, 2π)."""
+
+    @property
+    def frequency(self) -> float:
+        """In hertz, 0 or more."""
+
+    @property
+    def source(self) -> str | None:
+        """Who emitted it; `None`: the medium itself."""
+
+    @property
+    def headers(self) -> MappingProxyType[str, str]:
+        """Text by name, read-only; empty if there is none."""
+
+    @property
+    def propagation_count(self) -> int:
+        """How many hops it has behind it: 1 once it was emitted."""
+
+    @property
+    def timestamp(self) -> float:
+        """When it was made, in Unix seconds."""
+
+    @property
+    def ttl(self) -> float | None:
+        """How old it may become where it waits, in seconds; `None`: any age."""
+
+    def age(self, now: float | None = None) -> float:
+        """Seconds since the wave's timestamp, 0 or more.
+
+        Args:
+            now: In Unix seconds: finite. Without it: the machine's clock.
+
+        Raises:
+            ValueError: `now` is not finite.
+        """
+
+    def propagate(self, attenuation_factor: float = 0.95) -> Self:
+        """The wave after one more hop: amplitude x factor, count + 1, the same id.
+
+        Args:
+            attenuation_factor: What is left of the amplitude: (0, 1].
+
+        Returns:
+            A new wave, which no medium has admitted.
+
+        Raises:
+            ValueError: The factor is out of range.
+
+        Example:
+            >>> from aether import Wave
+            >>> wave = Wave("orders.created").propagate(0.5)
+            >>> wave.amplitude, wave.priority, wave.propagation_count
+            (0.5, 1.0, 1)
+        """
+
+    def apply_time_decay(
+        self,
+        now: float | None = None,
+        *,
+        attenuation_factor: float = 0.95,
+        decay_interval: float = 1.0,
+    ) -> Self:
+        """The wave as faint as its age has made it: amplitude x factor ** (age / interval).
+
+        Args:
+            now: In Unix seconds: finite. Without it: the machine's clock.
+            attenuation_factor: What is left of the amplitude after each interval: (0, 1].
+            decay_interval: In seconds: finite, above 0.
+
+        Returns:
+            A new wave of the same id and count, which no medium has admitted.
+
+        Raises:
+            ValueError: A number is out of range.
+
+        Example:
+            >>> from aether import Wave
+            >>> wave = Wave("orders.created", timestamp=100.0)
+            >>> wave.apply_time_decay(102.0, attenuation_factor=0.5).amplitude
+            0.25
+        """
+
+    @overload
+    def replace(
+        self,
+        *,
+        payload: _T,
+        channel: str = ...,
+        amplitude: float = ...,
+        phase: float = ...,
+        frequency: float = ...,
+        source: str | None = ...,
+        headers: Mapping[str, str] | None = ...,
+        timestamp: float | None = ...,
+        ttl: float | None = ...,
+    ) -> Wave[_T]:
+        """A wave with other fields and an id of its own, which no medium has admitted.
+
+        The count is kept, and so is the priority, unless the amplitude changes: then it is that.
+
+        Args:
+            changes: The new values by field: `channel`, `payload`, `amplitude`, `phase`,
+                `frequency`, `source`, `headers`, `timestamp`, `ttl`, as for `Wave`.
+
+        Raises:
+            ChannelError: The channel breaks a rule, or is a pattern.
+            TypeError: There is no such field, or a value is of the wrong type.
+            ValueError: A number is NaN or out of its range.
+
+        Example:
+            >>> from aether import Wave
+            >>> wave = Wave("orders.created", {"id": 7})
+            >>> louder = wave.replace(amplitude=0.9, source="shop")
+            >>> louder.payload, louder.source, louder.id == wave.id
+            ({'id': 7}, 'shop', False)
+        """
+
+    @overload
+    def replace(
+        self,
+        *,
+        channel: str = ...,
+        amplitude: float = ...,
+        phase: float = ...,
+        frequency: float = ...,
+        source: str | None = ...,
+        headers: Mapping[str, str] | None = ...,
+        timestamp: float | None = ...,
+        ttl: float | None = ...,
+    ) -> Self: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+def restore_wave(
+    named: tuple[str, Any, str | None, str],
+    numbers: tuple[float, float, int, int | None, float],
+    rare: tuple[float, float, float | None, Mapping[str, str] | None],
+) -> Wave:
+    """Makes a wave again from what `__reduce__` gave."""
