@@ -216,7 +216,7 @@ def test_the_error_points_at_an_empty_token() -> None:
         ("a.b c", "space"),
         ("a.\x00", "control"),
         ("a.\ud800", "surrogate"),
-        ("a.b*", "whole token"),
+        ("a.b*", "wildcard"),
         (".".join("a" * 40), "32"),
         ("a" * 2000, "1024"),
     ],
