@@ -92,6 +92,12 @@ fn other_number(what: &str, given: &Bound<'_, PyAny>) -> PyResult<f64> {
     }
 }
 
+/// How many may be taken: 1 or more; more than there can be means all.
+pub fn at_most(what: &str, given: &Bound<'_, PyAny>) -> PyResult<usize> {
+    let huge = given.is_instance_of::<PyInt>() && given.gt(i32::MAX)?;
+    if huge { Ok(i32::MAX as usize) } else { count(what, 1, given) }
+}
+
 /// A count that was given for `what`, at least `least`.
 pub fn count(what: &str, least: usize, given: &Bound<'_, PyAny>) -> PyResult<usize> {
     if !given.is_instance_of::<PyInt>() || given.is_instance_of::<PyBool>() {

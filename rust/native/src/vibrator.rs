@@ -11,7 +11,7 @@ use crate::awaitable::awaitable;
 use crate::blocking::wait_for;
 use crate::emission::Origin;
 use crate::emitter::PyEmitter;
-use crate::errors::{count, seconds};
+use crate::errors::{at_most, seconds};
 use crate::mailbox::PyMailbox;
 use crate::medium::PyMedium;
 use crate::receive::{ReceiveOp, Wanted};
@@ -95,7 +95,7 @@ impl PyVibrator {
         most: &Bound<'py, PyAny>,
         max_wait: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let most = count("the number of waves", 1, most)?;
+        let most = at_most("the number of waves", most)?;
         let max_wait = match max_wait {
             None => 0.0,
             some => seconds("max_wait", some)?.unwrap_or(f64::INFINITY),
