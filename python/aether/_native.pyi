@@ -148,8 +148,8 @@ class Emitter:
             >>> import asyncio
             >>> from aether import Aether
             >>> async def main():
-            ...     async with Aether() as medium:
-            ...         medium.vibrator("audit").resonate_on("orders.*")
+            ...     async with Aether() as medium, medium.vibrator("audit") as audit:
+            ...         audit.resonate_on("orders.*")
             ...         return await medium.emit_wave("orders.created", {"id": 7}, amplitude=0.5)
             >>> receipt = asyncio.run(main())
             >>> receipt.delivered
@@ -438,7 +438,8 @@ class Mailbox:
 class ManualClock:
     """A clock that stands still until it is moved: for tests of what happens in time.
 
-    Give it to a medium: timestamps, `ttl` and fading go by it. Timeouts go by the loop's clock.
+    Give it to a medium: the timestamps of what is emitted, `ttl` and fading go by it. Timeouts go
+    by the loop's clock.
 
     Args:
         start: What it shows first, in Unix seconds: finite.
@@ -624,7 +625,7 @@ class Receipt:
 
     @property
     def reasons(self) -> dict[str, int]:
-        """Why it was let go, and how often: `full` or `faintest`.
+        """Why it was let go, and how often: `full`, `faintest` or `expired`.
 
         Of a wave that goes nowhere: ``{"max_propagation": 1}`` or ``{"min_amplitude": 1}``.
         """
@@ -683,11 +684,10 @@ class Vibrator(Emitter):
             >>> import asyncio
             >>> from aether import Aether
             >>> async def main():
-            ...     async with Aether() as medium:
-            ...         async with medium.vibrator("audit") as audit:
-            ...             audit.resonate_on("orders.*")
-            ...             await medium.emit_wave("orders.created", {"id": 7})
-            ...             return await audit.receive()
+            ...     async with Aether() as medium, medium.vibrator("audit") as audit:
+            ...         audit.resonate_on("orders.*")
+            ...         await medium.emit_wave("orders.created", {"id": 7})
+            ...         return await audit.receive()
             >>> asyncio.run(main()).payload
             {'id': 7}
         """
