@@ -1,7 +1,8 @@
 """The medium against the model of `oracle.py`, in any order of steps.
 
 Two drivers share one world: a hypothesis state machine, which shrinks what it finds, and a long
-random walk, which gets further into strange states. `AETHER_TORTURE=1` multiplies both.
+random walk, which gets further into strange states. `AETHER_TORTURE=1` multiplies both,
+`AETHER_SEED` repeats a walk.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.model.oracle import AMPLITUDES, CHANNELS, ORDERS, PATTERNS, POLICIES, Member, World
 
+pytestmark = pytest.mark.timeout(600)  # shrinking takes its time
 TORTURE = bool(os.environ.get("AETHER_TORTURE"))
 GROUPS = (None, None, None, "g", "h")
 FLOORS = (0.0, 0.0, 0.3, 0.6)
@@ -145,7 +147,8 @@ class MediumMachine(RuleBasedStateMachine):
         self.world.check()
 
     def teardown(self) -> None:
-        self.world.finish()
+        with self.world:
+            self.world.finish()
 
 
 TestMediumMachine = MediumMachine.TestCase
@@ -209,15 +212,15 @@ def step(world: World, rng: random.Random) -> None:
 
 @pytest.mark.parametrize("round_", range(40 if TORTURE else 6))
 def test_random_walk_agrees_with_the_model(round_: int) -> None:
-    seed = random.randrange(2**32)
+    seed = int(os.environ.get("AETHER_SEED") or random.randrange(2**32))
     print(f"seed {seed}")
     rng = random.Random(seed)
-    world = World()
-    for number in range(2000):
-        step(world, rng)
-        if number % 10 == 0:
-            world.check()
-    world.finish()
+    with World() as world:
+        for number in range(2000):
+            step(world, rng)
+            if number % 10 == 0:
+                world.check()
+        world.finish()
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -227,58 +230,58 @@ def test_one_mailbox_of_each_kind_agrees_with_the_model(
     order: str, overflow: str, capacity: int
 ) -> None:
     """The whole matrix, each pair for itself: five hundred emits and receives."""
-    seed = random.randrange(2**32)
+    seed = int(os.environ.get("AETHER_SEED") or random.randrange(2**32))
     print(f"seed {seed}")
     rng = random.Random(seed)
-    world = World()
-    floor = rng.choice([0.0, 0.4])
-    member = world.create(order, overflow, capacity, floor)
-    world.resonate(member, "*")
-    for _ in range(500):
-        kind = rng.random()
-        if kind < 0.5:
-            world.emit(None, rng.choice(CHANNELS), rng.choice(AMPLITUDES), ttl=rng.choice(TTLS))
-        elif kind < 0.9:
-            world.receive(member)
-        elif kind < 0.98:
-            world.advance(rng.randint(1, 4))
-        else:
-            world.drain(member)
-        world.check()
-    world.finish()
+    with World() as world:
+        floor = rng.choice([0.0, 0.4])
+        member = world.create(order, overflow, capacity, floor)
+        world.resonate(member, "*")
+        for _ in range(500):
+            kind = rng.random()
+            if kind < 0.5:
+                world.emit(None, rng.choice(CHANNELS), rng.choice(AMPLITUDES), ttl=rng.choice(TTLS))
+            elif kind < 0.9:
+                world.receive(member)
+            elif kind < 0.98:
+                world.advance(rng.randint(1, 4))
+            else:
+                world.drain(member)
+            world.check()
+        world.finish()
 
 
 def test_awaited_receives_agree_with_the_model() -> None:
     """`receive` and `receive_many` finish in place and take what `receive_nowait` would take."""
-    seed = random.randrange(2**32)
+    seed = int(os.environ.get("AETHER_SEED") or random.randrange(2**32))
     print(f"seed {seed}")
     rng = random.Random(seed)
 
     async def walk() -> None:
-        world = World()
-        members = [
-            world.create(order, overflow, 8)
-            for order in ORDERS
-            for overflow in ("block", "drop_oldest", "drop_faintest", "conflate")
-        ]
-        for member in members:
-            world.resonate(member, rng.choice(["*", "a.*", "a.+", "+"]))
-        for _ in range(3000):
-            member = rng.choice(members)
-            kind = rng.random()
-            if kind < 0.5:
-                world.emit(None, rng.choice(CHANNELS), rng.choice(AMPLITUDES))
-            elif kind < 0.7:
+        with World() as world:
+            members = [
+                world.create(order, overflow, 8)
+                for order in ORDERS
+                for overflow in ("block", "drop_oldest", "drop_faintest", "conflate")
+            ]
+            for member in members:
+                world.resonate(member, rng.choice(["*", "a.*", "a.+", "+"]))
+            for _ in range(3000):
+                member = rng.choice(members)
+                kind = rng.random()
+                if kind < 0.5:
+                    world.emit(None, rng.choice(CHANNELS), rng.choice(AMPLITUDES))
+                elif kind < 0.7:
+                    await world.await_receive(member)
+                elif kind < 0.8:
+                    await world.await_many(member, rng.randint(1, 10))
+                elif kind < 0.98:
+                    world.drain(member, rng.randint(1, 12))
+                else:
+                    world.advance(rng.randint(1, 3))
+            world.finish()
+            for member in members:
                 await world.await_receive(member)
-            elif kind < 0.8:
-                await world.await_many(member, rng.randint(1, 10))
-            elif kind < 0.98:
-                world.drain(member, rng.randint(1, 12))
-            else:
-                world.advance(rng.randint(1, 3))
-        world.finish()
-        for member in members:
-            await world.await_receive(member)
-            await world.await_many(member, 3)
+                await world.await_many(member, 3)
 
     asyncio.run(walk())

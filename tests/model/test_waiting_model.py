@@ -12,11 +12,13 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 import aether
 
+pytestmark = pytest.mark.timeout(600)  # shrinking takes its time
 TORTURE = bool(os.environ.get("AETHER_TORTURE"))
 READERS = {"x": ("a.*", "c.x"), "y": ("b.*",), "z": ("a.both", "b.*", "c.*")}
 CHANNELS = {
@@ -128,7 +130,8 @@ class WaitingMachine(RuleBasedStateMachine):
 
     @rule()
     def settle(self) -> None:
-        self.run_ticks(12)
+        waiting = sum(not task.done() for _, task in self.receives) + len(self.pending())
+        self.run_ticks(12 + 4 * waiting)  # a hand-over in a row takes a few turns each
         full = set()
         for name, reader in self.readers.items():
             s = reader.statistics()
@@ -168,17 +171,19 @@ class WaitingMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             self.settle()
-            for emission in self.emissions:
-                if emission.task is not None:
-                    emission.task.cancel()
-            for _, task in self.receives:
-                task.cancel()
-            self.run_ticks(5)
+            self.cancel_all()
             self.check_sum()
         finally:
+            self.cancel_all()
             for reader in self.readers.values():
                 reader.close()
             self.loop.close()
+
+    def cancel_all(self) -> None:
+        tasks = [e.task for e in self.emissions if e.task] + [task for _, task in self.receives]
+        for task in tasks:
+            task.cancel()
+        self.run_ticks(5)
 
     def check_sum(self) -> None:
         for name, reader in self.readers.items():

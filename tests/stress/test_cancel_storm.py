@@ -24,7 +24,7 @@ SCALE = 20 if os.environ.get("AETHER_TORTURE") else 1
 
 
 def seeded() -> random.Random:
-    seed = random.randrange(2**32)
+    seed = int(os.environ.get("AETHER_SEED") or random.randrange(2**32))
     print(f"seed {seed}")
     return random.Random(seed)
 

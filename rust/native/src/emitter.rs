@@ -7,7 +7,8 @@ use pyo3::types::PyTuple;
 
 use crate::awaitable::awaitable;
 use crate::blocking::wait_for;
-use crate::emission::{EmitManyOp, EmitOp, Options, Origin};
+use crate::draft::{Draft, Options, Origin};
+use crate::emission::{EmitManyOp, EmitOp};
 use crate::errors::{count, number, seconds, type_error};
 use crate::receipt::PyReceipt;
 use crate::shared::Shared;
@@ -96,7 +97,7 @@ impl PyEmitter {
             timeout,
         };
         let options = asked.checked()?;
-        let op = EmitOp::prepare(py, &self.shared, &self.origin, channel, payload, options)?;
+        let op = self.prepare(py, channel, payload, &options)?;
         awaitable(py, op)
     }
 
@@ -144,7 +145,8 @@ impl PyEmitter {
             timeout: None,
         };
         let options = asked.checked()?;
-        EmitOp::prepare(py, &self.shared, &self.origin, channel, payload, options)?.now(py)
+        let draft = Draft::new(py, &self.shared, &self.origin, channel, payload, &options)?;
+        draft.send_now(py, &self.shared, &self.origin, channel)
     }
 
     /// Emits a new wave from a thread without a loop, and waits for room.
@@ -177,7 +179,7 @@ impl PyEmitter {
             timeout,
         };
         let options = asked.checked()?;
-        let op = EmitOp::prepare(py, &self.shared, &self.origin, channel, payload, options)?;
+        let op = self.prepare(py, channel, payload, &options)?;
         let shared = &self.shared;
         let instead = ("emit_sync", "await emit_wave(...) or emit_nowait(...)");
         wait_for(py, op, instead, shared.stall_warning, || stalls::look(py, shared))
@@ -203,8 +205,7 @@ impl PyEmitter {
                     ));
                 };
                 let (channel, payload) = (pair.get_item(0)?, Some(pair.get_item(1)?.unbind()));
-                let options = Options::default();
-                EmitOp::prepare(py, &self.shared, &self.origin, &channel, payload, options)
+                self.prepare(py, &channel, payload, &options)
             })
             .collect::<PyResult<_>>()?;
         awaitable(py, EmitManyOp { waves, receipts: Vec::new() })
@@ -217,15 +218,44 @@ impl PyEmitter {
 }
 
 impl PyEmitter {
+    fn prepare(
+        &self,
+        py: Python<'_>,
+        name: &Bound<'_, PyAny>,
+        payload: Option<Py<PyAny>>,
+        options: &Options<'_, '_>,
+    ) -> PyResult<EmitOp> {
+        let draft = Draft::new(py, &self.shared, &self.origin, name, payload, options)?;
+        Ok(self.operation(draft, name, options))
+    }
+
     fn again(
         &self,
         py: Python<'_>,
         wave: &Bound<'_, PyAny>,
         options: &Options<'_, '_>,
     ) -> PyResult<EmitOp> {
-        match wave.cast::<PyWave>() {
-            Ok(wave) => EmitOp::again(py, &self.shared, &self.origin, wave, options),
-            Err(_) => Err(type_error("emit()", "given a Wave (emit_wave takes a channel)", wave)),
+        let Ok(wave) = wave.cast::<PyWave>() else {
+            return Err(type_error("emit()", "given a Wave (emit_wave takes a channel)", wave));
+        };
+        let draft = Draft::again(py, &self.shared, &self.origin, wave, options)?;
+        Ok(self.operation(draft, wave.get().channel.bind(py), options))
+    }
+
+    fn operation(
+        &self,
+        draft: Draft,
+        name: &Bound<'_, PyAny>,
+        options: &Options<'_, '_>,
+    ) -> EmitOp {
+        EmitOp {
+            shared: Arc::clone(&self.shared),
+            origin: Arc::clone(&self.origin),
+            draft,
+            name: name.clone().unbind(),
+            timeout: options.timeout,
+            ticket: None,
+            enlisted: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The core knows nothing of Python; Python waits and composes. In between, each file binds one thing:
 //! values ([`wave`], [`receipt`], [`channel`]), handles ([`emitter`], [`vibrator`], [`mailbox`],
-//! [`medium`]), operations ([`emission`], [`receive`], [`quiet`]) and the two ways to wait for one
+//! [`medium`]), operations ([`draft`], [`emission`], [`receive`], [`quiet`]) and the two ways to wait for one
 //! ([`awaitable`], [`blocking`]).
 #![deny(unsafe_code)]
 
@@ -13,6 +13,7 @@ mod blocking;
 mod channel;
 #[allow(unsafe_code)] // `PyContextVar_Get`
 mod context;
+mod draft;
 mod emission;
 mod emitter;
 mod errors;
@@ -65,7 +66,7 @@ mod _native {
         let py = module.py();
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("DEBUG_BUILD", cfg!(debug_assertions))?;
-        module.add("REPLY_HEADER", crate::emission::REPLY_HEADER)?;
+        module.add("REPLY_HEADER", crate::draft::REPLY_HEADER)?;
         module.add("handling", crate::context::variable(py)?)?;
         let os = py.import("os")?;
         if let Some(register) = os.getattr_opt("register_at_fork")? {

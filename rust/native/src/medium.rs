@@ -16,7 +16,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 use crate::awaitable::awaitable;
 use crate::channel::text;
 use crate::context::PyHandling;
-use crate::emission::Origin;
+use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{Closed, channel_error, count, number, seconds, type_error};
 use crate::mailbox::PyMailbox;

@@ -170,7 +170,9 @@ impl Operation for ReceiveOp {
 
     fn patience(&self) -> Option<f64> {
         match self.wanted {
-            Wanted::Many(_, max_wait) if self.gathering => Some(max_wait).filter(|wait| wait.is_finite()),
+            Wanted::Many(_, max_wait) if self.gathering => {
+                Some(max_wait).filter(|wait| wait.is_finite())
+            }
             _ => self.timeout,
         }
     }

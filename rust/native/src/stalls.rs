@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::actors;
-use crate::emission::listed;
+use crate::draft::listed;
 use crate::here::Here;
 use crate::shared::Shared;
 use crate::waker::{Aftermath, Waker};

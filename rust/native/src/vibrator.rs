@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::awaitable::awaitable;
 use crate::blocking::wait_for;
-use crate::emission::Origin;
+use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{at_most, seconds};
 use crate::mailbox::PyMailbox;

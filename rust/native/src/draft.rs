@@ -1,0 +1,355 @@
+//! A wave on its way out: made from what was asked, checked, and tried.
+
+use std::f64::consts::PI;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use aether_core::medium::{Emission, Refusal, Ticket};
+use aether_core::router::Hint;
+use aether_core::wave::{Spent, Strength, wrapped};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
+
+use crate::channel::text;
+use crate::context::{handled, is_inside};
+use crate::errors::{Closed, NoReceiver, WouldBlock};
+use crate::medium::explain_rows;
+use crate::receipt::PyReceipt;
+use crate::shared::Shared;
+use crate::waker::Aftermath;
+use crate::wave::{Given, Hands, Held, PyWave, Rare, checked_amplitude};
+
+/// The header that carries the address of a request's answer. Waves that a request causes do not have it.
+pub const REPLY_HEADER: &str = "aether-reply";
+
+/// Who emits.
+pub struct Origin {
+    /// 0 for the medium itself.
+    pub identity: u64,
+    pub name: Option<Py<PyString>>,
+    pub emitted: AtomicU64,
+    pub closed: AtomicBool,
+}
+
+/// What may be said of an emission beside channel and payload.
+#[derive(Default)]
+pub struct Options<'a, 'py> {
+    pub amplitude: Option<f64>,
+    pub given: Given<'a, 'py>,
+    pub cause: Option<&'a Bound<'py, PyWave>>,
+    pub compensates: Option<&'a Bound<'py, PyWave>>,
+    pub require: Option<usize>,
+    pub timeout: Option<f64>,
+}
+
+/// A wave that is ready to go.
+pub struct Draft {
+    pub wave: Held,
+    hint: Hint,
+    require: usize,
+    /// By the rules of a hop it goes nowhere.
+    spent: Option<Spent>,
+}
+
+/// What an attempt came to.
+pub enum Attempt {
+    Sent(PyReceipt),
+    /// These vibrators block and are full.
+    Full(Vec<Arc<str>>),
+}
+
+impl Draft {
+    /// Checks everything that can be wrong with a new wave, and makes it.
+    #[inline]
+    pub fn new(
+        py: Python<'_>,
+        shared: &Shared,
+        origin: &Origin,
+        name: &Bound<'_, PyAny>,
+        payload: Option<Py<PyAny>>,
+        options: &Options<'_, '_>,
+    ) -> PyResult<Self> {
+        shared.home.enter()?;
+        let (channel, hint) = shared.channel(name)?;
+        let amplitude = options.amplitude.map(checked_amplitude).transpose()?;
+        let mut rare = Rare::checked(&options.given)?;
+        let timestamp = shared.medium.clock().unix();
+        let (hopped, before) = match (options.cause, options.compensates) {
+            (None, None) => {
+                let first = Strength::new(amplitude.unwrap_or(1.0));
+                (first.hop(&shared.rules), first)
+            }
+            (Some(cause), None) => {
+                let cause = cause.get();
+                hand_on(py, &mut rare, cause, true)?;
+                (caused(cause.strength, amplitude, shared), cause.strength)
+            }
+            (None, Some(compensated)) => {
+                let cause = compensated.get();
+                hand_on(py, &mut rare, cause, true)?;
+                let rare = rare.get_or_insert_default();
+                if options.given.phase.is_none() {
+                    rare.phase = wrapped(cause.phase() + PI).unwrap_or(0.0);
+                }
+                rare.frequency = options.given.frequency.or(Some(cause.frequency()));
+                (caused(cause.strength, amplitude, shared), cause.strength)
+            }
+            (Some(_), Some(_)) => {
+                return Err(PyValueError::new_err(
+                    "a wave has one cause: give cause= or compensates=, which is a cause in antiphase",
+                ));
+            }
+        };
+        let (strength, spent) = match hopped {
+            Ok(strength) => (strength, None),
+            Err(spent) => (before, Some(spent)),
+        };
+        if options.cause.is_none() && options.compensates.is_none() {
+            if let Some(handled) = handled(py) {
+                hand_on(py, &mut rare, handled.get(), false)?;
+            }
+        }
+        let source = origin.name.as_ref().map(|name| name.clone_ref(py));
+        let payload = payload.unwrap_or_else(|| py.None());
+        let wave = PyWave::new(channel, payload, source, strength, timestamp, rare);
+        let wave = Held(Py::new(py, wave)?);
+        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent })
+    }
+
+    /// An emission of a wave that exists: one more hop of it.
+    pub fn again(
+        py: Python<'_>,
+        shared: &Shared,
+        origin: &Origin,
+        wave: &Bound<'_, PyWave>,
+        options: &Options<'_, '_>,
+    ) -> PyResult<Self> {
+        shared.home.enter()?;
+        let given = wave.get();
+        let name = given.channel.bind(py);
+        let (_, hint) = shared.channel(name)?;
+        let (strength, spent) = match given.strength.hop(&shared.rules) {
+            Ok(strength) => (strength, None),
+            Err(spent) => (given.strength, Some(spent)),
+        };
+        let mut hopped = given.with(py, strength);
+        if let Some(name) = &origin.name {
+            hopped.source = Some(name.clone_ref(py));
+        }
+        if given.strength.hops > 0 {
+            hopped.rare.get_or_insert_default().trail = Some(given.trail(py)?);
+        }
+        let wave = Held(Py::new(py, hopped)?);
+        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent })
+    }
+
+    /// Emits, if nothing blocks. `name` is what the channel was given as, to remember its route by;
+    /// `ticket` that of an emission that has waited.
+    #[inline]
+    pub fn send(
+        &mut self,
+        py: Python<'_>,
+        shared: &Shared,
+        origin: &Origin,
+        name: &Bound<'_, PyAny>,
+        ticket: Option<Ticket>,
+    ) -> PyResult<Attempt> {
+        shared.home.enter()?;
+        let channel = self.channel(py)?;
+        if origin.closed.load(Ordering::Relaxed) {
+            return Err(closed_vibrator(py, origin, channel));
+        }
+        if let Some(spent) = self.spent {
+            return Ok(Attempt::Sent(self.dies(py, shared, channel, spent)));
+        }
+        let emission = self.emission(py, shared, origin, channel);
+        let (mut hint, mut after) = (self.hint, Aftermath::default());
+        let medium = &shared.medium;
+        let outcome = medium.emit(&emission, &mut hint, ticket, &self.wave, &Hands(py), &mut after);
+        if hint != self.hint {
+            self.hint = hint;
+            shared.remember(name, hint);
+        }
+        shared.settle(py, after);
+        match outcome {
+            Ok(sent) => {
+                origin.emitted.fetch_add(1, Ordering::Relaxed);
+                Ok(Attempt::Sent(PyReceipt::sent(&sent)))
+            }
+            Err(Refusal::Full(full)) => Ok(Attempt::Full(full)),
+            Err(refusal) => Err(self.refused(py, shared, origin, &refusal)),
+        }
+    }
+
+    /// Emits, or raises `WouldBlock`.
+    #[inline]
+    pub fn send_now(
+        mut self,
+        py: Python<'_>,
+        shared: &Shared,
+        origin: &Origin,
+        name: &Bound<'_, PyAny>,
+    ) -> PyResult<PyReceipt> {
+        match self.send(py, shared, origin, name, None)? {
+            Attempt::Sent(receipt) => Ok(receipt),
+            Attempt::Full(full) => Err(would_block(self.channel(py)?, &full)),
+        }
+    }
+
+    /// The text of its channel.
+    pub fn channel<'a>(&'a self, py: Python<'a>) -> PyResult<&'a str> {
+        text(self.wave.0.get().channel.bind(py))
+    }
+
+    /// What the core needs to know of it.
+    #[inline]
+    pub fn emission<'a>(
+        &self,
+        py: Python<'_>,
+        shared: &Shared,
+        origin: &Origin,
+        channel: &'a str,
+    ) -> Emission<'a> {
+        let wave = self.wave.0.get();
+        let left = |ttl: f64| ttl - (shared.medium.clock().unix() - wave.timestamp);
+        Emission {
+            channel,
+            amplitude: wave.strength.amplitude,
+            priority: wave.strength.priority,
+            lifetime: wave.ttl().map_or(f64::INFINITY, left),
+            emitter: origin.identity,
+            inside: is_inside(py, shared),
+            require: self.require,
+        }
+    }
+
+    #[cold]
+    fn dies(&self, py: Python<'_>, shared: &Shared, channel: &str, spent: Spent) -> PyReceipt {
+        let trail = self.wave.0.get().rare.as_ref().and_then(|rare| rare.trail.as_deref());
+        if let Some(trail) = trail {
+            shared.chain_ended(py, trail, channel, spent.name());
+        }
+        PyReceipt::spent(spent)
+    }
+
+    #[cold]
+    fn refused(
+        &self,
+        py: Python<'_>,
+        shared: &Shared,
+        origin: &Origin,
+        refusal: &Refusal,
+    ) -> PyErr {
+        let channel = match self.channel(py) {
+            Ok(channel) => channel,
+            Err(error) => return error,
+        };
+        match refusal {
+            Refusal::Closed | Refusal::Full(_) => Closed::new_err(format!(
+                "emitting on {channel:?}: the medium is closed, or drains and takes waves from its handlers \
+                 only; emit before you leave 'async with medium', or make a new medium"
+            )),
+            Refusal::Refused(name) => WouldBlock::new_err(format!(
+                "emitting on {channel:?}: vibrator {name:?} is full and its overflow is 'error'; nothing was \
+                 delivered to anybody; emit again when it has read"
+            )),
+            Refusal::TooFew { matched } => {
+                let amplitude = self.wave.0.get().strength.amplitude;
+                let explained = explanation(py, shared, channel, amplitude, origin.identity);
+                match explained {
+                    Ok(explained) => NoReceiver::new_err(format!(
+                        "emitting on {channel:?} requires {} and reaches {matched}; nothing was emitted\n\
+                         {explained}",
+                        self.require
+                    )),
+                    Err(error) => error,
+                }
+            }
+        }
+    }
+}
+
+/// The strength of a wave that another causes: an amplitude that is given stands as it is.
+fn caused(before: Strength, amplitude: Option<f64>, shared: &Shared) -> Result<Strength, Spent> {
+    let Some(amplitude) = amplitude else { return before.hop(&shared.rules) };
+    // As for a first emission, which keeps its amplitude; then the hops of the cause.
+    let hopped = Strength { amplitude, priority: before.priority, hops: 0 }.hop(&shared.rules)?;
+    if before.hops >= shared.rules.max_propagation {
+        return Err(Spent::Propagation);
+    }
+    Ok(Strength { hops: before.hops + 1, ..hopped })
+}
+
+/// Hands headers on from a cause to what it causes, under those that were given; and the trail, for a
+/// chain.
+fn hand_on(
+    py: Python<'_>,
+    rare: &mut Option<Box<Rare>>,
+    cause: &PyWave,
+    chain: bool,
+) -> PyResult<()> {
+    let inherited = cause.headers(py);
+    if inherited.is_none() && !chain {
+        return Ok(());
+    }
+    let rare = rare.get_or_insert_default();
+    if chain {
+        rare.trail = Some(cause.trail(py)?);
+    }
+    let Some(inherited) = inherited else { return Ok(()) };
+    let addressed = inherited.contains(REPLY_HEADER)?;
+    if rare.headers.is_none() && !addressed {
+        // Nobody changes the headers of a wave, so the two can share them.
+        rare.headers = Some(inherited.clone().unbind());
+        return Ok(());
+    }
+    let headers = inherited.copy()?;
+    if addressed {
+        headers.del_item(REPLY_HEADER)?;
+    }
+    if let Some(given) = &rare.headers {
+        headers.update(given.bind(py).as_mapping())?;
+    }
+    rare.headers = (!headers.is_empty()).then(|| headers.unbind());
+    Ok(())
+}
+
+fn closed_vibrator(py: Python<'_>, origin: &Origin, channel: &str) -> PyErr {
+    let name = origin.name.as_ref().map_or_else(String::new, |name| name.bind(py).to_string());
+    Closed::new_err(format!(
+        "emitting on {channel:?}: vibrator {name:?} is closed; make a new one, or emit through the medium"
+    ))
+}
+
+#[cold]
+fn would_block(channel: &str, full: &[Arc<str>]) -> PyErr {
+    WouldBlock::new_err(format!(
+        "emitting on {channel:?} would block: {} full, or others wait for it already; await emit_wave, or \
+         give the vibrator another overflow or a larger buffer_size",
+        listed(full)
+    ))
+}
+
+/// `'a' and 'b' are`, for a message.
+pub fn listed(names: &[Arc<str>]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    match quoted.as_slice() {
+        [] => "a vibrator is".to_owned(),
+        [one] => format!("vibrator {one} is"),
+        [first @ .., last] => format!("vibrators {} and {last} are", first.join(", ")),
+    }
+}
+
+/// What `explain` says, as a text.
+fn explanation(
+    py: Python<'_>,
+    shared: &Shared,
+    channel: &str,
+    amplitude: f64,
+    emitter: u64,
+) -> PyResult<String> {
+    let rows: Bound<'_, PyList> = explain_rows(py, shared, channel, amplitude, emitter)?;
+    let class = py.import("aether.explanation")?.getattr("Explanation")?;
+    class.call_method1("of", (channel, amplitude, rows))?.str()?.extract()
+}
