@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import uuid
 
 import pytest
 
@@ -162,7 +163,12 @@ def test_of_nothing_is_refused() -> None:
         Channel.of()
 
 
-@pytest.mark.parametrize("part", [None, 7, b"x", ["a"]])
+def test_of_writes_numbers_and_uuids_out() -> None:
+    job = uuid.UUID(int=7)
+    assert Channel.of("progress", 17, job) == f"progress.17.{job}"
+
+
+@pytest.mark.parametrize("part", [None, 7.5, b"x", ["a"], object()])
 def test_a_part_that_is_no_str_is_a_type_error(part: object) -> None:
     with pytest.raises(TypeError):
         Channel.of("progress", part)  # type: ignore[arg-type]

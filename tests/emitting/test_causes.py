@@ -219,6 +219,16 @@ async def test_require_of_more_than_match_delivers_nothing() -> None:
         assert taken(v) == []
 
 
+@pytest.mark.parametrize("hand", ["medium", "vibrator", "emitter"])
+async def test_emit_takes_require_too(hand: str) -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "orders.*")
+        who: Any = {"medium": medium, "vibrator": v, "emitter": v.emitter()}[hand]
+        with pytest.raises(NoReceiver, match=r"payments\.done"):
+            await who.emit(Wave("payments.done"), require=1)
+        assert await who.emit(Wave("orders.done"), require=1)
+
+
 async def test_require_does_not_count_who_is_out_of_reach() -> None:
     async with Aether() as medium:
         v = tuned(medium, "a.*", name="picky", noise_floor=0.5)

@@ -69,6 +69,18 @@ async def test_leaves_the_others_alone(how: str) -> None:
         assert payloads(other) == [1]
 
 
+async def test_a_closed_vibrator_has_nothing_left_to_do() -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "a.*")
+        v.close()
+        assert await v.receive() is None
+        assert await v.receive_many(5) == []
+        assert [wave async for wave in v] == []
+        assert await v.drain(1.0) is True
+        assert v.missed == 0
+        await assert_works(medium)
+
+
 async def test_a_closed_vibrator_emits_nothing() -> None:
     async with Aether() as medium:
         v, other = tuned(medium), tuned(medium, "a.*", name="other")
