@@ -1,0 +1,52 @@
+"""The examples in docstrings run, those of the stub too: an editor shows them."""
+
+import ast
+import doctest
+import importlib
+import pkgutil
+from importlib import resources
+
+import pytest
+
+import aether
+
+# An example shows one thing, and leaves its vibrators open.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+MODULES = [
+    name
+    for _, name, is_package in pkgutil.iter_modules(aether.__path__, "aether.")
+    if not is_package and name != "aether._native"
+]
+
+
+def stub_docstrings() -> dict[str, str]:
+    """The docstrings of the stub by qualified name; of overloads, the first."""
+    found: dict[str, str] = {}
+
+    def visit(node: ast.Module | ast.ClassDef, prefix: str) -> None:
+        for child in node.body:
+            if isinstance(child, ast.ClassDef | ast.FunctionDef):
+                name = f"{prefix}{child.name}"
+                docstring = ast.get_docstring(child)
+                if docstring is not None:
+                    found.setdefault(name, docstring)
+                if isinstance(child, ast.ClassDef):
+                    visit(child, f"{name}.")
+
+    visit(ast.parse(resources.files("aether").joinpath("_native.pyi").read_text("utf-8")), "")
+    return found
+
+
+STUB = stub_docstrings()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_of_a_module_run(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(module)).failed == 0
+
+
+@pytest.mark.parametrize("name", [name for name, text in STUB.items() if ">>>" in text])
+def test_the_examples_of_the_stub_run(name: str) -> None:
+    example = doctest.DocTestParser().get_doctest(STUB[name], {}, name, "_native.pyi", 0)
+    assert doctest.DocTestRunner().run(example).failed == 0
