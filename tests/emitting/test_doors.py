@@ -138,6 +138,27 @@ async def test_emit_leaves_the_wave_as_it_was() -> None:
         assert (wave.propagation_count, wave.sequence) == (0, None)
 
 
+async def test_a_wave_may_be_emitted_twice() -> None:
+    async with Aether() as medium:
+        v, wave = tuned(medium, "*"), Wave("a.b", 1, amplitude=0.5)
+        await medium.emit(wave)
+        await medium.emit(wave)
+        first, second = taken(v)
+        assert first == second
+        assert first.sequence != second.sequence
+        assert (second.amplitude, second.propagation_count) == (0.5, 1)
+
+
+async def test_a_changed_copy_of_a_received_wave_is_its_next_hop() -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "*")
+        await medium.emit_wave("a.b", 1, amplitude=0.5)
+        await medium.emit(v.receive_nowait().replace(channel="a.c", payload=2))
+        hop = v.receive_nowait()
+        assert (hop.payload, hop.propagation_count, hop.priority) == (2, 2, 0.5)
+        assert hop.amplitude == pytest.approx(0.475)
+
+
 async def test_the_same_native_object_reaches_every_receiver() -> None:
     async with Aether() as medium:
         readers = [tuned(medium, "a.*", name=f"r{n}") for n in range(3)]

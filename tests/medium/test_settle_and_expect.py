@@ -17,7 +17,7 @@ from tests.probes import (
     until_receiving,
 )
 
-from aether import Aether, Channel, ChannelError, Wave
+from aether import Aether, Channel, ChannelError, Closed, Wave
 
 
 async def test_a_quiet_medium_is_settled() -> None:
@@ -195,6 +195,15 @@ async def test_expect_leaves_nothing_behind() -> None:
         gc.collect()
         assert list(medium.active_channels()) == []
         assert medium.emit_nowait("a.b").matched == 0
+
+
+async def test_expect_ends_closed_when_the_medium_closes() -> None:
+    async with anyio.create_task_group() as group:
+        async with Aether() as medium:
+            expecting = begin(group, lambda: medium.expect("a.*"))
+            await until(lambda: bool(medium.active_channels()))
+        with pytest.raises(Closed):
+            await expecting.result()
 
 
 async def test_expect_raises_the_error_of_its_condition() -> None:

@@ -298,6 +298,40 @@ async def test_outside_a_handler_nothing_is_handed_on() -> None:
         assert dict(out.receive_nowait().headers) == {}
 
 
+async def test_a_handler_hears_nothing_under_the_noise_floor_of_its_vibrator() -> None:
+    async with Aether() as medium:
+        v, seen = tuned(medium, noise_floor=0.5), []
+        v.on("a.*")(lambda wave: seen.append(wave.payload))
+        await medium.emit_wave("a.b", "faint", amplitude=0.4)
+        await medium.emit_wave("a.b", "loud", amplitude=0.6)
+        assert await medium.settle(5)
+        assert seen == ["loud"]
+
+
+async def test_a_handler_of_a_vibrator_that_ignores_its_own_hears_the_others() -> None:
+    async with Aether() as medium:
+        v, seen = tuned(medium, ignore_own=True), []
+        v.on("a.*")(lambda wave: seen.append(wave.payload))
+        await v.emit_wave("a.b", "own")
+        await medium.emit_wave("a.b", "other")
+        assert await medium.settle(5)
+        assert seen == ["other"]
+
+
+async def test_what_a_handler_emits_is_own_to_its_vibrator() -> None:
+    async with Aether() as medium:
+        v, seen = tuned(medium, ignore_own=True), []
+
+        @v.on("a.*")
+        async def echo(wave: Wave[int]) -> None:
+            seen.append(wave.payload)
+            await v.emit_wave("a.echo", wave.payload + 1)
+
+        await medium.emit_wave("a.b", 1)
+        assert await medium.settle(5)
+        assert seen == [1]
+
+
 async def test_a_detuned_handler_gets_nothing() -> None:
     async with Aether() as medium:
         v, seen = tuned(medium), []

@@ -184,6 +184,18 @@ async def test_a_wave_within_its_ttl_comes(order: str) -> None:
         assert_dropped(v)
 
 
+async def test_a_wave_exactly_as_old_as_its_ttl_is_not_older() -> None:
+    clock = ManualClock(100.0)
+    async with Aether(clock=clock) as medium:
+        v = tuned(medium, "a.*")
+        await medium.emit_wave("a.b", 1, ttl=0.0)
+        assert payloads(v) == [1]
+        await medium.emit_wave("a.b", 2, ttl=0.5)
+        clock.advance(0.5)
+        assert payloads(v) == [2]
+        assert_dropped(v)
+
+
 async def test_ttl_counts_from_the_timestamp() -> None:
     from aether import Wave
 

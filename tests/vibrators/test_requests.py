@@ -18,7 +18,7 @@ from tests.probes import (
     until_receiving,
 )
 
-from aether import Aether, ChannelError, NoReceiver, RequestFailed, Wave
+from aether import Aether, ChannelError, Closed, NoReceiver, RequestFailed, Wave
 
 
 async def test_what_a_handler_returns_is_the_answer() -> None:
@@ -256,6 +256,26 @@ async def test_a_cancelled_request_leaves_nothing_behind() -> None:
         await asking.cancel()
         assert not await v.reply(v.receive_nowait(), 1)
         await assert_works(medium)
+
+
+async def test_a_request_that_finds_no_room_times_out_and_has_asked_nobody() -> None:
+    async with Aether() as medium:
+        full = tuned(medium, "queries.*", name="full-one", buffer_size=1)
+        free = tuned(medium, "queries.*", name="free-one")
+        await medium.emit_wave("queries.x", "fills")
+        with pytest.raises(TimeoutError, match="full-one"):
+            await medium.request("queries.x", "asks", timeout=0.01)
+        assert payloads(full) == payloads(free) == ["fills"]
+
+
+async def test_a_request_whose_medium_closes_ends_closed() -> None:
+    async with anyio.create_task_group() as group:
+        async with Aether() as medium:
+            v = tuned(medium, "queries.*")
+            asking = begin(group, lambda: medium.request("queries.x", timeout=100.0))
+            await until(lambda: v.statistics().current_buffer_used == 1)
+        with pytest.raises(Closed):
+            await asking.result()
 
 
 async def test_a_request_may_be_answered_by_a_request() -> None:
