@@ -134,13 +134,16 @@ def test_cancelled_waits_leave_nothing(backend: str) -> None:
             empty.resonate_on("empty")
             medium.emit_nowait("full")
 
+            async def expect():
+                await medium.expect("never")
+
             async def give_up(n):
                 for _ in range(n):
                     async with anyio.create_task_group() as group:
                         group.start_soon(empty.receive)
                         group.start_soon(medium.emit_wave, "full", [1])
                         group.start_soon(empty.receive_many, 5)
-                        group.start_soon(medium.expect, "never")
+                        group.start_soon(expect)
                         await anyio.lowlevel.checkpoint()
                         await anyio.lowlevel.checkpoint()
                         group.cancel_scope.cancel()

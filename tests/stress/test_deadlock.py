@@ -22,7 +22,7 @@ import aether
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(200)]
 SCALE = 20 if os.environ.get("AETHER_TORTURE") else 1
-GUARD = 60.0
+GUARD = 30.0
 
 
 async def until(condition: Any) -> None:
@@ -206,8 +206,8 @@ def test_ring_of_threads(size: int) -> None:
         try:
             mine.receive_sync(timeout=GUARD)
             try:
-                mine.emit_sync(target, "first", timeout=GUARD)
-                mine.emit_sync(target, "second", timeout=GUARD)
+                mine.emit_sync(target, "first")
+                mine.emit_sync(target, "second")
             except aether.Deadlock as error:
                 told.append(error)
             mine.receive_sync(timeout=GUARD)
@@ -248,8 +248,8 @@ async def test_ring_of_a_task_and_a_thread() -> None:
             thread_side.receive_sync(timeout=GUARD)
             both_read.wait(GUARD)
             try:
-                thread_side.emit_sync("to.task", 1, timeout=GUARD)
-                thread_side.emit_sync("to.task", 2, timeout=GUARD)
+                thread_side.emit_sync("to.task", 1)
+                thread_side.emit_sync("to.task", 2)
             except aether.Deadlock as error:
                 told.append(error)
             thread_side.receive_sync(timeout=GUARD)

@@ -64,8 +64,8 @@ class Runs:
 
 @pytest.mark.parametrize("how", ["emit_sync", "emit_nowait"])
 async def test_eight_threads_into_a_loop(how: str) -> None:
-    """2 x 3 x 100,000 waves: waiting for room in a small mailbox, and never waiting in a large one."""
-    each = 100_000 // EMITTERS * SCALE
+    """2 x 3 x 200,000 waves: waiting for room in a small mailbox, and never waiting in a large one."""
+    each = 200_000 // EMITTERS * SCALE
     async with aether.Aether() as medium:
         size = 1024 if how == "emit_sync" else each * EMITTERS
         v = medium.vibrator("reader", buffer_size=size)
@@ -121,8 +121,8 @@ async def test_threads_wake_a_parked_reader_each_time() -> None:
 
 
 def test_blocking_threads_at_both_ends() -> None:
-    """400,000 waves: eight threads in `emit_sync`, four in `receive_sync` on one vibrator."""
-    each = 400_000 // EMITTERS * SCALE
+    """A million waves: eight threads in `emit_sync`, four in `receive_sync` on one vibrator."""
+    each = 1_000_000 // EMITTERS * SCALE
     medium = aether.Aether()
     v = medium.vibrator("reader", buffer_size=512)
     v.resonate_on("a")
