@@ -229,3 +229,20 @@ async def test_a_lost_payload_is_let_go(overflow: str) -> None:
         gc.collect()
         assert sum(ref() is not None for ref in alive) == 1
         assert len(payloads(v)) == 1
+
+
+@pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest", "drop_faintest"])
+async def test_missed_tells_the_gap_before_each_wave(overflow: str) -> None:
+    """In a `fifo`, what is missing between two waves is what `missed` says at the second."""
+    for seed in range(20):
+        chosen, last, number = random.Random(seed), -1, 0
+        async with Aether() as medium:
+            v = tuned(medium, "*", order="fifo", overflow=overflow, buffer_size=3)
+            for _ in range(60):
+                if chosen.random() < 0.7:
+                    await medium.emit_wave("a", number, amplitude=chosen.choice([0.2, 0.5, 0.9]))
+                    number += 1
+                elif v.statistics().current_buffer_used:
+                    wave = v.receive_nowait()
+                    assert v.missed == wave.payload - last - 1, (seed, wave.payload)
+                    last = wave.payload
