@@ -7,6 +7,8 @@
 //!   mailbox on the route before it touches any. The other policies always take, and let a wave go.
 //! - Whatever is let go is counted by [`Reason`], marked as a gap at its place in the order of arrival,
 //!   and handed out for its drop after the lock is gone.
+//! - While room is promised to an emission that was woken, a mailbox that blocks is full for all others,
+//!   whatever room it has (see [`crate::medium`]).
 //! - A closing mailbox takes no more and gives what it has, then the end; a closed one is empty.
 //! - A waiting reader is woken, never handed a wave: the wave stays here until the reader that resumes
 //!   takes it (`wake, then pop`), so a cancelled reader has nothing to give back.
@@ -103,8 +105,8 @@ pub(crate) struct Mailbox<T, W> {
     pub(crate) phase: Phase,
     overflow: Overflow,
     capacity: usize,
-    /// Places promised to emissions that were woken and have not resumed yet.
-    pub(crate) granted: usize,
+    /// The one emission that is promised room here: it was woken and has not resumed yet.
+    pub(crate) promised: Option<Ticket>,
     noise_floor: f64,
     ignored: u64,
     queue: Queue<T>,
@@ -154,7 +156,7 @@ impl<T, W> Mailbox<T, W> {
             phase: Phase::Open,
             overflow: spec.overflow,
             capacity: spec.capacity.max(1),
-            granted: 0,
+            promised: None,
             noise_floor: spec.noise_floor,
             ignored: spec.ignored,
             queue: Queue::new(spec.order, spec.overflow),
@@ -220,14 +222,15 @@ impl<T, W> Mailbox<T, W> {
         self.ignored != 0 && self.ignored == emitter
     }
 
-    /// Whether it takes no wave now, by its policy. Call [`Self::purge`] first where that matters.
+    /// Whether it takes no wave now, by its policy, but from the one to whom room is promised. Call
+    /// [`Self::purge`] first where that matters. Somebody stands in its line only while this holds.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         matches!(self.overflow, Overflow::Block | Overflow::Error)
-            && self.queue.len() + self.granted >= self.capacity
+            && (self.queue.len() >= self.capacity || self.promised.is_some())
     }
 
-    /// Whether it is full of waves: places only promised do not count.
+    /// Whether it is full of waves, promises aside.
     pub(crate) fn is_stuffed(&self) -> bool {
         self.queue.len() >= self.capacity
     }

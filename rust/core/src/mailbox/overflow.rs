@@ -43,7 +43,7 @@ impl<T, W> Mailbox<T, W> {
         }
         if self.queue.len() >= self.capacity {
             match self.overflow {
-                // The medium has checked: it holds no more than its capacity, promised places included.
+                // The medium has checked that there is room.
                 Overflow::Block | Overflow::Error | Overflow::Conflate => {}
                 Overflow::DropNewest => return Err(self.refuse(item, Reason::Full, garbage)),
                 Overflow::DropOldest => {

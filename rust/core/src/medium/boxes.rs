@@ -1,5 +1,6 @@
 //! The mailboxes of a medium side by side, under stable numbers.
 
+use super::Ticket;
 use crate::mailbox::Mailbox;
 
 /// Names a mailbox. A key outlives its mailbox: used later it finds nothing.
@@ -69,11 +70,12 @@ impl<T, W> Boxes<T, W> {
         self.slots.get_mut(index as usize)?.mailbox.as_mut()
     }
 
-    /// Keeps one more place in each of these for an emission.
-    pub(super) fn hold(&mut self, keys: &[Key]) {
+    /// Promises room in each of these to an emission. There is no other promise.
+    pub(super) fn hold(&mut self, keys: &[Key], ticket: Ticket) {
         for &key in keys {
             if let Some(mailbox) = self.get_mut(key) {
-                mailbox.granted += 1;
+                debug_assert_eq!(mailbox.promised, None, "one promise at a time");
+                mailbox.promised = Some(ticket);
             }
         }
     }
@@ -82,7 +84,7 @@ impl<T, W> Boxes<T, W> {
     pub(super) fn release(&mut self, keys: &[Key]) {
         for &key in keys {
             if let Some(mailbox) = self.get_mut(key) {
-                mailbox.granted -= 1;
+                mailbox.promised = None;
             }
         }
     }

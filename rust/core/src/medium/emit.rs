@@ -81,10 +81,11 @@ impl<T, W> Medium<T, W> {
     ) -> Result<Sent, Refusal> {
         let mut state = self.lock();
         match ticket {
-            None => state.emit(emission, hint, &[], item, carry, after),
+            None => state.emit(emission, hint, (0, &[]), item, carry, after),
             Some(ticket) => {
+                state.claim(ticket, after);
                 let promised = state.withdraw(ticket, after);
-                let sent = state.emit(emission, hint, &promised, item, carry, after);
+                let sent = state.emit(emission, hint, (ticket, &promised), item, carry, after);
                 state.offer_rooms(promised.iter().map(|key| key.index), after);
                 sent
             }
@@ -134,7 +135,7 @@ impl<T, W> State<T, W> {
         &mut self,
         emission: &Emission<'_>,
         hint: &mut Hint,
-        promised: &[Key],
+        promised: (Ticket, &[Key]),
         item: &T,
         carry: &impl Carry<T>,
         after: &mut Aftermath<T, W>,
@@ -175,7 +176,7 @@ impl<T, W> State<T, W> {
         &mut self,
         emission: &Emission<'_>,
         hint: &mut Hint,
-        promised: &[Key],
+        (ticket, promised): (Ticket, &[Key]),
         after: &mut Aftermath<T, W>,
     ) -> Result<(), Refusal> {
         let matching = self.matching(emission, hint);
@@ -183,7 +184,7 @@ impl<T, W> State<T, W> {
         // mailboxes may be promised a place in the others too.
         let freed: Vec<u32> =
             matching.iter().copied().filter(|&index| self.purge_only(index, after)).collect();
-        self.boxes.hold(promised);
+        self.boxes.hold(promised, ticket);
         self.offer_rooms(freed, after);
         self.boxes.release(promised);
         let mut full = Vec::new();

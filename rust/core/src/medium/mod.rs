@@ -9,6 +9,9 @@
 //!   room meanwhile. When room appears, the senior emissions for which *all* their mailboxes have room
 //!   get a promise of it and are woken; the promise is kept until they resume or leave. An emission is
 //!   overtaken only by those that share no full mailbox with it.
+//! - At most one promise is out at a mailbox, and as long as it is, the mailbox is full for all others,
+//!   those that do not wait included, even if it has more room: those that are woken together resume in
+//!   any order, and waves of one emitter must not.
 //! - A reader is woken and takes for itself ([`Medium::take`]); see [`crate::mailbox`].
 //! - [`Phase::Draining`] refuses emissions from outside, [`Phase::Closed`] all.
 
@@ -124,7 +127,7 @@ pub struct MailboxStatistics {
     pub capacity: usize,
     /// Readers that wait.
     pub waiting_receive: usize,
-    /// Emissions that wait for room in it.
+    /// Emissions for which it is full, and the one to which room in it is promised.
     pub waiting_send: usize,
     /// Waves taken from it.
     pub received: u64,
@@ -396,13 +399,13 @@ impl<T, W> Medium<T, W> {
     pub fn mailbox_statistics(&self, key: Key, after: &mut Aftermath<T, W>) -> MailboxStatistics {
         let mut state = self.lock();
         state.purge(key, after);
+        let waiting_send = state.count_waiting(key);
         let Some(mailbox) = state.boxes.get(key) else { return MailboxStatistics::default() };
-        let waits_here = |sender: &&Sender<W>| sender.waits_for(key);
         MailboxStatistics {
             used: mailbox.len(),
             capacity: mailbox.capacity(),
             waiting_receive: mailbox.waiters.len(),
-            waiting_send: state.senders.values().filter(waits_here).count(),
+            waiting_send,
             received: mailbox.received,
             dropped: *mailbox.lost(),
         }

@@ -1,14 +1,19 @@
 //! Emissions that wait for room.
 //!
 //! ```text
-//! senders   #7 {orders.created}  waits for "billing"       billing.senders  {#7, #9}
-//!           #8 {orders.paid}     waits for "audit"         audit.senders    {#8}
-//!           #9 {orders.created}  waits for "billing"
-//!           #5 {users.joined}    promised room in "audit", woken, has not resumed yet
+//! senders   #5  {users.joined}    promised room in "audit", woken, has not resumed yet
+//!           #7  {orders.created}  waits for "billing"       billing.senders  {#7, #9}
+//!           #9  {orders.created}  waits for "billing"
+//!           #10 {orders.paid}     waits for "audit"         audit.senders    {#10}
 //! ```
 //! A waiting emission stands in the line of *one* mailbox that is full for it. When that one has room,
 //! the emission moves on to the line of another that is full, keeping its seniority, or, if none is, gets
-//! a place promised in each and is woken. So a mailbox with room never has anybody in its line.
+//! a place promised in each and is woken.
+//!
+//! At most one promise is out at a mailbox, and meanwhile the mailbox is full for everybody else: in the
+//! picture, #10 waits for "audit" even if there is room for ten. Once #5 has resumed or left, "audit" offers
+//! what room it has to the next one. So nobody passes those that are ahead, in whichever order tasks resume;
+//! and somebody stands in line only where there is no room or a promise is out.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +21,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{Actor, Aftermath, Emission, Key, Medium, Phase, State, Ticket};
-use crate::mailbox::{Mailbox, Overflow};
+use crate::mailbox::{Mailbox, Overflow, Phase as BoxPhase};
 use crate::router::Hint;
 
 /// An emission that waits.
@@ -37,9 +42,9 @@ pub(super) struct Sender<W> {
 
 #[derive(Debug)]
 enum Stand<W> {
-    /// In the line of this mailbox.
-    Waiting(u32, W),
-    /// Woken, with a place promised in each of these.
+    /// In the line of this mailbox; without a waker: roused, but not out of the line.
+    Waiting(u32, Option<W>),
+    /// Woken, with room promised in each of these.
     Promised(Vec<Key>),
 }
 
@@ -77,20 +82,14 @@ pub struct Stall {
 }
 
 impl<W> Sender<W> {
-    pub(super) fn waits_for(&self, key: Key) -> bool {
-        match &self.stand {
-            Stand::Waiting(index, _) => *index == key.index,
-            Stand::Promised(keys) => keys.contains(&key),
-        }
-    }
-
+    /// Whether nobody has woken it.
     pub(super) fn is_waiting(&self) -> bool {
-        matches!(self.stand, Stand::Waiting(..))
+        self.waker().is_some()
     }
 
     pub(super) fn waker(&self) -> Option<&W> {
         match &self.stand {
-            Stand::Waiting(_, waker) => Some(waker),
+            Stand::Waiting(_, waker) => waker.as_ref(),
             Stand::Promised(_) => None,
         }
     }
@@ -116,9 +115,14 @@ impl<T, W> Medium<T, W> {
         state.next_ticket
     }
 
-    /// Wakes a waiting emission with nothing promised, to see for itself what has become of its way.
+    /// Wakes a waiting emission with nothing promised, to see for itself what has become of its way. It keeps
+    /// its place until it does.
     pub fn rouse(&self, ticket: Ticket, after: &mut Aftermath<T, W>) {
-        self.lock().rouse(ticket, after);
+        let mut state = self.lock();
+        if let Some(Sender { stand: Stand::Waiting(_, waker), .. }) = state.senders.get_mut(&ticket)
+        {
+            after.wakes.extend(waker.take());
+        }
     }
 
     /// Lets an emission that was refused as [`super::Refusal::Full`] wait. It keeps its ticket, and with it
@@ -147,7 +151,7 @@ impl<T, W> Medium<T, W> {
             inside: emission.inside,
             actor,
             patience,
-            stand: Stand::Waiting(full, waker),
+            stand: Stand::Waiting(full, Some(waker)),
             since,
             reported: false,
         };
@@ -225,14 +229,46 @@ impl<T, W> State<T, W> {
         full.is_some_and(|mailbox| mailbox.overflow() == Overflow::Block)
     }
 
-    /// The mailboxes that are full for a waiting emission.
+    /// The mailboxes that are full for a waiting emission; none if it is promised room.
     pub(super) fn full_boxes(&mut self, ticket: Ticket) -> Vec<u32> {
-        let Some(sender) = self.senders.get(&ticket) else { return Vec::new() };
+        let mut full = self.matching_of(ticket);
+        full.retain(|&index| self.blocks(index));
+        full
+    }
+
+    /// The mailboxes that a waiting emission matches; none if it is promised room.
+    fn matching_of(&mut self, ticket: Ticket) -> Vec<u32> {
+        let waiting = |sender: &&Sender<W>| matches!(sender.stand, Stand::Waiting(..));
+        let Some(sender) = self.senders.get(&ticket).filter(waiting) else { return Vec::new() };
         let channel = Arc::clone(&sender.channel);
         let emission = sender.emission(&channel);
-        let mut matching = self.matching(&emission, &mut Hint::default());
-        matching.retain(|&index| self.blocks(index));
-        matching
+        self.matching(&emission, &mut Hint::default())
+    }
+
+    /// How many emissions wait until a mailbox is not full any more, or are promised room in it.
+    pub(super) fn count_waiting(&mut self, key: Key) -> usize {
+        let open = |mailbox: &&Mailbox<T, W>| mailbox.phase == BoxPhase::Open;
+        let Some(mailbox) = self.boxes.get(key).filter(open) else { return 0 };
+        if !self.blocks(key.index) {
+            return 0;
+        }
+        let promised = mailbox.promised.is_some();
+        let tickets: Vec<Ticket> = self.senders.keys().copied().collect();
+        let waits = |ticket: &Ticket| self.matching_of(*ticket).contains(&key.index);
+        usize::from(promised) + tickets.into_iter().filter(waits).count()
+    }
+
+    /// An emission that nobody has promised room resumes: before it loses its place in line, what time has
+    /// removed makes room for it.
+    pub(super) fn claim(&mut self, ticket: Ticket, after: &mut Aftermath<T, W>) {
+        let Some(sender) = self.senders.get_mut(&ticket) else { return };
+        if let Stand::Waiting(_, waker) = &mut sender.stand {
+            after.spent.extend(waker.take());
+            let matching = self.matching_of(ticket);
+            let freed: Vec<u32> =
+                matching.into_iter().filter(|&index| self.purge_only(index, after)).collect();
+            self.offer_rooms(freed, after);
+        }
     }
 
     fn full_for(&mut self, ticket: Ticket) -> Vec<Arc<str>> {
@@ -253,7 +289,7 @@ impl<T, W> State<T, W> {
                 if let Some(mailbox) = self.boxes.at_mut(index) {
                     mailbox.senders.remove(&ticket);
                 }
-                after.spent.push(waker);
+                after.spent.extend(waker);
                 Vec::new()
             }
             Stand::Promised(keys) => {
@@ -311,59 +347,44 @@ impl<T, W> State<T, W> {
         let refused = self.senders.iter().filter(|(_, sender)| closed || !sender.inside);
         let tickets: Vec<Ticket> = refused.map(|(&ticket, _)| ticket).collect();
         for ticket in tickets {
-            self.rouse(ticket, after);
+            self.leave_line(ticket, Vec::new(), after);
         }
     }
 
-    fn rouse(&mut self, ticket: Ticket, after: &mut Aftermath<T, W>) {
+    /// Wakes a waiting emission, with room promised in these mailboxes.
+    fn leave_line(&mut self, ticket: Ticket, promised: Vec<Key>, after: &mut Aftermath<T, W>) {
         let Some(sender) = self.senders.get_mut(&ticket) else { return };
-        let Stand::Waiting(index, _) = sender.stand else { return };
-        let stand = std::mem::replace(&mut sender.stand, Stand::Promised(Vec::new()));
-        if let Some(mailbox) = self.boxes.at_mut(index) {
+        let Stand::Waiting(index, waker) = &mut sender.stand else { return };
+        after.wakes.extend(waker.take());
+        if let Some(mailbox) = self.boxes.at_mut(*index) {
             mailbox.senders.remove(&ticket);
         }
-        if let Stand::Waiting(_, waker) = stand {
-            after.wakes.push(waker);
-        }
+        self.boxes.hold(&promised, ticket);
+        sender.stand = Stand::Promised(promised);
     }
 
     /// Puts a waiting emission in the line of a mailbox that is full for it, or promises it room in all
     /// and wakes it.
     fn place(&mut self, ticket: Ticket, after: &mut Aftermath<T, W>) {
-        let Some(sender) = self.senders.get(&ticket) else { return };
-        let Stand::Waiting(old, _) = sender.stand else { return };
-        let channel = Arc::clone(&sender.channel);
-        let emission = sender.emission(&channel);
-        let matching = self.matching(&emission, &mut Hint::default());
-        let full = matching.iter().copied().find(|&index| self.blocks(index));
-        if full == Some(old) {
-            return;
+        let mut matching = self.matching_of(ticket);
+        if let Some(full) = matching.iter().copied().find(|&index| self.blocks(index)) {
+            return self.move_on(ticket, full);
         }
+        let blocking = |mailbox: &Mailbox<T, W>| mailbox.overflow() == Overflow::Block;
+        matching.retain(|&index| self.boxes.at(index).is_some_and(blocking));
+        let promised = matching.into_iter().map(|index| self.boxes.key_at(index)).collect();
+        self.leave_line(ticket, promised, after);
+    }
+
+    fn move_on(&mut self, ticket: Ticket, full: u32) {
+        let Some(sender) = self.senders.get_mut(&ticket) else { return };
+        let Stand::Waiting(index, _) = &mut sender.stand else { return };
+        let old = std::mem::replace(index, full);
         if let Some(mailbox) = self.boxes.at_mut(old) {
             mailbox.senders.remove(&ticket);
         }
-        let Some(sender) = self.senders.get_mut(&ticket) else { return };
-        if let Some(full) = full {
-            if let Stand::Waiting(index, _) = &mut sender.stand {
-                *index = full;
-            }
-            if let Some(mailbox) = self.boxes.at_mut(full) {
-                mailbox.senders.insert(ticket);
-            }
-            return;
-        }
-        let mut promised = Vec::new();
-        for index in matching {
-            let blocking = |mailbox: &Mailbox<T, W>| mailbox.overflow() == Overflow::Block;
-            if self.boxes.at(index).is_some_and(blocking) {
-                promised.push(self.boxes.key_at(index));
-            }
-        }
-        self.boxes.hold(&promised);
-        if let Stand::Waiting(_, waker) =
-            std::mem::replace(&mut sender.stand, Stand::Promised(promised))
-        {
-            after.wakes.push(waker);
+        if let Some(mailbox) = self.boxes.at_mut(full) {
+            mailbox.senders.insert(ticket);
         }
     }
 }

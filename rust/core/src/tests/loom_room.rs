@@ -2,7 +2,7 @@
 
 use loom::thread;
 
-use super::{Take, emit, emit_once, emit_or_leave, medium, open, receive, take};
+use super::{Take, emit, emit_once, emit_or_leave, enlist_sender, medium, open, receive, take};
 
 #[test]
 fn a_take_makes_room_for_the_emission_that_waits() {
@@ -45,6 +45,52 @@ fn an_emission_that_gives_up_hands_its_room_on() {
         assert!(matches!(take(&medium, key, None), Take::Empty));
         assert_eq!(medium.statistics().waiting_send, 0);
         emit_once(&medium, None, 4).expect("no promise is left behind");
+    });
+}
+
+#[test]
+fn those_that_wait_go_through_in_the_order_in_which_they_came() {
+    loom::model(|| {
+        let medium = medium();
+        let key = open(&medium, 2);
+        emit(&medium, 1).expect("room");
+        emit(&medium, 2).expect("room");
+        let senders = [3, 4].map(|number| {
+            let ticket = medium.new_ticket();
+            let bell = enlist_sender(&medium, ticket).expect("no room");
+            let medium = medium.clone();
+            thread::spawn(move || {
+                bell.wait();
+                emit_once(&medium, Some(ticket), number).expect("promised").sequence
+            })
+        });
+        // Two places are free at once: whichever thread runs first, the second one is behind the first.
+        let got = [(); 4].map(|()| receive(&medium, key));
+        assert_eq!(got, [Some(1), Some(2), Some(3), Some(4)]);
+        assert_eq!(senders.map(|sender| sender.join().unwrap()), [3, 4]);
+    });
+}
+
+#[test]
+fn a_newcomer_stays_behind_those_that_wait() {
+    loom::model(|| {
+        let medium = medium();
+        let key = open(&medium, 2);
+        emit(&medium, 1).expect("room");
+        emit(&medium, 2).expect("room");
+        let ticket = medium.new_ticket();
+        let bell = enlist_sender(&medium, ticket).expect("no room");
+        let waiting = thread::spawn({
+            let medium = medium.clone();
+            move || {
+                bell.wait();
+                emit_once(&medium, Some(ticket), 3).expect("promised").sequence
+            }
+        });
+        assert_eq!([receive(&medium, key), receive(&medium, key)], [Some(1), Some(2)]);
+        let newcomer = emit_once(&medium, None, 4);
+        let behind = waiting.join().unwrap();
+        assert!(newcomer.is_err() || newcomer.is_ok_and(|sent| sent.sequence > behind));
     });
 }
 

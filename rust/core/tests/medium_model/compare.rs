@@ -31,6 +31,7 @@ impl World {
                 assert_eq!(self.rig.medium.waiting(one.key), one.waves.len());
             }
             assert!(one.waves.len() <= one.how.capacity);
+            assert!(self.promises(at) <= 1);
             self.nobody_sleeps_beside_work(at);
         }
         for sender in self.senders.iter().filter(|sender| sender.promised.is_none()) {

@@ -68,6 +68,7 @@ pub enum Step {
     Resume(Index, Way),
     /// The flag: emit, or give up.
     Sender(Index, bool),
+    Rouse(Index),
     Look(Index),
     Stalls(u32),
     Clear,
@@ -138,6 +139,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         10 => (index(), 1..4usize).prop_map(|(i, want)| Step::Enlist(i, want)),
         10 => (index(), way).prop_map(|(i, way)| Step::Resume(i, way)),
         10 => (index(), prop::bool::weighted(0.7)).prop_map(|(i, emit)| Step::Sender(i, emit)),
+        2 => index().prop_map(Step::Rouse),
         3 => index().prop_map(Step::Look),
         2 => (0..4u32).prop_map(Step::Stalls),
         1 => Just(Step::Clear),

@@ -59,7 +59,16 @@ impl World {
             Step::Sender(index, emit) if !self.senders.is_empty() => {
                 self.resume_sender(index.index(self.senders.len()), *emit);
             }
-            Step::Resume(..) | Step::Sender(..) => {}
+            Step::Rouse(index) if !self.senders.is_empty() => {
+                let place = index.index(self.senders.len());
+                let sender = &mut self.senders[place];
+                self.rig.medium.rouse(sender.ticket, &mut self.rig.after);
+                if sender.promised.is_none() && !sender.roused {
+                    sender.roused = true;
+                    self.wakes.push(sender.waker);
+                }
+            }
+            Step::Resume(..) | Step::Sender(..) | Step::Rouse(_) => {}
             Step::Look(index) => self.look(index.index(count)),
             Step::Stalls(quarters) => self.stalls(f64::from(*quarters) / 4.0),
             Step::Clear => self.clear(),
@@ -191,9 +200,7 @@ impl World {
             self.rig.medium.abandon_sender(sender.ticket, &mut self.rig.after);
             return self.promise();
         }
-        if self.senders[place].promised.is_none() {
-            return;
-        }
+        // Nobody may have woken it: its time has run out, and it tries once more.
         let (shot, ticket) = (self.senders[place].shot.clone(), self.senders[place].ticket);
         if self.emit_both(&shot, Some(place)) {
             // It waits again, with its old seniority.
@@ -206,7 +213,7 @@ impl World {
         let who = (0, Patience::Endless);
         let enlisted = self.rig.medium.enlist_sender(&shot.emission(), ticket, who, waker);
         assert!(matches!(enlisted, Enlisted::Waiting(same) if same == ticket), "{enlisted:?}");
-        self.senders.push(Sender { ticket, shot, waker, since, promised: None });
+        self.senders.push(Sender { ticket, shot, waker, since, promised: None, roused: false });
         self.senders.sort_by_key(|sender| sender.ticket);
     }
 
@@ -224,6 +231,11 @@ impl World {
         assert_eq!(lost, one.lost);
         let readers = self.readers.iter().filter(|reader| reader.at == at).count();
         assert_eq!(said.waiting_receive, readers);
+        let waits_here = |sender: &&Sender| match &sender.promised {
+            Some(places) => one.life == Life::Open && places.contains(&at),
+            None => self.is_full(at) && self.blocking(&sender.shot).contains(&at),
+        };
+        assert_eq!(said.waiting_send, self.senders.iter().filter(waits_here).count());
     }
 
     pub fn stalls(&mut self, limit: f64) {
@@ -233,6 +245,7 @@ impl World {
             .collect();
         let mut full: Vec<usize> = long
             .iter()
+            .filter(|&&place| self.senders[place].promised.is_none())
             .flat_map(|&place| self.blocking(&self.senders[place].shot))
             .filter(|&at| self.is_full(at))
             .collect();
@@ -241,7 +254,8 @@ impl World {
         let stalls = self.rig.medium.stalls(limit, &mut self.rig.after);
         self.purge(&full);
         let still = long.iter().map(|&place| &self.senders[place]);
-        let still = still.filter(|sender| sender.promised.is_none()).map(|sender| sender.ticket);
+        let still = still.filter(|sender| sender.promised.is_none() && !sender.roused);
+        let still = still.map(|sender| sender.ticket);
         let said: Vec<Ticket> = stalls.iter().map(|stall| stall.ticket).collect();
         assert_eq!(said, still.collect::<Vec<_>>());
     }
@@ -262,7 +276,9 @@ impl World {
         for sender in &mut self.senders {
             if sender.promised.is_none() && (phase == Phase::Closed || !sender.shot.inside) {
                 sender.promised = Some(Vec::new());
-                self.wakes.push(sender.waker);
+                if !sender.roused {
+                    self.wakes.push(sender.waker);
+                }
             }
         }
     }

@@ -27,8 +27,10 @@ pub struct Sender {
     pub shot: Shot,
     pub waker: u32,
     pub since: f64,
-    /// Woken, with a place in each of these.
+    /// Woken, with room in each of these.
     pub promised: Option<Vec<usize>>,
+    /// Woken with nothing promised, to see for itself.
+    pub roused: bool,
 }
 
 pub struct World {
@@ -89,12 +91,17 @@ impl World {
         (0..self.boxes.len()).filter(matches).collect()
     }
 
+    /// The rule: no place is free, or somebody is on the way to one.
     pub fn is_full(&self, at: usize) -> bool {
-        let promised = self.senders.iter().filter_map(|sender| sender.promised.as_ref());
-        let promised = promised.filter(|places| places.contains(&at)).count();
         let Plain { how, waves, .. } = &self.boxes[at];
         matches!(how.overflow, Overflow::Block | Overflow::Error)
-            && waves.len() + promised >= how.capacity
+            && (waves.len() >= how.capacity || self.promises(at) > 0)
+    }
+
+    /// How many emissions are on their way to room in it.
+    pub fn promises(&self, at: usize) -> usize {
+        let promised = self.senders.iter().filter_map(|sender| sender.promised.as_ref());
+        promised.filter(|places| places.contains(&at)).count()
     }
 
     pub fn blocking(&self, shot: &Shot) -> Vec<usize> {
@@ -103,7 +110,7 @@ impl World {
         matching
     }
 
-    /// The rule: the senior waiting emissions for which all their mailboxes have room are promised it.
+    /// The rule: the senior waiting emissions for which none of their mailboxes is full are promised room.
     pub fn promise(&mut self) {
         for place in 0..self.senders.len() {
             if self.senders[place].promised.is_some() {
@@ -112,7 +119,9 @@ impl World {
             let blocking = self.blocking(&self.senders[place].shot);
             if !blocking.iter().any(|&at| self.is_full(at)) {
                 self.senders[place].promised = Some(blocking);
-                self.wakes.push(self.senders[place].waker);
+                if !self.senders[place].roused {
+                    self.wakes.push(self.senders[place].waker);
+                }
             }
         }
     }
@@ -199,6 +208,7 @@ impl World {
         let ticket = sender.map(|place| self.senders[place].ticket);
         let done = self.rig.emit_as(ticket, &shot.emission());
         if let Some(place) = sender {
+            self.claim(shot, place);
             self.search(shot, place);
             self.senders.remove(place);
         }
@@ -234,9 +244,18 @@ impl World {
         }
     }
 
-    /// A resuming emission lets time make room if something is full but for its own promised places. While it
-    /// does, they stay its own.
-    pub fn search(&mut self, shot: &Shot, place: usize) {
+    /// One that resumes without a promise lets time make room first, for whoever has waited longest.
+    fn claim(&mut self, shot: &Shot, place: usize) {
+        if self.senders[place].promised.is_none() {
+            self.senders[place].roused = true;
+            let matching = self.matching(shot);
+            self.purge(&matching);
+        }
+    }
+
+    /// A resuming emission lets time make room if something is full but for its own promise. While it does,
+    /// that is kept.
+    fn search(&mut self, shot: &Shot, place: usize) {
         let matching = self.matching(shot);
         let own = std::mem::take(&mut self.senders[place].promised);
         let full = matching.iter().any(|&at| self.is_full(at));
