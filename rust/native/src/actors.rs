@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCFunction, PyWeakrefReference};
 
-use crate::here::current_task;
+use crate::here::{current_task, running_task};
 
 /// Grows when a named task dies: whoever remembers an address must ask again.
 static DEATHS: AtomicU64 = AtomicU64::new(1);
@@ -37,17 +37,27 @@ pub struct LastReader {
 }
 
 impl LastReader {
+    /// Whether the running task is the one that read last.
+    #[inline]
+    pub fn is_current(&self, py: Python<'_>) -> bool {
+        running_task(py).is_some_and(|task| self.is(&task))
+    }
+
+    #[inline]
+    fn is(&self, task: &Bound<'_, PyAny>) -> bool {
+        self.address.load(Ordering::Relaxed) == task.as_ptr() as u64
+            && self.deaths.load(Ordering::Relaxed) == DEATHS.load(Ordering::Acquire)
+    }
+
     /// The actor of the running task, if it is another than last time; 0 where no task runs.
     #[inline]
     pub fn changed(&self, py: Python<'_>) -> PyResult<Option<Actor>> {
         let Some(task) = current_task(py)? else { return Ok(Some(0)) };
-        let address = task.as_ptr() as u64;
-        let deaths = DEATHS.load(Ordering::Acquire);
-        if self.address.load(Ordering::Relaxed) == address
-            && self.deaths.load(Ordering::Relaxed) == deaths
-        {
+        if self.is(&task) {
             return Ok(None);
         }
+        let address = task.as_ptr() as u64;
+        let deaths = DEATHS.load(Ordering::Acquire);
         let actor = actor(&task)?;
         self.address.store(address, Ordering::Relaxed);
         self.deaths.store(deaths, Ordering::Relaxed);

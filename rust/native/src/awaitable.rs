@@ -1,19 +1,10 @@
 //! The awaitable behind `receive()` and the emissions: a coroutine in native code.
 //!
 //! `PyO3` classes have no `am_send`, the slot through which `await` and the tasks of asyncio and trio drive
-//! a coroutine without making a `StopIteration`. So this one type is made by hand; all that is unsafe about
-//! it is here, and [`Operation`]s are safe code.
-//!
-//! Contract:
-//! - Awaiting tries the operation at once. If it is done, the await ends in place: no task switch.
-//! - Otherwise the task is enlisted with the medium and sleeps; woken, it tries again.
-//! - An end from outside (`throw`, `close`, collection) calls [`Operation::abandon`], which undoes the
-//!   enlisting and passes a wake-up on. Nothing has been done then.
-//! - Of each [`IN_PLACE_LIMIT`] awaits in a row that end in place, in one thread, one gives way to the loop
-//!   first.
-//! - Each awaitable is awaited once; it refuses to be driven by two tasks.
+//! a coroutine without making a `StopIteration`. So this one type is made by hand. All that is unsafe about
+//! it is here; what it does is in [`crate::machine`].
 
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::{ManuallyDrop, offset_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,294 +12,12 @@ use std::ptr;
 
 use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::ffi::{self, PySendResult};
-use pyo3::intern;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::iterator::PySendResult as Sent;
-use pyo3::types::{PyIterator, PyType};
+use pyo3::types::PyType;
 
-use crate::here::Here;
-use crate::waker::{Sleeper, set_if_pending, thread_ident};
-
-/// How many awaits in a row may end in place.
-const IN_PLACE_LIMIT: u32 = 128;
-
-thread_local! {
-    static IN_PLACE: Cell<u32> = const { Cell::new(0) };
-}
-
-/// Something that can be awaited, and waited for by a thread.
-pub trait Operation: Send + Sized + 'static {
-    /// The type's name.
-    const NAME: &'static CStr;
-
-    /// Where the type object is kept.
-    fn class() -> &'static PyOnceLock<Py<PyType>>;
-
-    /// Does it, or says that it has to wait (`None`). Not called again after it was done or failed.
-    fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>;
-
-    /// Has the sleeper woken when it is worth another attempt; false: it is so already.
-    fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool>;
-
-    /// It will not be tried again: undoes [`Self::enlist`].
-    fn abandon(&mut self, py: Python<'_>);
-
-    /// For how many seconds it may wait from now on; asked before each wait.
-    fn patience(&self) -> Option<f64> {
-        None
-    }
-
-    /// What it comes to when patience has run out.
-    fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(py.None())
-    }
-
-    /// It is dropped and was never awaited.
-    fn never_awaited(&self, _py: Python<'_>) {}
-
-    /// Every Python object that it owns, for the garbage collector.
-    fn visit(&self, each: &mut dyn FnMut(&Py<PyAny>));
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Fresh,
-    Begun,
-    Done,
-}
-
-/// What a step of the coroutine came to.
-enum Step {
-    Yield(Py<PyAny>),
-    Return(Py<PyAny>),
-}
-
-/// The coroutine itself, in safe code.
-struct Machine<O> {
-    /// Gone once it is done.
-    op: Option<O>,
-    state: State,
-    /// What is awaited inside: a future's iterator, a coroutine of trio.
-    inner: Option<Py<PyIterator>>,
-    /// In the time of the loop.
-    deadline: Option<f64>,
-    /// The loop's timer for the deadline.
-    timer: Option<Py<PyAny>>,
-}
-
-impl<O: Operation> Machine<O> {
-    fn send(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Step> {
-        match self.state {
-            State::Done => {
-                return Err(PyRuntimeError::new_err(
-                    "this was awaited already; call the method again",
-                ));
-            }
-            State::Fresh => {
-                self.state = State::Begun;
-                if let Some(step) = self.give_way(py)? {
-                    return Ok(step);
-                }
-            }
-            State::Begun => {
-                if let Some(inner) = &self.inner {
-                    match inner.bind(py).send(value)? {
-                        Sent::Next(yielded) => {
-                            return Ok(Step::Yield(yielded.unbind()));
-                        }
-                        Sent::Return(_) => self.inner = None,
-                    }
-                }
-            }
-        }
-        self.advance(py)
-    }
-
-    fn op(&mut self) -> PyResult<&mut O> {
-        self.op.as_mut().ok_or_else(awaited_already)
-    }
-
-    fn advance(&mut self, py: Python<'_>) -> PyResult<Step> {
-        self.stop_timer(py)?;
-        loop {
-            if let Some(value) = self.op()?.attempt(py)? {
-                IN_PLACE.set(IN_PLACE.get() + 1);
-                return Ok(Step::Return(value));
-            }
-            IN_PLACE.set(0);
-            if let Some(step) = self.park(py)? {
-                return Ok(step);
-            }
-        }
-    }
-
-    /// One yield to the loop, when it is due.
-    #[inline]
-    fn give_way(&mut self, py: Python<'_>) -> PyResult<Option<Step>> {
-        if IN_PLACE.get() + 1 < IN_PLACE_LIMIT {
-            return Ok(None);
-        }
-        IN_PLACE.set(0);
-        match Here::find(py)? {
-            Here::Asyncio(_) => Ok(Some(Step::Yield(py.None()))),
-            Here::Trio => {
-                static CHECKPOINT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-                let checkpoint = CHECKPOINT.import(py, "trio.lowlevel", "checkpoint")?;
-                self.delegate(&checkpoint.call0()?).map(Some)
-            }
-            Here::Nowhere => Ok(None),
-        }
-    }
-
-    /// Sleeps until woken; `None`: there is no need to.
-    #[cold]
-    fn park(&mut self, py: Python<'_>) -> PyResult<Option<Step>> {
-        let thread = thread_ident();
-        match Here::find(py)? {
-            Here::Nowhere => Err(Here::nowhere()),
-            Here::Asyncio(home) => {
-                let now = |home: &Bound<'_, PyAny>| -> PyResult<f64> {
-                    home.call_method0(intern!(py, "time"))?.extract()
-                };
-                if self.runs_out(|| now(&home))? {
-                    return self.op()?.run_out(py).map(|value| Some(Step::Return(value)));
-                }
-                let future = home.call_method0(intern!(py, "create_future"))?;
-                let waiting = future.call_method0(intern!(py, "__await__"))?;
-                if let Some(deadline) = self.deadline {
-                    let timed = (deadline, set_if_pending(py)?, &future);
-                    self.timer = Some(home.call_method1(intern!(py, "call_at"), timed)?.unbind());
-                }
-                let (future, home) = (future.unbind(), home.unbind());
-                if !self.op()?.enlist(py, Sleeper::Asyncio { future, home, thread })? {
-                    self.stop_timer(py)?;
-                    return Ok(None);
-                }
-                self.delegate(&waiting).map(Some)
-            }
-            Here::Trio => {
-                static SLEEPER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-                static TIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-                let time = TIME.import(py, "trio", "current_time")?;
-                if self.runs_out(|| time.call0()?.extract())? {
-                    return self.op()?.run_out(py).map(|value| Some(Step::Return(value)));
-                }
-                let sleeper = SLEEPER.import(py, "aether._wait", "TrioSleeper")?.call0()?;
-                let woken = Sleeper::Trio { sleeper: sleeper.clone().unbind(), thread };
-                if !self.op()?.enlist(py, woken)? {
-                    return Ok(None);
-                }
-                let sleep = sleeper.call_method1(intern!(py, "sleep_until"), (self.deadline,))?;
-                self.delegate(&sleep).map(Some)
-            }
-        }
-    }
-
-    /// Sets the deadline by the operation's patience; true if it has passed.
-    fn runs_out(&mut self, now: impl FnOnce() -> PyResult<f64>) -> PyResult<bool> {
-        match (self.deadline, self.op()?.patience()) {
-            (None, Some(patience)) => {
-                self.deadline = Some(now()? + patience);
-                Ok(patience <= 0.0)
-            }
-            (Some(deadline), _) => Ok(now()? >= deadline),
-            (None, None) => Ok(false),
-        }
-    }
-
-    fn stop_timer(&mut self, py: Python<'_>) -> PyResult<()> {
-        match self.timer.take() {
-            Some(timer) => timer.call_method0(py, intern!(py, "cancel")).map(drop),
-            None => Ok(()),
-        }
-    }
-
-    /// Awaits something inside: a future's iterator, or a coroutine. Returns what it yields first.
-    fn delegate(&mut self, awaited: &Bound<'_, PyAny>) -> PyResult<Step> {
-        let py = awaited.py();
-        let inner = match awaited.cast::<PyIterator>() {
-            Ok(iterator) => iterator.clone(),
-            Err(_) => awaited.call_method0(intern!(py, "__await__"))?.cast_into()?,
-        };
-        let first = inner.send(py.None().bind(py))?;
-        match first {
-            Sent::Next(yielded) => {
-                self.inner = Some(inner.unbind());
-                Ok(Step::Yield(yielded.unbind()))
-            }
-            // It was woken before it slept.
-            Sent::Return(_) => self.advance(py),
-        }
-    }
-
-    fn throw(&mut self, py: Python<'_>, error: PyErr) -> PyResult<Step> {
-        if self.state == State::Done {
-            return Err(error);
-        }
-        self.state = State::Begun;
-        let Some(inner) = self.inner.as_ref().map(|inner| inner.clone_ref(py)) else {
-            return Err(error);
-        };
-        match inner.bind(py).call_method1(intern!(py, "throw"), (error,)) {
-            Ok(yielded) => Ok(Step::Yield(yielded.unbind())),
-            Err(end) if end.is_instance_of::<PyStopIteration>(py) => {
-                self.inner = None;
-                self.advance(py)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn close(&mut self, py: Python<'_>) -> PyResult<Step> {
-        let inner = self.inner.take();
-        self.finish(py, false);
-        if let Some(inner) = inner {
-            if let Some(close) = inner.bind(py).getattr_opt(intern!(py, "close"))? {
-                close.call0()?;
-            }
-        }
-        Ok(Step::Return(py.None()))
-    }
-
-    /// It is dropped before it has ended. The pending error, if any, is somebody else's.
-    #[cold]
-    fn drop_unfinished(&mut self, py: Python<'_>) {
-        let pending = PyErr::take(py);
-        // Nobody can be told of a panic here.
-        let ended = catch_unwind(AssertUnwindSafe(|| {
-            if let (State::Fresh, Some(op)) = (self.state, &self.op) {
-                op.never_awaited(py);
-            }
-            self.finish(py, false);
-        }));
-        drop(ended);
-        if let Some(pending) = pending {
-            pending.restore(py);
-        }
-    }
-
-    /// The coroutine has ended. Undoes what waits, unless it was done.
-    fn finish(&mut self, py: Python<'_>, done: bool) {
-        self.state = State::Done;
-        let inner = self.inner.take();
-        if let Some(mut op) = self.op.take() {
-            if !done {
-                op.abandon(py);
-            }
-        }
-        if let Err(error) = self.stop_timer(py) {
-            error.write_unraisable(py, None);
-        }
-        drop(inner);
-    }
-}
-
-#[cold]
-fn awaited_already() -> PyErr {
-    PyRuntimeError::new_err("this was awaited already; call the method again")
-}
+use crate::machine::{Machine, Operation, State, Step, awaited_already};
 
 /// The Python object. `machine` is touched only through [`Raw::enter`], by one frame at a time.
 #[repr(C)]
@@ -320,16 +29,67 @@ struct Raw<O> {
     tracked: Cell<bool>,
 }
 
+/// What all awaitables of one kind share: their class, and objects that were dropped, to be used again.
+pub struct Store {
+    class: PyOnceLock<Py<PyType>>,
+    spares: UnsafeCell<Vec<*mut ffi::PyObject>>,
+}
+
+// SAFETY: `spares` is touched only by `take` and `keep`, under the interpreter's lock; in a build without
+// that lock, by nobody.
+unsafe impl Sync for Store {}
+
+impl Store {
+    const SPARES: usize = if cfg!(Py_GIL_DISABLED) { 0 } else { 64 };
+
+    pub const fn new() -> Self {
+        Self { class: PyOnceLock::new(), spares: UnsafeCell::new(Vec::new()) }
+    }
+
+    /// An object to be used again: allocated for this class, untracked, uninitialised.
+    #[inline]
+    fn take(&self, _py: Python<'_>) -> Option<*mut ffi::PyObject> {
+        if Self::SPARES == 0 {
+            return None;
+        }
+        // SAFETY: attached, and nothing in between can let another thread or a finaliser in.
+        unsafe { (*self.spares.get()).pop() }
+    }
+
+    /// Keeps a dropped object; false if there are enough.
+    ///
+    /// # Safety
+    /// Attached; the object was allocated for this class, is untracked, and nobody refers to it.
+    #[inline]
+    unsafe fn keep(&self, object: *mut ffi::PyObject) -> bool {
+        if Self::SPARES == 0 {
+            return false;
+        }
+        // SAFETY: as in `take`.
+        unsafe {
+            let spares = &mut *self.spares.get();
+            let room = spares.len() < Self::SPARES;
+            if room {
+                spares.push(object);
+            }
+            room
+        }
+    }
+}
+
 /// A new awaitable.
 pub fn awaitable<O: Operation>(py: Python<'_>, op: O) -> PyResult<Bound<'_, PyAny>> {
-    let class = O::class().get_or_try_init(py, || make_class::<O>(py))?;
-    let machine =
-        Machine { op: Some(op), state: State::Fresh, inner: None, deadline: None, timer: None };
+    let class = O::store().class.get_or_try_init(py, || make_class::<O>(py))?;
+    let machine = Machine::new(op);
     // SAFETY: the class was made by `make_class::<O>`, so its basic size is that of `Raw<O>`. The object
     // comes with an initialised head (and a reference to its class), untracked; each further field is
     // written before anybody sees it.
     unsafe {
-        let raw = ffi::PyObject_GC_New::<Raw<O>>(class.as_ptr().cast());
+        let class = class.as_ptr().cast();
+        let raw: *mut Raw<O> = match O::store().take(py) {
+            Some(spare) => ffi::PyObject_Init(spare, class).cast(),
+            None => ffi::PyObject_GC_New(class),
+        };
         if raw.is_null() {
             return Err(PyErr::fetch(py));
         }
@@ -374,6 +134,23 @@ impl<O: Operation> Raw<O> {
         }
         entered.set(false);
         outcome
+    }
+
+    /// The whole of it at once, if that takes next to nothing: see [`Machine::quick`].
+    ///
+    /// # Safety
+    /// As for [`Self::enter`].
+    #[inline]
+    unsafe fn quick(this: *mut ffi::PyObject) -> Option<Py<PyAny>> {
+        // SAFETY: as in `enter`. Nothing that runs here can reach this object again.
+        unsafe {
+            let raw = this.cast::<Self>();
+            if (*raw).entered.get() {
+                return None;
+            }
+            let machine = &mut *(&raw mut (*raw).machine).cast::<Machine<O>>();
+            machine.quick(Python::assume_attached())
+        }
     }
 
     /// Only an awaitable that waits can be part of a cycle.
@@ -429,6 +206,12 @@ unsafe extern "C" fn am_send<O: Operation>(
     value: *mut ffi::PyObject,
     result: *mut *mut ffi::PyObject,
 ) -> PySendResult {
+    // SAFETY: the interpreter calls slots attached, with live objects.
+    if let Some(value) = unsafe { Raw::<O>::quick(this) } {
+        // SAFETY: the interpreter gives a place to write to.
+        unsafe { *result = value.into_ptr() };
+        return PySendResult::PYGEN_RETURN;
+    }
     Python::attach(|py| {
         // SAFETY: the interpreter calls slots attached, with live objects.
         let step = unsafe {
@@ -445,7 +228,7 @@ unsafe extern "C" fn am_await<O: Operation>(this: *mut ffi::PyObject) -> *mut ff
     unsafe {
         let raw = this.cast::<Raw<O>>();
         let machine = (&raw const (*raw).machine).cast::<Machine<O>>();
-        if (*raw).entered.get() || (*machine).state != State::Fresh {
+        if (*raw).entered.get() || (*machine).state() != State::Fresh {
             Python::attach(|py| awaited_already().restore(py));
             return ptr::null_mut();
         }
@@ -539,14 +322,11 @@ unsafe extern "C" fn tp_traverse<O: Operation>(
             return said;
         }
         let machine: &Machine<O> = &(*raw).machine;
-        let mut each = |object: &Py<PyAny>| {
+        machine.visit(&mut |object| {
             if said == 0 {
                 said = visit(object.as_ptr(), arg);
             }
-        };
-        machine.inner.iter().for_each(|inner| each(inner.as_any()));
-        machine.timer.iter().for_each(&mut each);
-        machine.op.iter().for_each(|op| op.visit(&mut each));
+        });
         said
     }
 }
@@ -571,13 +351,15 @@ unsafe extern "C" fn tp_dealloc<O: Operation>(this: *mut ffi::PyObject) {
             ffi::PyObject_GC_UnTrack(this.cast());
         }
         let machine: &mut Machine<O> = &mut (*raw).machine;
-        if machine.state != State::Done {
+        if machine.state() != State::Done {
             Python::attach(|py| machine.drop_unfinished(py));
         }
         // What is left has no Python object in it.
         ManuallyDrop::drop(&mut (*raw).machine);
         let class = ffi::Py_TYPE(this);
-        ffi::PyObject_GC_Del(this.cast());
+        if !O::store().keep(this) {
+            ffi::PyObject_GC_Del(this.cast());
+        }
         ffi::Py_DECREF(class.cast());
     }
 }

@@ -7,8 +7,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::awaitable::Operation;
 use crate::here::Here;
+use crate::machine::Operation;
 use crate::waker::{Sleeper, thread_ident};
 
 /// The threads that wait here with no end in sight.

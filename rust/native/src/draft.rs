@@ -54,7 +54,7 @@ pub struct Draft {
 
 /// What an attempt came to.
 pub enum Attempt {
-    Sent(PyReceipt),
+    Sent(Py<PyReceipt>),
     /// These vibrators block and are full.
     Full(Vec<Arc<str>>),
 }
@@ -113,7 +113,7 @@ impl Draft {
         let source = origin.name.as_ref().map(|name| name.clone_ref(py));
         let payload = payload.unwrap_or_else(|| py.None());
         let wave = PyWave::new(channel, payload, source, strength, timestamp, rare);
-        let wave = Held(Py::new(py, wave)?);
+        let wave = Held(wave.into_object(py)?);
         Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent })
     }
 
@@ -140,7 +140,7 @@ impl Draft {
         if given.strength.hops > 0 {
             hopped.rare.get_or_insert_default().trail = Some(given.trail(py)?);
         }
-        let wave = Held(Py::new(py, hopped)?);
+        let wave = Held(hopped.into_object(py)?);
         Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent })
     }
 
@@ -161,7 +161,7 @@ impl Draft {
             return Err(closed_vibrator(py, origin, channel));
         }
         if let Some(spent) = self.spent {
-            return Ok(Attempt::Sent(self.dies(py, shared, channel, spent)));
+            return Ok(Attempt::Sent(Py::new(py, self.dies(py, shared, channel, spent))?));
         }
         let emission = self.emission(py, shared, origin, channel);
         let (mut hint, mut after) = (self.hint, Aftermath::default());
@@ -175,7 +175,7 @@ impl Draft {
         match outcome {
             Ok(sent) => {
                 origin.emitted.fetch_add(1, Ordering::Relaxed);
-                Ok(Attempt::Sent(PyReceipt::sent(&sent)))
+                Ok(Attempt::Sent(PyReceipt::sent(py, shared, &sent)?))
             }
             Err(Refusal::Full(full)) => Ok(Attempt::Full(full)),
             Err(refusal) => Err(self.refused(py, shared, origin, &refusal)),
@@ -190,7 +190,7 @@ impl Draft {
         shared: &Shared,
         origin: &Origin,
         name: &Bound<'_, PyAny>,
-    ) -> PyResult<PyReceipt> {
+    ) -> PyResult<Py<PyReceipt>> {
         match self.send(py, shared, origin, name, None)? {
             Attempt::Sent(receipt) => Ok(receipt),
             Attempt::Full(full) => Err(would_block(self.channel(py)?, &full)),

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use aether_core::medium::{Actor, Enlisted, Link, Patience, Ticket};
 use pyo3::exceptions::{PyRuntimeWarning, PyTimeoutError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyType};
+use pyo3::types::PyList;
 
 use crate::actors;
-use crate::awaitable::Operation;
+use crate::awaitable::Store;
 use crate::draft::{Attempt, Draft, Origin, listed};
 use crate::errors::Deadlock;
+use crate::machine::Operation;
 use crate::shared::Shared;
 use crate::stalls;
 use crate::waker::{Aftermath, Post, Sleeper, Waker};
@@ -75,15 +75,15 @@ fn described(py: Python<'_>, ring: &[Link]) -> String {
 impl Operation for EmitOp {
     const NAME: &'static CStr = c"aether._native.Emission";
 
-    fn class() -> &'static PyOnceLock<Py<PyType>> {
-        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-        &CLASS
+    fn store() -> &'static Store {
+        static STORE: Store = Store::new();
+        &STORE
     }
 
     #[inline]
     fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         match self.send(py)? {
-            Attempt::Sent(receipt) => Ok(Some(Py::new(py, receipt)?.into_any())),
+            Attempt::Sent(receipt) => Ok(Some(receipt.into_any())),
             Attempt::Full(_) => Ok(None),
         }
     }
@@ -126,7 +126,7 @@ impl Operation for EmitOp {
 
     fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let full = match self.send(py)? {
-            Attempt::Sent(receipt) => return Ok(Py::new(py, receipt)?.into_any()),
+            Attempt::Sent(receipt) => return Ok(receipt.into_any()),
             Attempt::Full(full) => full,
         };
         let channel = self.draft.channel(py)?;
@@ -176,9 +176,9 @@ pub struct EmitManyOp {
 impl Operation for EmitManyOp {
     const NAME: &'static CStr = c"aether._native.Emissions";
 
-    fn class() -> &'static PyOnceLock<Py<PyType>> {
-        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-        &CLASS
+    fn store() -> &'static Store {
+        static STORE: Store = Store::new();
+        &STORE
     }
 
     fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {

@@ -36,9 +36,22 @@ struct Asked<'a, 'py> {
 }
 
 impl<'a, 'py> Asked<'a, 'py> {
+    /// Whether there is nothing, as for most emissions.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        let Self { amplitude, phase, frequency, headers, ttl, .. } = self;
+        let given = [amplitude, phase, frequency, headers, ttl];
+        let Self { cause, compensates, require, timeout, .. } = self;
+        let others = [cause, compensates, require, timeout];
+        given.into_iter().chain(others).all(Option::is_none)
+    }
+
     /// Checks the types, and the ranges that have nothing to do with the wave.
     #[inline]
     fn checked(self) -> PyResult<Options<'a, 'py>> {
+        if self.is_plain() {
+            return Ok(Options::default());
+        }
         Ok(Options {
             amplitude: number("amplitude", self.amplitude)?,
             given: Given {
@@ -132,7 +145,7 @@ impl PyEmitter {
         cause: Option<&Bound<'py, PyAny>>,
         compensates: Option<&Bound<'py, PyAny>>,
         require: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<PyReceipt> {
+    ) -> PyResult<Py<PyReceipt>> {
         let asked = Asked {
             amplitude,
             phase,

@@ -52,14 +52,20 @@ thread_local! {
 /// The task that runs in this thread, of asyncio or trio.
 #[inline]
 pub fn current_task(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    let known = LAST_LOOP.with_borrow(|last| {
+    match running_task(py) {
+        None => find_task(py),
+        known => Ok(known),
+    }
+}
+
+/// The same, if a single look-up tells; nobody is asked otherwise.
+#[inline]
+pub fn running_task(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    let listed = LAST_LOOP.with_borrow(|last| {
         let (running, tasks) = last.as_ref()?;
         tasks.bind(py).get_item(running).ok().flatten()
     });
-    match known {
-        Some(task) if !task.is_none() => Ok(Some(task)),
-        _ => find_task(py),
-    }
+    listed.filter(|task| !task.is_none())
 }
 
 #[cold]

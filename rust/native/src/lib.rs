@@ -3,7 +3,7 @@
 //! The core knows nothing of Python; Python waits and composes. In between, each file binds one thing:
 //! values ([`wave`], [`receipt`], [`channel`]), handles ([`emitter`], [`vibrator`], [`mailbox`],
 //! [`medium`]), operations ([`draft`], [`emission`], [`receive`], [`quiet`]) and the two ways to wait for one
-//! ([`awaitable`], [`blocking`]).
+//! ([`machine`] in an [`awaitable`], [`blocking`]).
 #![deny(unsafe_code)]
 
 mod actors;
@@ -20,10 +20,12 @@ mod errors;
 mod fork;
 mod here;
 mod log;
+mod machine;
 mod mailbox;
 mod medium;
 mod physics;
 mod quiet;
+#[allow(unsafe_code)] // `Py_REFCNT`
 mod receipt;
 mod receive;
 mod shared;
@@ -31,6 +33,7 @@ mod stalls;
 mod vibrator;
 #[allow(unsafe_code)] // `PyThread_get_thread_ident`
 mod waker;
+#[allow(unsafe_code)] // `PyObject_GC_UnTrack`
 mod wave;
 
 use pyo3::prelude::*;

@@ -14,7 +14,7 @@ use crate::actors::LastReader;
 use crate::awaitable::awaitable;
 use crate::channel::text;
 use crate::errors::{Closed, EndOfStream, WouldBlock, channel_error, seconds};
-use crate::receive::{ReceiveOp, Wanted};
+use crate::receive::{ReceiveOp, Source, Wanted};
 use crate::shared::Shared;
 use crate::waker::Aftermath;
 use crate::wave::{Held, PyWave};
@@ -63,6 +63,12 @@ impl PyMailbox {
             known => self.shared.medium.read_by(self.key, known),
         }
         Ok(())
+    }
+
+    /// Whether nothing has to be noted of the running reader.
+    #[inline]
+    pub fn is_last_reader(&self, py: Python<'_>) -> bool {
+        self.overflow != Overflow::Block || self.last_reader.is_current(py)
     }
 
     /// The next wave, or the error that says why there is none.
@@ -207,7 +213,7 @@ impl PyMailbox {
         timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let timeout = seconds("timeout", timeout)?;
-        let op = ReceiveOp::new(slf.clone().unbind(), None, Wanted::One).timed(timeout);
+        let op = ReceiveOp::new(Source::Mailbox(slf.clone().unbind()), Wanted::One).timed(timeout);
         awaitable(slf.py(), op)
     }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyType};
+use pyo3::types::PyBool;
 
-use crate::awaitable::Operation;
+use crate::awaitable::Store;
+use crate::machine::Operation;
 use crate::mailbox::PyMailbox;
 use crate::shared::Shared;
 use crate::waker::{Post, Sleeper, Waker};
@@ -49,9 +49,9 @@ impl UntilOp {
 impl Operation for UntilOp {
     const NAME: &'static CStr = c"aether._native.Until";
 
-    fn class() -> &'static PyOnceLock<Py<PyType>> {
-        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-        &CLASS
+    fn store() -> &'static Store {
+        static STORE: Store = Store::new();
+        &STORE
     }
 
     fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {

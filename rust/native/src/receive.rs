@@ -6,11 +6,11 @@ use aether_core::mailbox::WaiterId;
 use aether_core::medium::{Take, Unlisted};
 use pyo3::exceptions::{PyStopAsyncIteration, PyTimeoutError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyType};
+use pyo3::types::PyList;
 
-use crate::awaitable::Operation;
+use crate::awaitable::Store;
 use crate::errors::WrongLoop;
+use crate::machine::Operation;
 use crate::mailbox::PyMailbox;
 use crate::vibrator::PyVibrator;
 use crate::waker::{Aftermath, Post, Sleeper, Waker};
@@ -26,11 +26,16 @@ pub enum Wanted {
     Many(usize, f64),
 }
 
+/// From where it is taken.
+pub enum Source {
+    /// The mailbox of a vibrator, whose `missed` is kept.
+    Vibrator(Py<PyVibrator>),
+    Mailbox(Py<PyMailbox>),
+}
+
 /// A receive.
 pub struct ReceiveOp {
-    mailbox: Py<PyMailbox>,
-    /// Whose `missed` is kept; none for a lane.
-    reader: Option<Py<PyVibrator>>,
+    source: Source,
     wanted: Wanted,
     waiter: Option<WaiterId>,
     /// Seconds, for a receive that gives up.
@@ -40,24 +45,42 @@ pub struct ReceiveOp {
 }
 
 impl ReceiveOp {
-    pub fn new(mailbox: Py<PyMailbox>, reader: Option<Py<PyVibrator>>, wanted: Wanted) -> Self {
-        Self { mailbox, reader, wanted, waiter: None, timeout: None, gathering: false }
+    pub fn new(source: Source, wanted: Wanted) -> Self {
+        Self { source, wanted, waiter: None, timeout: None, gathering: false }
     }
 
     pub fn timed(self, timeout: Option<f64>) -> Self {
         Self { timeout, ..self }
     }
 
+    #[inline]
+    fn mailbox(&self) -> &PyMailbox {
+        match &self.source {
+            Source::Vibrator(reader) => reader.get().mailbox(),
+            Source::Mailbox(mailbox) => mailbox.get(),
+        }
+    }
+
+    #[inline]
     fn missed(&self, missed: u64) {
-        if let Some(reader) = &self.reader {
+        if let Source::Vibrator(reader) = &self.source {
             reader.get().set_missed(missed);
+        }
+    }
+
+    #[inline]
+    fn has_departed(&self) -> bool {
+        match &self.source {
+            Source::Vibrator(reader) => reader.get().has_departed(),
+            Source::Mailbox(_) => false,
         }
     }
 
     fn one(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let mut after = Aftermath::default();
-        let mailbox = self.mailbox.get();
-        let taken = mailbox.shared.medium.take(mailbox.key, self.waiter.take(), &mut after);
+        let waiter = self.waiter.take();
+        let mailbox = self.mailbox();
+        let taken = mailbox.shared.medium.take(mailbox.key, waiter, &mut after);
         mailbox.shared.settle(py, after);
         match taken {
             Take::Wave(taken) => {
@@ -80,8 +103,9 @@ impl ReceiveOp {
 
     fn many(&mut self, py: Python<'_>, least: usize, most: usize) -> PyResult<Option<Py<PyAny>>> {
         let (mut taken, mut after) = (Vec::new(), Aftermath::default());
-        let mailbox = self.mailbox.get();
-        let (medium, waiter) = (&mailbox.shared.medium, self.waiter.take());
+        let waiter = self.waiter.take();
+        let mailbox = self.mailbox();
+        let medium = &mailbox.shared.medium;
         let missed = medium.take_many(mailbox.key, waiter, (least, most), &mut taken, &mut after);
         mailbox.shared.settle(py, after);
         let ended = missed.is_none();
@@ -104,34 +128,56 @@ impl ReceiveOp {
 impl Operation for ReceiveOp {
     const NAME: &'static CStr = c"aether._native.Receive";
 
-    fn class() -> &'static PyOnceLock<Py<PyType>> {
-        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-        &CLASS
+    fn store() -> &'static Store {
+        static STORE: Store = Store::new();
+        &STORE
     }
 
     #[inline]
     fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        let mailbox = self.mailbox.get();
-        mailbox.shared.home.enter()?;
-        if self.reader.as_ref().is_some_and(|reader| reader.get().has_departed()) {
+        self.mailbox().shared.home.enter()?;
+        if self.has_departed() {
             self.abandon(py);
             return self.end(py).map(Some);
         }
-        mailbox.note_reader(py)?;
+        self.mailbox().note_reader(py)?;
         match self.wanted {
             Wanted::One | Wanted::Next => self.one(py),
             Wanted::Many(most, max_wait) if max_wait > 0.0 => {
                 let taken = self.many(py, most, most)?;
-                let waiting = mailbox_len(self);
-                self.gathering |= waiting > 0;
+                let mailbox = self.mailbox();
+                self.gathering |= mailbox.shared.medium.waiting(mailbox.key) > 0;
                 Ok(taken)
             }
             Wanted::Many(most, _) => self.many(py, 1, most),
         }
     }
 
+    #[inline]
+    fn quick(&mut self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let mailbox = self.mailbox();
+        let plain = matches!(self.wanted, Wanted::One | Wanted::Next);
+        if !plain || !mailbox.shared.home.is_here() || self.has_departed() {
+            return None;
+        }
+        if !mailbox.is_last_reader(py) {
+            return None;
+        }
+        let taken = mailbox.shared.medium.take_quickly(mailbox.key)?;
+        self.missed(taken.missed);
+        Some(taken.item.0.into_any())
+    }
+
+    #[inline]
+    fn release(self, py: Python<'_>) {
+        match self.source {
+            Source::Vibrator(reader) => drop(reader.into_bound(py)),
+            Source::Mailbox(mailbox) => drop(mailbox.into_bound(py)),
+        }
+    }
+
     fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool> {
-        let mailbox = self.mailbox.get();
+        let mailbox = self.mailbox();
         let waker = Waker { post: Post::Reader(mailbox.key), sleeper };
         let want = self.want();
         let listed =
@@ -159,7 +205,7 @@ impl Operation for ReceiveOp {
 
     fn abandon(&mut self, py: Python<'_>) {
         if let Some(waiter) = self.waiter.take() {
-            let mailbox = self.mailbox.get();
+            let mailbox = self.mailbox();
             if mailbox.shared.home.is_here() {
                 let mut after = Aftermath::default();
                 mailbox.shared.medium.abandon_receiver(mailbox.key, waiter, &mut after);
@@ -186,20 +232,15 @@ impl Operation for ReceiveOp {
         }
         Err(PyTimeoutError::new_err(format!(
             "no wave came to {:?} within {} s; medium.explain(channel) says who would get one",
-            self.mailbox.get().name(py),
+            self.mailbox().name(py),
             self.timeout.unwrap_or(0.0)
         )))
     }
 
     fn visit(&self, each: &mut dyn FnMut(&Py<PyAny>)) {
-        each(self.mailbox.as_any());
-        if let Some(reader) = &self.reader {
-            each(reader.as_any());
+        match &self.source {
+            Source::Vibrator(reader) => each(reader.as_any()),
+            Source::Mailbox(mailbox) => each(mailbox.as_any()),
         }
     }
-}
-
-fn mailbox_len(op: &ReceiveOp) -> usize {
-    let mailbox = op.mailbox.get();
-    mailbox.shared.medium.waiting(mailbox.key)
 }

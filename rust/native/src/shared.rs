@@ -12,11 +12,12 @@ use pyo3::prelude::*;
 
 use crate::fork::Home;
 use crate::log;
+use crate::receipt::PyReceipt;
 use crate::waker::Waker;
 use crate::wave::{Held, Trail, concrete};
 
-/// How many names are remembered by their address.
-const NAMES: usize = 256;
+/// How many names are remembered by their address, at first and at most.
+const NAMES: (usize, usize) = (256, 16_384);
 
 /// How many kinds of dying chains are remembered.
 const CHAINS: usize = 256;
@@ -33,9 +34,57 @@ pub struct Shared {
     pub working: AtomicUsize,
     /// Somebody looks after emissions that wait.
     pub watched: AtomicBool,
-    names: Mutex<Vec<Option<Name>>>,
+    /// The receipt that was given out last, to be used again.
+    pub receipt: Mutex<Option<Py<PyReceipt>>>,
+    names: Mutex<Names>,
     /// When a chain last died on a channel, in monotonic seconds.
     chains: Mutex<HashMap<String, f64>>,
+}
+
+/// A table of names by the address of their `str`: one place each, the newcomer takes it. It grows while
+/// newcomers keep pushing others out.
+#[derive(Default)]
+struct Names {
+    places: Vec<Option<Name>>,
+    pushed_out: usize,
+}
+
+impl Names {
+    #[inline]
+    fn get(&mut self, name: &Bound<'_, PyAny>) -> Option<&mut Name> {
+        let place = place(name.as_ptr() as usize, self.places.len());
+        self.places.get_mut(place)?.as_mut().filter(|known| known.given.is(name))
+    }
+
+    /// Remembers a name, and returns those that are forgotten, to be dropped without the lock.
+    fn learn(&mut self, learned: Name) -> Vec<Name> {
+        let mut forgotten = Vec::new();
+        if self.places.is_empty() {
+            self.places.resize_with(NAMES.0, || None);
+        } else if self.pushed_out > self.places.len() && self.places.len() < NAMES.1 {
+            self.pushed_out = 0;
+            let size = self.places.len() * 4;
+            let known = std::mem::take(&mut self.places);
+            self.places.resize_with(size, || None);
+            for name in known.into_iter().flatten() {
+                forgotten.extend(self.put(name));
+            }
+        }
+        forgotten.extend(self.put(learned));
+        self.pushed_out += forgotten.len();
+        forgotten
+    }
+
+    fn put(&mut self, name: Name) -> Option<Name> {
+        let place = place(name.given.as_ptr() as usize, self.places.len());
+        self.places[place].replace(name)
+    }
+}
+
+/// The place of an address in a table of a power of two. Objects are aligned to 16 bytes.
+#[inline]
+fn place(address: usize, size: usize) -> usize {
+    (address >> 4) & size.wrapping_sub(1)
 }
 
 /// A name that was emitted on, remembered by the address of its `str`, which it keeps alive.
@@ -60,7 +109,8 @@ impl Shared {
             home: Home::new(),
             working: AtomicUsize::new(0),
             watched: AtomicBool::new(false),
-            names: Mutex::new(Vec::new()),
+            receipt: Mutex::new(None),
+            names: Mutex::new(Names::default()),
             chains: Mutex::new(HashMap::new()),
         }
     }
@@ -68,28 +118,19 @@ impl Shared {
     /// The checked channel of a name, and where its route was.
     #[inline]
     pub fn channel(&self, name: &Bound<'_, PyAny>) -> PyResult<(Py<PyAny>, Hint)> {
-        let place = place(name);
-        if let Some(Some(known)) = self.names.lock().get(place) {
-            if known.given.is(name) {
-                return Ok((known.channel.clone_ref(name.py()), known.hint));
-            }
+        if let Some(known) = self.names.lock().get(name) {
+            return Ok((known.channel.clone_ref(name.py()), known.hint));
         }
-        self.learn(name, place)
+        self.learn(name)
     }
 
     #[cold]
-    fn learn(&self, name: &Bound<'_, PyAny>, place: usize) -> PyResult<(Py<PyAny>, Hint)> {
+    fn learn(&self, name: &Bound<'_, PyAny>) -> PyResult<(Py<PyAny>, Hint)> {
         let py = name.py();
         let channel = concrete(name, self.limits)?;
         let hint = Hint::default();
         let learned = Name { given: name.clone().unbind(), channel: channel.clone_ref(py), hint };
-        let forgotten = {
-            let mut names = self.names.lock();
-            if names.is_empty() {
-                names.resize_with(NAMES, || None);
-            }
-            names[place].replace(learned)
-        };
+        let forgotten = self.names.lock().learn(learned);
         drop(forgotten);
         Ok((channel, hint))
     }
@@ -97,10 +138,8 @@ impl Shared {
     /// Remembers where the route of a name was found.
     #[inline]
     pub fn remember(&self, name: &Bound<'_, PyAny>, hint: Hint) {
-        if let Some(Some(known)) = self.names.lock().get_mut(place(name)) {
-            if known.given.is(name) {
-                known.hint = hint;
-            }
+        if let Some(known) = self.names.lock().get(name) {
+            known.hint = hint;
         }
     }
 
@@ -123,11 +162,4 @@ impl Shared {
             log::chain_ended(py, reason, &channels);
         }
     }
-}
-
-/// The place of a name, by its address.
-#[inline]
-fn place(name: &Bound<'_, PyAny>) -> usize {
-    // Objects are aligned to 16 bytes.
-    (name.as_ptr() as usize >> 4) % NAMES
 }

@@ -14,7 +14,7 @@ use crate::emitter::PyEmitter;
 use crate::errors::{at_most, seconds};
 use crate::mailbox::PyMailbox;
 use crate::medium::PyMedium;
-use crate::receive::{ReceiveOp, Wanted};
+use crate::receive::{ReceiveOp, Source, Wanted};
 use crate::stalls;
 use crate::waker::Aftermath;
 use crate::wave::PyWave;
@@ -39,9 +39,14 @@ impl PyVibrator {
         self.missed.store(missed, Ordering::Relaxed);
     }
 
+    #[inline]
+    pub fn mailbox(&self) -> &PyMailbox {
+        self.mailbox.get()
+    }
+
+    #[inline]
     fn receiving(slf: &Bound<'_, Self>, wanted: Wanted) -> ReceiveOp {
-        let mailbox = slf.get().mailbox.clone_ref(slf.py());
-        ReceiveOp::new(mailbox, Some(slf.clone().unbind()), wanted)
+        ReceiveOp::new(Source::Vibrator(slf.clone().unbind()), wanted)
     }
 }
 
@@ -72,8 +77,8 @@ impl PyVibrator {
         })
     }
 
-    #[getter]
-    fn mailbox(&self, py: Python<'_>) -> Py<PyMailbox> {
+    #[getter(mailbox)]
+    fn py_mailbox(&self, py: Python<'_>) -> Py<PyMailbox> {
         self.mailbox.clone_ref(py)
     }
 

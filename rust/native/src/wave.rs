@@ -207,6 +207,18 @@ impl PyWave {
         }
     }
 
+    /// Makes the Python object. One that cannot be part of a cycle is nothing for the collector to look at.
+    #[inline]
+    pub fn into_object(self, py: Python<'_>) -> PyResult<Py<Self>> {
+        let plain = self.rare.as_ref().is_none_or(|rare| rare.headers.is_none())
+            && is_atomic(self.payload.bind(py));
+        let wave = Py::new(py, self)?;
+        if plain {
+            untrack(&wave);
+        }
+        Ok(wave)
+    }
+
     /// The same wave, the same id, of another strength; not admitted yet.
     pub fn with(&self, py: Python<'_>, strength: Strength) -> Self {
         Self {
@@ -256,6 +268,22 @@ impl PyWave {
     fn foreign(&self) -> Option<&str> {
         self.rare.as_ref().and_then(|rare| rare.foreign.as_deref())
     }
+}
+
+/// Whether an object refers to nothing that the collector knows of, for ever: a number, a text, bytes.
+#[inline]
+fn is_atomic(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a live object, and its type.
+    unsafe {
+        pyo3::ffi::PyType_HasFeature(object.get_type_ptr(), pyo3::ffi::Py_TPFLAGS_HAVE_GC) == 0
+    }
+}
+
+/// Takes a wave off the collector's list.
+#[inline]
+fn untrack(wave: &Py<PyWave>) {
+    // SAFETY: a live object of a class with the collector's head; untracking twice is allowed.
+    unsafe { pyo3::ffi::PyObject_GC_UnTrack(wave.as_ptr().cast()) };
 }
 
 /// The part of an id that tells processes apart; a fork begins a new one.

@@ -1,0 +1,370 @@
+//! The life of an awaited operation, in safe code: try, sleep, try again, end.
+//!
+//! Contract:
+//! - Awaiting tries the operation at once. If it is done, the await ends in place: no task switch.
+//! - Otherwise the task is enlisted with the medium and sleeps; woken, it tries again.
+//! - An end from outside (`throw`, `close`, collection) calls [`Operation::abandon`], which undoes the
+//!   enlisting and passes a wake-up on. Nothing has been done then.
+//! - Of each [`IN_PLACE_LIMIT`] awaits in a row that end in place, in one thread, one gives way to the loop
+//!   first.
+//! - Each is awaited once; it refuses to be driven by two tasks.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyIterator;
+use pyo3::types::iterator::PySendResult as Sent;
+
+use crate::awaitable::Store;
+use crate::here::Here;
+use crate::waker::{Sleeper, set_if_pending, thread_ident};
+
+/// How many awaits in a row may end in place.
+const IN_PLACE_LIMIT: u32 = 128;
+
+thread_local! {
+    static IN_PLACE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Something that can be awaited, and waited for by a thread.
+pub trait Operation: Send + Sized + 'static {
+    /// The type's name.
+    const NAME: &'static CStr;
+
+    /// Where the type object is kept, and objects to be used again.
+    fn store() -> &'static Store;
+
+    /// Does it, or says that it has to wait (`None`). Not called again after it was done or failed.
+    fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>;
+
+    /// Has the sleeper woken when it is worth another attempt; false: it is so already.
+    fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool>;
+
+    /// It will not be tried again: undoes [`Self::enlist`].
+    fn abandon(&mut self, py: Python<'_>);
+
+    /// For how many seconds it may wait from now on; asked before each wait.
+    fn patience(&self) -> Option<f64> {
+        None
+    }
+
+    /// What it comes to when patience has run out.
+    fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(py.None())
+    }
+
+    /// It is dropped and was never awaited.
+    fn never_awaited(&self, _py: Python<'_>) {}
+
+    /// Does it, if that takes nothing but handing a value out: without a wait, a wake-up, or the drop of
+    /// anything of Python's. Otherwise nothing has happened.
+    #[inline]
+    fn quick(&mut self, _py: Python<'_>) -> Option<Py<PyAny>> {
+        None
+    }
+
+    /// Drops it after [`Self::quick`] in a thread that is attached though `PyO3` does not know it.
+    #[inline]
+    fn release(self, _py: Python<'_>) {}
+
+    /// Every Python object that it owns, for the garbage collector.
+    fn visit(&self, each: &mut dyn FnMut(&Py<PyAny>));
+}
+
+/// How far it has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Fresh,
+    Begun,
+    Done,
+}
+
+/// What a step came to.
+pub enum Step {
+    Yield(Py<PyAny>),
+    Return(Py<PyAny>),
+}
+
+/// An operation that is awaited.
+pub struct Machine<O> {
+    /// Gone once it is done.
+    op: Option<O>,
+    state: State,
+    asleep: Option<Box<Asleep>>,
+}
+
+/// What only those have that had to wait.
+#[derive(Default)]
+struct Asleep {
+    /// What is awaited inside: a future's iterator, a coroutine of trio.
+    inner: Option<Py<PyIterator>>,
+    /// In the time of the loop.
+    deadline: Option<f64>,
+    /// The loop's timer for the deadline.
+    timer: Option<Py<PyAny>>,
+}
+
+impl<O: Operation> Machine<O> {
+    pub fn new(op: O) -> Self {
+        Self { op: Some(op), state: State::Fresh, asleep: None }
+    }
+
+    #[inline]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The first step, if it is also the last and takes next to nothing; otherwise nothing has happened.
+    #[inline]
+    pub fn quick(&mut self, py: Python<'_>) -> Option<Py<PyAny>> {
+        if self.state != State::Fresh {
+            return None;
+        }
+        IN_PLACE.with(|in_place| {
+            let next = in_place.get() + 1;
+            if next >= IN_PLACE_LIMIT {
+                return None;
+            }
+            let value = self.op.as_mut()?.quick(py)?;
+            in_place.set(next);
+            self.state = State::Done;
+            if let Some(op) = self.op.take() {
+                op.release(py);
+            }
+            Some(value)
+        })
+    }
+
+    pub fn send(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Step> {
+        match self.state {
+            State::Done => {
+                return Err(PyRuntimeError::new_err(
+                    "this was awaited already; call the method again",
+                ));
+            }
+            State::Fresh => {
+                self.state = State::Begun;
+                if let Some(step) = self.give_way(py)? {
+                    return Ok(step);
+                }
+            }
+            State::Begun => {
+                let asleep = self.asleep.as_mut();
+                if let Some(inner) = asleep.and_then(|asleep| asleep.inner.take()) {
+                    match inner.bind(py).send(value)? {
+                        Sent::Next(yielded) => {
+                            self.asleep().inner = Some(inner);
+                            return Ok(Step::Yield(yielded.unbind()));
+                        }
+                        Sent::Return(_) => {}
+                    }
+                }
+            }
+        }
+        self.advance(py)
+    }
+
+    fn asleep(&mut self) -> &mut Asleep {
+        self.asleep.get_or_insert_default()
+    }
+
+    fn op(&mut self) -> PyResult<&mut O> {
+        self.op.as_mut().ok_or_else(awaited_already)
+    }
+
+    fn advance(&mut self, py: Python<'_>) -> PyResult<Step> {
+        self.stop_timer(py)?;
+        loop {
+            if let Some(value) = self.op()?.attempt(py)? {
+                IN_PLACE.set(IN_PLACE.get() + 1);
+                return Ok(Step::Return(value));
+            }
+            IN_PLACE.set(0);
+            if let Some(step) = self.park(py)? {
+                return Ok(step);
+            }
+        }
+    }
+
+    /// One yield to the loop, when it is due.
+    #[inline]
+    fn give_way(&mut self, py: Python<'_>) -> PyResult<Option<Step>> {
+        if IN_PLACE.get() + 1 < IN_PLACE_LIMIT {
+            return Ok(None);
+        }
+        IN_PLACE.set(0);
+        match Here::find(py)? {
+            Here::Asyncio(_) => Ok(Some(Step::Yield(py.None()))),
+            Here::Trio => {
+                static CHECKPOINT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+                let checkpoint = CHECKPOINT.import(py, "trio.lowlevel", "checkpoint")?;
+                self.delegate(&checkpoint.call0()?).map(Some)
+            }
+            Here::Nowhere => Ok(None),
+        }
+    }
+
+    /// Sleeps until woken; `None`: there is no need to.
+    #[cold]
+    fn park(&mut self, py: Python<'_>) -> PyResult<Option<Step>> {
+        let thread = thread_ident();
+        match Here::find(py)? {
+            Here::Nowhere => Err(Here::nowhere()),
+            Here::Asyncio(home) => {
+                let now = |home: &Bound<'_, PyAny>| -> PyResult<f64> {
+                    home.call_method0(intern!(py, "time"))?.extract()
+                };
+                if self.runs_out(|| now(&home))? {
+                    return self.op()?.run_out(py).map(|value| Some(Step::Return(value)));
+                }
+                let future = home.call_method0(intern!(py, "create_future"))?;
+                let waiting = future.call_method0(intern!(py, "__await__"))?;
+                if let Some(deadline) = self.asleep().deadline {
+                    let timed = (deadline, set_if_pending(py)?, &future);
+                    self.asleep().timer =
+                        Some(home.call_method1(intern!(py, "call_at"), timed)?.unbind());
+                }
+                let (future, home) = (future.unbind(), home.unbind());
+                if !self.op()?.enlist(py, Sleeper::Asyncio { future, home, thread })? {
+                    self.stop_timer(py)?;
+                    return Ok(None);
+                }
+                self.delegate(&waiting).map(Some)
+            }
+            Here::Trio => {
+                static SLEEPER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+                static TIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+                let time = TIME.import(py, "trio", "current_time")?;
+                if self.runs_out(|| time.call0()?.extract())? {
+                    return self.op()?.run_out(py).map(|value| Some(Step::Return(value)));
+                }
+                let sleeper = SLEEPER.import(py, "aether._wait", "TrioSleeper")?.call0()?;
+                let woken = Sleeper::Trio { sleeper: sleeper.clone().unbind(), thread };
+                if !self.op()?.enlist(py, woken)? {
+                    return Ok(None);
+                }
+                let sleep =
+                    sleeper.call_method1(intern!(py, "sleep_until"), (self.asleep().deadline,))?;
+                self.delegate(&sleep).map(Some)
+            }
+        }
+    }
+
+    /// Sets the deadline by the operation's patience; true if it has passed.
+    fn runs_out(&mut self, now: impl FnOnce() -> PyResult<f64>) -> PyResult<bool> {
+        match (self.asleep().deadline, self.op()?.patience()) {
+            (None, Some(patience)) => {
+                self.asleep().deadline = Some(now()? + patience);
+                Ok(patience <= 0.0)
+            }
+            (Some(deadline), _) => Ok(now()? >= deadline),
+            (None, None) => Ok(false),
+        }
+    }
+
+    fn stop_timer(&mut self, py: Python<'_>) -> PyResult<()> {
+        match self.asleep.as_mut().and_then(|asleep| asleep.timer.take()) {
+            Some(timer) => timer.call_method0(py, intern!(py, "cancel")).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Awaits something inside: a future's iterator, or a coroutine. Returns what it yields first.
+    fn delegate(&mut self, awaited: &Bound<'_, PyAny>) -> PyResult<Step> {
+        let py = awaited.py();
+        let inner = match awaited.cast::<PyIterator>() {
+            Ok(iterator) => iterator.clone(),
+            Err(_) => awaited.call_method0(intern!(py, "__await__"))?.cast_into()?,
+        };
+        let first = inner.send(py.None().bind(py))?;
+        match first {
+            Sent::Next(yielded) => {
+                self.asleep().inner = Some(inner.unbind());
+                Ok(Step::Yield(yielded.unbind()))
+            }
+            // It was woken before it slept.
+            Sent::Return(_) => self.advance(py),
+        }
+    }
+
+    pub fn throw(&mut self, py: Python<'_>, error: PyErr) -> PyResult<Step> {
+        if self.state == State::Done {
+            return Err(error);
+        }
+        self.state = State::Begun;
+        let asleep = self.asleep.as_mut();
+        let Some(inner) = asleep.and_then(|asleep| asleep.inner.take()) else {
+            return Err(error);
+        };
+        match inner.bind(py).call_method1(intern!(py, "throw"), (error,)) {
+            Ok(yielded) => {
+                self.asleep().inner = Some(inner);
+                Ok(Step::Yield(yielded.unbind()))
+            }
+            Err(end) if end.is_instance_of::<PyStopIteration>(py) => self.advance(py),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub fn close(&mut self, py: Python<'_>) -> PyResult<Step> {
+        let inner = self.asleep.as_mut().and_then(|asleep| asleep.inner.take());
+        self.finish(py, false);
+        if let Some(inner) = inner {
+            if let Some(close) = inner.bind(py).getattr_opt(intern!(py, "close"))? {
+                close.call0()?;
+            }
+        }
+        Ok(Step::Return(py.None()))
+    }
+
+    /// It is dropped before it has ended. The pending error, if any, is somebody else's.
+    #[cold]
+    pub fn drop_unfinished(&mut self, py: Python<'_>) {
+        let pending = PyErr::take(py);
+        // Nobody can be told of a panic here.
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            if let (State::Fresh, Some(op)) = (self.state, &self.op) {
+                op.never_awaited(py);
+            }
+            self.finish(py, false);
+        }));
+        drop(ended);
+        if let Some(pending) = pending {
+            pending.restore(py);
+        }
+    }
+
+    /// The coroutine has ended. Undoes what waits, unless it was done.
+    pub fn finish(&mut self, py: Python<'_>, done: bool) {
+        self.state = State::Done;
+        if let Some(mut op) = self.op.take() {
+            if !done {
+                op.abandon(py);
+            }
+        }
+        if let Err(error) = self.stop_timer(py) {
+            error.write_unraisable(py, None);
+        }
+        self.asleep = None;
+    }
+
+    /// Every Python object that it owns, for the garbage collector.
+    pub fn visit(&self, each: &mut dyn FnMut(&Py<PyAny>)) {
+        if let Some(asleep) = &self.asleep {
+            asleep.inner.iter().for_each(|inner| each(inner.as_any()));
+            asleep.timer.iter().for_each(&mut *each);
+        }
+        self.op.iter().for_each(|op| op.visit(each));
+    }
+}
+
+/// What to raise for a second await.
+#[cold]
+pub fn awaited_already() -> PyErr {
+    PyRuntimeError::new_err("this was awaited already; call the method again")
+}
