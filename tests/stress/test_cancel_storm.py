@@ -524,3 +524,56 @@ async def test_emit_many_cancelled_has_emitted_a_prefix() -> None:
                 assert len(finished) == 12
         assert_nobody_waits(v)
         v.close()
+
+
+async def test_waiting_emissions_enter_in_the_order_they_came() -> None:
+    """Whatever is freed at once, whoever is cancelled and however the loop orders its tasks: of those
+    that wait for one mailbox the first comes first, and nobody who comes later passes them.
+    """
+    rng = seeded()
+    async with aether.Aether() as medium:
+        v = medium.vibrator("reader", order="fifo", buffer_size=4)
+        v.resonate_on("storm")
+        number = 0
+        arrived: list[int] = []  # in the order in which they began to wait or were let in
+        gone: set[int] = set()
+        got: list[int] = []
+        scopes: dict[int, anyio.CancelScope] = {}
+
+        async def put(n: int) -> None:
+            with anyio.CancelScope() as scope:
+                arrived.append(n)
+                scopes[n] = scope
+                await medium.emit_wave("storm", n)
+                del scopes[n]
+                return
+            gone.add(n)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(2_000 * SCALE):
+                step = rng.choice(["put", "put", "put", "nowait", "take", "take", "cancel", "turn"])
+                if step == "put":
+                    for _ in range(rng.randint(1, 3)):
+                        group.start_soon(put, number)
+                        number += 1
+                elif step == "nowait":
+                    try:
+                        medium.emit_nowait("storm", number)
+                    except aether.WouldBlock:
+                        continue
+                    arrived.append(number)
+                    number += 1
+                elif step == "take":
+                    for _ in range(rng.randint(1, v.statistics().current_buffer_used + 1)):
+                        if v.statistics().current_buffer_used:
+                            got.append(v.receive_nowait().payload)
+                elif step == "cancel" and scopes:
+                    scopes[rng.choice(list(scopes))].cancel()
+                else:
+                    await anyio.lowlevel.checkpoint()
+            while len(got) + len(gone) < number:
+                got += [w.payload for w in take_rest(v)]
+                await anyio.lowlevel.checkpoint()
+        assert got == [n for n in arrived if n not in gone]
+        assert_nobody_waits(v)
+        v.close()
