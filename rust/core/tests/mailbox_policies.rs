@@ -6,6 +6,8 @@ use aether_core::decay::Fading;
 use aether_core::mailbox::{Order, Overflow, Spec};
 use aether_core::medium::{Emission, Key, Refusal, Row, Verdict};
 use aether_core::reason::Reason;
+use proptest::prelude::*;
+use proptest::sample::select;
 use support::{After, FACTOR, INTERVAL, Rig, blocking, faint, mortal, pattern, spec, wave};
 
 const ORDERS: [Order; 3] = [Order::Amplitude, Order::Fifo, Order::Fresh];
@@ -281,6 +283,61 @@ fn the_reader_is_told_of_a_gap_where_it_comes_to_it() {
     assert_eq!((rig.take(key), rig.take(key)), (Some((1, 0)), Some((2, 0))));
     rig.emit(&wave("a")).unwrap();
     assert_eq!(rig.take(key), Some((5, 2)));
+}
+
+#[test]
+fn a_gap_behind_the_wave_is_not_told_with_it() {
+    let (mut rig, key) = opened(Order::Fifo, Overflow::DropFaintest, 1);
+    for amplitude in [0.75, 0.5, 1.0, 0.5] {
+        rig.emit(&faint("a", amplitude)).unwrap();
+    }
+    assert_eq!(rig.take(key), Some((3, 2)));
+    rig.emit(&wave("a")).unwrap();
+    assert_eq!(rig.take(key), Some((5, 1)));
+
+    let (mut rig, key) = opened(Order::Fifo, Overflow::DropNewest, 1);
+    rig.emit(&mortal("a", 1.0)).unwrap();
+    rig.emit(&wave("a")).unwrap();
+    rig.clock.advance(3.0);
+    rig.emit(&wave("a")).unwrap();
+    rig.emit(&wave("a")).unwrap();
+    assert_eq!(rig.take(key), Some((3, 2)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// In a line, whatever was emitted between two waves and did not come is missed with the second.
+    #[test]
+    fn a_line_misses_exactly_what_lies_between_two_waves(
+        overflow in select(vec![Overflow::DropOldest, Overflow::DropNewest, Overflow::DropFaintest]),
+        capacity in 1..5usize,
+        steps in prop::collection::vec((0..20u32, 0..3u32), 1..300),
+    ) {
+        let (mut rig, key) = opened(Order::Fifo, overflow, capacity);
+        let mut last = 0;
+        for (step, detail) in steps {
+            match step {
+                0 => {
+                    rig.medium.clear(&mut rig.after);
+                }
+                1 => {
+                    rig.clock.advance(1.0);
+                }
+                2..=3 => {
+                    let Some((id, missed)) = rig.take(key) else { continue };
+                    prop_assert_eq!(missed, id - last - 1);
+                    last = id;
+                }
+                4..=6 => {
+                    rig.emit(&mortal("a", f64::from(detail))).unwrap();
+                }
+                _ => {
+                    rig.emit(&faint("a", f64::from(detail) / 3.0)).unwrap();
+                }
+            }
+        }
+    }
 }
 
 #[test]

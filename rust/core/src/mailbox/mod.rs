@@ -20,7 +20,7 @@ mod overflow;
 mod queue;
 mod waiters;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use self::waiters::WaiterId;
@@ -126,8 +126,8 @@ struct Rest {
     lane: bool,
     members: usize,
     lost: Tally,
-    /// (arrival, count): waves lost at that place of the order and not yet reported to a reader.
-    gaps: VecDeque<(u64, u64)>,
+    /// arrival -> count: waves lost at that place of the order and not yet reported to a reader.
+    gaps: BTreeMap<u64, u64>,
     /// Losing since it was last empty: one log line an episode.
     losing: bool,
     /// The reason of the loss that began the episode, until it is asked for.
@@ -170,7 +170,7 @@ impl<T, W> Mailbox<T, W> {
                 lane: spec.lane,
                 members: 1,
                 lost: Tally::default(),
-                gaps: VecDeque::new(),
+                gaps: BTreeMap::new(),
                 losing: false,
                 begun: None,
                 patterns: Vec::new(),
@@ -288,11 +288,9 @@ impl<T, W> Mailbox<T, W> {
 
     fn report_gaps(&mut self, arrival: u64) -> u64 {
         let mut missed = 0;
-        self.rest.gaps.retain(|&(place, count)| {
-            let reported = place <= arrival;
-            missed += if reported { count } else { 0 };
-            !reported
-        });
+        while let Some(gap) = self.rest.gaps.first_entry().filter(|gap| *gap.key() <= arrival) {
+            missed += gap.remove();
+        }
         missed
     }
 
@@ -307,16 +305,22 @@ impl<T, W> Mailbox<T, W> {
     }
 
     fn mark_gap(&mut self, arrival: u64, lost: u64) {
-        let crowded = self.rest.gaps.len() > self.capacity;
-        match self.rest.gaps.back_mut() {
-            Some((place, count)) if *place == arrival => *count += lost,
-            // A reader that stopped must not make this grow: two neighbours become one as soon as
-            // there are more gaps than waves.
-            Some((place, count)) if crowded => {
-                *place = arrival.max(*place);
-                *count += lost;
-            }
-            _ => self.rest.gaps.push_back((arrival, lost)),
+        *self.rest.gaps.entry(arrival).or_default() += lost;
+        // A reader that stopped must not make this grow.
+        if self.rest.gaps.len() > self.capacity.saturating_mul(2).saturating_add(2) {
+            self.fold_gaps();
+        }
+    }
+
+    /// Moves each gap to the place of the wave with which it will be reported: the next that waits, or the
+    /// next to arrive. So there is at most one gap more than waves, and readers see no difference.
+    fn fold_gaps(&mut self) {
+        let mut waiting = self.queue.waiting_arrivals().into_iter().peekable();
+        let next = self.queue.arrivals();
+        for (place, count) in std::mem::take(&mut self.rest.gaps) {
+            while waiting.next_if(|&arrival| arrival < place).is_some() {}
+            let reported = waiting.peek().copied().unwrap_or(next);
+            *self.rest.gaps.entry(reported).or_default() += count;
         }
     }
 

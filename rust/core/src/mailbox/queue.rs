@@ -225,6 +225,21 @@ impl<T> Queue<T> {
         }
     }
 
+    /// The arrival numbers of the waiting waves, in their order.
+    pub(crate) fn waiting_arrivals(&self) -> Vec<u64> {
+        match &self.form {
+            Form::Line { items, .. } => {
+                (self.arrivals - items.len() as u64..self.arrivals).collect()
+            }
+            Form::Ranked(ranked) => {
+                let mut arrivals: Vec<u64> =
+                    ranked.entries.keys().map(|rank| rank.arrival).collect();
+                arrivals.sort_unstable();
+                arrivals
+            }
+        }
+    }
+
     /// Looks at every waiting wave, in no particular order.
     pub(crate) fn for_each(&self, each: &mut dyn FnMut(&T)) {
         match &self.form {
@@ -366,8 +381,10 @@ mod tests {
             push(&mut queue, item, 0.5);
         }
         assert_eq!(queue.pop(), Some((0, 0)));
+        assert_eq!(queue.waiting_arrivals(), [1, 2]);
         push(&mut queue, 3, 0.9);
         assert!(!is_line(&queue));
+        assert_eq!(queue.waiting_arrivals(), [1, 2, 3]);
         assert_eq!(queue.pop_oldest(), Some((1, 1)));
         assert_eq!(queue.pop(), Some((3, 3)));
         assert_eq!(queue.pop(), Some((2, 2)));

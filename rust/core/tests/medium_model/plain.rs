@@ -39,16 +39,12 @@ pub struct Plain {
     pub lost: BTreeMap<&'static str, u64>,
     /// The place of each loss that no reader has been told of.
     pub gaps: Vec<u64>,
-    /// The medium may tell of a gap later than the model when there are more gaps than places.
-    pub vague: bool,
-    pub told: (u64, u64),
 }
 
 impl Plain {
     pub fn lose(&mut self, reason: Reason, arrival: u64, id: u64, dropped: &mut Vec<u64>) {
         *self.lost.entry(reason.name()).or_default() += 1;
         self.gaps.push(arrival);
-        self.vague |= self.gaps.len() > self.how.capacity;
         dropped.push(id);
     }
 
@@ -99,17 +95,6 @@ impl Plain {
         let before = self.gaps.len();
         self.gaps.retain(|&place| place > wave.arrival);
         Some((wave.id, (before - self.gaps.len()) as u64))
-    }
-
-    /// What was missed, as the medium and the model say; they agree unless gaps were melted together.
-    pub fn tell(&mut self, said: u64, known: u64) {
-        self.told.0 += said;
-        self.told.1 += known;
-        assert!(self.told.0 <= self.told.1, "missed before it was lost");
-        if self.gaps.is_empty() && self.told.0 == self.told.1 {
-            self.vague = false;
-        }
-        assert!(self.vague || self.told.0 == self.told.1, "{:?}", self.told);
     }
 
     /// `Err`: why the wave itself went.

@@ -172,8 +172,6 @@ impl World {
             received: 0,
             lost: BTreeMap::new(),
             gaps: Vec::new(),
-            vague: false,
-            told: (0, 0),
         });
     }
 
