@@ -199,7 +199,19 @@ fn returned(py: Python<'_>, outcome: PyResult<Step>) -> *mut ffi::PyObject {
     }
 }
 
-// Each slot attaches: the thread is attached already, but what PyO3 drops in between must know it.
+// Each slot attaches: the thread is attached already, but what PyO3 drops in between must know it. While
+// the interpreter ends, PyO3 attaches no more: nothing is driven then, and what is dropped is left alone.
+
+/// Raises in a slot that cannot run any more.
+#[cold]
+fn ending() -> *mut ffi::PyObject {
+    // SAFETY: the interpreter calls slots attached.
+    unsafe {
+        let said = c"the interpreter is shutting down";
+        ffi::PyErr_SetString(ffi::PyExc_RuntimeError, said.as_ptr());
+    }
+    ptr::null_mut()
+}
 
 unsafe extern "C" fn am_send<O: Operation>(
     this: *mut ffi::PyObject,
@@ -212,13 +224,18 @@ unsafe extern "C" fn am_send<O: Operation>(
         unsafe { *result = value.into_ptr() };
         return PySendResult::PYGEN_RETURN;
     }
-    Python::attach(|py| {
+    let sent = Python::try_attach(|py| {
         // SAFETY: the interpreter calls slots attached, with live objects.
         let step = unsafe {
             let value = Bound::from_borrowed_ptr(py, value);
             Raw::<O>::enter(this, py, |machine| machine.send(py, &value))
         };
         outcome(py, step, result)
+    });
+    sent.unwrap_or_else(|| {
+        // SAFETY: the interpreter gives a place to write to.
+        unsafe { *result = ending() };
+        PySendResult::PYGEN_ERROR
     })
 }
 
@@ -229,8 +246,11 @@ unsafe extern "C" fn am_await<O: Operation>(this: *mut ffi::PyObject) -> *mut ff
         let raw = this.cast::<Raw<O>>();
         let machine = (&raw const (*raw).machine).cast::<Machine<O>>();
         if (*raw).entered.get() || (*machine).state() != State::Fresh {
-            Python::attach(|py| awaited_already().restore(py));
-            return ptr::null_mut();
+            return Python::try_attach(|py| {
+                awaited_already().restore(py);
+                ptr::null_mut()
+            })
+            .unwrap_or_else(ending);
         }
         ffi::Py_NewRef(this)
     }
@@ -250,14 +270,15 @@ unsafe extern "C" fn send<O: Operation>(
     this: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    Python::attach(|py| {
+    let sent = Python::try_attach(|py| {
         // SAFETY: as for `am_send`.
         let step = unsafe {
             let value = Bound::from_borrowed_ptr(py, value);
             Raw::<O>::enter(this, py, |machine| machine.send(py, &value))
         };
         returned(py, step)
-    })
+    });
+    sent.unwrap_or_else(ending)
 }
 
 unsafe extern "C" fn throw<O: Operation>(
@@ -265,7 +286,7 @@ unsafe extern "C" fn throw<O: Operation>(
     args: *mut *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
 ) -> *mut ffi::PyObject {
-    Python::attach(|py| {
+    let thrown = Python::try_attach(|py| {
         let given = |place: isize| {
             // SAFETY: `args` points to `count` live objects.
             (place < count).then(|| unsafe { Bound::from_borrowed_ptr(py, *args.offset(place)) })
@@ -273,7 +294,8 @@ unsafe extern "C" fn throw<O: Operation>(
         let error = thrown(given(0), given(1));
         // SAFETY: as for `am_send`.
         returned(py, unsafe { Raw::<O>::enter(this, py, |machine| machine.throw(py, error)) })
-    })
+    });
+    thrown.unwrap_or_else(ending)
 }
 
 /// The error of `throw(value)` or, as older code writes it, `throw(type, value)`.
@@ -294,7 +316,7 @@ unsafe extern "C" fn close<O: Operation>(
     this: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    Python::attach(|py| {
+    let closed = Python::try_attach(|py| {
         // SAFETY: as for `am_send`.
         let closed = unsafe { Raw::<O>::enter(this, py, |machine| machine.close(py)) };
         match closed {
@@ -304,7 +326,8 @@ unsafe extern "C" fn close<O: Operation>(
                 ptr::null_mut()
             }
         }
-    })
+    });
+    closed.unwrap_or_else(ending)
 }
 
 unsafe extern "C" fn tp_traverse<O: Operation>(
@@ -332,7 +355,7 @@ unsafe extern "C" fn tp_traverse<O: Operation>(
 }
 
 unsafe extern "C" fn tp_clear<O: Operation>(this: *mut ffi::PyObject) -> c_int {
-    Python::attach(|py| {
+    Python::try_attach(|py| {
         // SAFETY: as for `am_send`.
         let ended = unsafe { Raw::<O>::enter(this, py, |machine| machine.close(py)) };
         if let Err(error) = ended {
@@ -351,11 +374,12 @@ unsafe extern "C" fn tp_dealloc<O: Operation>(this: *mut ffi::PyObject) {
             ffi::PyObject_GC_UnTrack(this.cast());
         }
         let machine: &mut Machine<O> = &mut (*raw).machine;
-        if machine.state() != State::Done {
-            Python::attach(|py| machine.drop_unfinished(py));
+        let finished = machine.state() == State::Done
+            || Python::try_attach(|py| machine.drop_unfinished(py)).is_some();
+        if finished {
+            // What is left has no Python object in it.
+            ManuallyDrop::drop(&mut (*raw).machine);
         }
-        // What is left has no Python object in it.
-        ManuallyDrop::drop(&mut (*raw).machine);
         let class = ffi::Py_TYPE(this);
         if !O::store().keep(this) {
             ffi::PyObject_GC_Del(this.cast());
