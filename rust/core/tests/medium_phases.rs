@@ -64,7 +64,20 @@ fn members_share_a_mailbox_until_the_last_one_goes() {
     rig.after = After::default();
     assert!(rig.medium.leave(key, &mut rig.after));
     assert_eq!(rig.dropped(), [second]);
+    assert!(!rig.medium.leave(key, &mut rig.after), "it is closed already");
     assert!(!rig.medium.join(key));
+}
+
+#[test]
+fn the_last_member_of_a_closing_mailbox_closes_it() {
+    let mut rig = Rig::new();
+    let key = rig.open(blocking("box", 4), &["a"]);
+    rig.emit(&wave("a")).unwrap();
+    rig.medium.finish(key, &mut rig.after);
+    rig.after = After::default();
+    assert!(rig.medium.leave(key, &mut rig.after));
+    assert_eq!(rig.dropped().len(), 1);
+    assert!(!rig.medium.leave(key, &mut rig.after));
 }
 
 #[test]

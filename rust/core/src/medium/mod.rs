@@ -224,10 +224,11 @@ impl<T, W> Medium<T, W> {
         last
     }
 
-    /// A member goes; the last one closes the mailbox. Returns whether it did.
+    /// A member goes; the last one closes the mailbox. Returns whether it did: false if it was closed already.
     pub fn leave(&self, key: Key, after: &mut Aftermath<T, W>) -> bool {
         let mut state = self.lock();
-        let Some(mailbox) = state.boxes.get_mut(key) else { return false };
+        let alive = |mailbox: &&mut Mailbox<T, W>| mailbox.phase != BoxPhase::Closed;
+        let Some(mailbox) = state.boxes.get_mut(key).filter(alive) else { return false };
         let members = mailbox.members_mut();
         *members = members.saturating_sub(1);
         let last = *members == 0;
