@@ -422,6 +422,54 @@ fn patterns_are_taken_back_under_another_spelling_and_joined_once() {
     assert!(rig.medium.active_patterns().is_empty());
 }
 
+fn verdict(rig: &Rig, channel: &str, amplitude: f64) -> Verdict {
+    rig.medium.explain(channel, amplitude, 0)[0].verdict
+}
+
+#[test]
+fn explain_says_which_wave_would_go() {
+    for order in ORDERS {
+        let (mut rig, _) = opened(order, Overflow::DropNewest, 1);
+        rig.emit(&faint("a", 0.5)).unwrap();
+        assert_eq!(verdict(&rig, "a", 1.0), Verdict::Drops(Reason::Full), "{order:?}");
+
+        let (mut rig, _) = opened(order, Overflow::DropFaintest, 1);
+        rig.emit(&faint("a", 0.5)).unwrap();
+        assert_eq!(verdict(&rig, "a", 0.5), Verdict::Drops(Reason::Faintest));
+        assert_eq!(verdict(&rig, "a", 0.6), Verdict::Overflows(Overflow::DropFaintest));
+
+        let (mut rig, _) = opened(order, Overflow::Conflate, 1);
+        rig.emit(&faint("a", 0.5)).unwrap();
+        assert_eq!(verdict(&rig, "a", 0.5), Verdict::Reached);
+        assert_eq!(verdict(&rig, "b", 0.5), Verdict::Overflows(Overflow::Conflate));
+    }
+}
+
+#[test]
+fn explain_does_not_count_what_is_expired_and_leaves_it() {
+    for order in ORDERS {
+        for overflow in POLICIES {
+            let (mut rig, key) = opened(order, overflow, 1);
+            rig.emit(&mortal("a", 1.0)).unwrap();
+            assert_ne!(verdict(&rig, "b", 1.0), Verdict::Reached);
+            rig.clock.advance(2.0);
+            assert_eq!(verdict(&rig, "b", 1.0), Verdict::Reached, "{order:?} {overflow:?}");
+            assert_eq!(rig.medium.waiting(key), 1);
+        }
+    }
+}
+
+#[test]
+fn explain_counts_those_that_wait_already() {
+    let (mut rig, _) = opened(Order::Fifo, Overflow::Block, 1);
+    rig.emit(&mortal("a", 1.0)).unwrap();
+    let ticket = rig.wait(&wave("a"), 1);
+    rig.clock.advance(2.0);
+    assert_eq!(verdict(&rig, "a", 1.0), Verdict::Full, "the room will not be the newcomer's");
+    rig.abandon_sender(ticket);
+    assert_eq!(verdict(&rig, "a", 1.0), Verdict::Reached);
+}
+
 #[test]
 fn explain_says_what_would_happen_at_each_mailbox() {
     let mut rig = Rig::new();

@@ -111,14 +111,21 @@ pub fn explain_rows<'py>(
     for row in shared.medium.explain(channel, amplitude, emitter) {
         let faint = amplitude < shared.rules.min_amplitude;
         let (reached, reason) = match row.verdict {
-            Verdict::Reached | Verdict::Overflows(_) | Verdict::Full | Verdict::Refused
+            Verdict::Reached
+            | Verdict::Overflows(_)
+            | Verdict::Drops(_)
+            | Verdict::Full
+            | Verdict::Refused
                 if faint =>
             {
                 let least = shared.rules.min_amplitude;
                 (false, Some(format!("min_amplitude: {amplitude} is fainter than {least}")))
             }
             Verdict::Reached => (true, None),
-            Verdict::Overflows(_) => (true, Some("full: a wave will be dropped".to_owned())),
+            Verdict::Overflows(_) => (true, Some("full: another wave would be dropped".to_owned())),
+            Verdict::Drops(reason) => {
+                (false, Some(format!("full: this wave would be dropped ({})", reason.name())))
+            }
             Verdict::Pattern => (false, Some("pattern".to_owned())),
             Verdict::NoiseFloor(floor) => {
                 (false, Some(format!("noise floor: {amplitude} is fainter than {floor}")))

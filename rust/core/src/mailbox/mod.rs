@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use self::waiters::WaiterId;
 
-pub(crate) use self::overflow::Arrival;
+pub(crate) use self::overflow::{Arrival, Victim};
 use self::queue::Queue;
 pub(crate) use self::waiters::Left;
 use self::waiters::Waiters;
@@ -228,6 +228,12 @@ impl<T, W> Mailbox<T, W> {
     pub(crate) fn is_full(&self) -> bool {
         matches!(self.overflow, Overflow::Block | Overflow::Error)
             && (self.queue.len() >= self.capacity || self.promised.is_some())
+    }
+
+    /// Whether it is still full after a purge, the room of which goes to those in line first.
+    pub(crate) fn stays_full(&self, clock: &Clock) -> bool {
+        let kept = self.promised.is_some() || !self.senders.is_empty();
+        self.is_full() && (kept || !self.is_outdated(clock))
     }
 
     /// Whether it is full of waves, promises aside.

@@ -15,7 +15,40 @@ pub(crate) struct Arrival<'a> {
     pub(crate) expires: f64,
 }
 
+/// Which wave a full mailbox would let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Victim {
+    Newcomer(Reason),
+    Another,
+}
+
 impl<T, W> Mailbox<T, W> {
+    /// What [`Self::put`] would let go because the mailbox is full.
+    pub(crate) fn victim(&self, wave: &Arrival<'_>, clock: &Clock) -> Option<Victim> {
+        if !self.is_stuffed() || self.is_outdated(clock) {
+            return None;
+        }
+        let mark = self.mark(wave, clock);
+        match self.overflow {
+            Overflow::Block | Overflow::Error => None,
+            Overflow::DropNewest => Some(Victim::Newcomer(Reason::Full)),
+            Overflow::DropFaintest if !self.queue.has_fainter(&mark) => {
+                Some(Victim::Newcomer(Reason::Faintest))
+            }
+            Overflow::Conflate if self.queue.holds(wave.channel) => None,
+            Overflow::DropOldest | Overflow::DropFaintest | Overflow::Conflate => {
+                Some(Victim::Another)
+            }
+        }
+    }
+
+    #[inline]
+    fn mark<'a>(&self, wave: &Arrival<'a>, clock: &Clock) -> Mark<'a> {
+        let loudness = || self.rest.fading.loudness(wave.amplitude, clock.monotonic());
+        let Arrival { channel, amplitude, priority, expires } = *wave;
+        Mark { key: self.queue.key(priority, loudness), amplitude, expires, channel }
+    }
+
     /// Puts a wave in. `Err` says why this very wave was let go; what else goes, goes to `garbage`.
     /// The caller has made sure that a mailbox that blocks or refuses has room.
     #[inline]
@@ -26,12 +59,8 @@ impl<T, W> Mailbox<T, W> {
         clock: &Clock,
         garbage: &mut impl Extend<T>,
     ) -> Result<(), Reason> {
-        let key = self
-            .queue
-            .key(wave.priority, || self.rest.fading.loudness(wave.amplitude, clock.monotonic()));
-        let (amplitude, expires, channel) = (wave.amplitude, wave.expires, wave.channel);
-        let mark = Mark { key, amplitude, expires, channel };
-        if expires < f64::INFINITY && expires < clock.monotonic() {
+        let mark = self.mark(wave, clock);
+        if mark.expires < f64::INFINITY && mark.expires < clock.monotonic() {
             return Err(self.refuse(item, Reason::Expired, garbage));
         }
         if self.overflow == Overflow::Conflate {

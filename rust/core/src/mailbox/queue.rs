@@ -161,28 +161,42 @@ impl<T> Queue<T> {
     /// The wave of least amplitude (under `fresh`: as faded now; of equals the newest), unless one with
     /// this mark would be fainter still or as faint: then the newcomer is the faintest itself.
     pub(crate) fn pop_fainter(&mut self, mark: &Mark<'_>) -> Option<(T, u64)> {
-        let Form::Ranked(ranked) = &mut self.form else { return None };
-        let fainter = if let Some(faintest) = &ranked.by_faintness {
+        self.fainter(mark).map(|rank| self.remove(rank))
+    }
+
+    /// Whether [`Self::pop_fainter`] would find one.
+    pub(crate) fn has_fainter(&self, mark: &Mark<'_>) -> bool {
+        self.fainter(mark).is_some()
+    }
+
+    fn fainter(&self, mark: &Mark<'_>) -> Option<Rank> {
+        let Form::Ranked(ranked) = &self.form else { return None };
+        if let Some(faintest) = &ranked.by_faintness {
             let &(faintness, Reverse(arrival), key) = faintest.first()?;
             (faintness < ordered(mark.amplitude)).then_some(Rank { key, arrival })
         } else {
             let rank = *ranked.entries.last_key_value()?.0;
             (rank.key > mark.key).then_some(rank)
-        };
-        fainter.map(|rank| self.remove(rank))
+        }
     }
 
     /// Puts a wave in the place of the waiting one of its channel, which it returns; `Err` gives the new
     /// one back if none waits.
     pub(crate) fn replace(&mut self, item: T, mark: &Mark<'_>) -> Result<(T, u64), T> {
-        let rank = match &self.form {
-            Form::Ranked(ranked) => ranked.by_channel.as_ref().and_then(|by| by.get(mark.channel)),
-            Form::Line { .. } => None,
-        };
-        let Some(&rank) = rank else { return Err(item) };
+        let Some(rank) = self.of_channel(mark.channel) else { return Err(item) };
         let replaced = self.remove_keeping_form(rank);
         self.insert_ranked(item, mark, rank.arrival);
         Ok(replaced)
+    }
+
+    /// Whether [`Self::replace`] would find one.
+    pub(crate) fn holds(&self, channel: &str) -> bool {
+        self.of_channel(channel).is_some()
+    }
+
+    fn of_channel(&self, channel: &str) -> Option<Rank> {
+        let Form::Ranked(ranked) = &self.form else { return None };
+        ranked.by_channel.as_ref().and_then(|by| by.get(channel)).copied()
     }
 
     /// The first wave in line that is expired at the moment `now`.

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use super::{Key, Medium};
 use crate::channel::Pattern;
-use crate::mailbox::{Overflow, Phase as BoxPhase};
+use crate::mailbox::{Arrival, Mailbox, Overflow, Phase as BoxPhase, Victim};
+use crate::reason::Reason;
 
 /// What would happen to a wave at one mailbox.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
     /// It would be delivered.
     Reached,
-    /// It would be delivered, and another wave would go for it, or this one.
+    /// It would be delivered, and another wave would go for it.
     Overflows(Overflow),
+    /// The mailbox is full, and the wave itself would go.
+    Drops(Reason),
     /// No pattern of the mailbox matches the channel.
     Pattern,
     /// It is fainter than this noise floor.
@@ -43,23 +46,29 @@ pub struct Row {
 }
 
 impl<T, W> Medium<T, W> {
-    /// For each mailbox, whether a wave on this concrete channel would reach it and, if not, why.
+    /// For each mailbox, whether a wave on this concrete channel would reach it and, if not, why. What is
+    /// expired or faded by now does not count, and stays.
     pub fn explain(&self, channel: &str, amplitude: f64, emitter: u64) -> Vec<Row> {
         let state = self.lock();
         let mut matching = Vec::new();
         state.router.walk(channel, &mut |member| matching.push(member));
-        let verdict = |key: Key, mailbox: &crate::mailbox::Mailbox<T, W>| match mailbox.overflow() {
+        let wave = Arrival { channel, amplitude, priority: amplitude, expires: f64::INFINITY };
+        let clock = &state.clock;
+        let verdict = |key: Key, mailbox: &Mailbox<T, W>| match mailbox.overflow() {
             _ if mailbox.phase != BoxPhase::Open => Verdict::Closed,
             _ if !matching.contains(&key.index) => Verdict::Pattern,
             _ if mailbox.ignores(emitter) => Verdict::Own,
             _ if amplitude < mailbox.noise_floor() => Verdict::NoiseFloor(mailbox.noise_floor()),
-            Overflow::Block if mailbox.is_full() => Verdict::Full,
-            Overflow::Error if mailbox.is_full() => Verdict::Refused,
-            policy if mailbox.is_stuffed() => Verdict::Overflows(policy),
-            _ => Verdict::Reached,
+            Overflow::Block if mailbox.stays_full(clock) => Verdict::Full,
+            Overflow::Error if mailbox.stays_full(clock) => Verdict::Refused,
+            policy => match mailbox.victim(&wave, clock) {
+                Some(Victim::Newcomer(reason)) => Verdict::Drops(reason),
+                Some(Victim::Another) => Verdict::Overflows(policy),
+                None => Verdict::Reached,
+            },
         };
         let row = |(key, mailbox)| {
-            let mailbox: &crate::mailbox::Mailbox<T, W> = mailbox;
+            let mailbox: &Mailbox<T, W> = mailbox;
             Row {
                 key,
                 name: Arc::clone(mailbox.name()),

@@ -26,7 +26,7 @@ pub enum Life {
     Gone,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plain {
     pub key: Key,
     pub name: String,
