@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from aether._native import (
     DEBUG_BUILD,
-    Emitter,
     ManualClock,
     Receipt,
     Wave,
@@ -39,6 +38,7 @@ from aether.errors import (
 from aether.explanation import Explanation, ExplanationRow
 from aether.medium import Aether, Expectation
 from aether.statistics import Health, MediumStatistics, VibratorStatistics
+from aether.threads import Emitter
 from aether.vibrator import Vibrator
 
 if TYPE_CHECKING:

@@ -7,8 +7,10 @@ What is awaited is typed as a coroutine: it can be awaited once, also by ``async
 ``wait_for`` and the task groups of anyio.
 """
 
+from _thread import LockType
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from threading import Thread
 from types import GenericAlias, MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Literal, Self, TypedDict, final, overload
 
@@ -27,11 +29,13 @@ __all__ = [
     "Medium",
     "Receipt",
     "Vibrator",
+    "Waiting",
     "Wave",
     "__version__",
     "check_pattern",
     "check_token",
     "covers",
+    "end_threads",
     "handling",
     "interfere",
     "new_identity",
@@ -39,7 +43,6 @@ __all__ = [
     "parse_pattern",
     "restore_channel",
     "restore_wave",
-    "threads_waiting",
 ]
 
 _T = TypeVar("_T")
@@ -56,8 +59,8 @@ REPLY_HEADER: Final[str]
 handling: Final[ContextVar[object]]
 """What the running handler handles: the value of `Medium.handling`."""
 
-def threads_waiting() -> list[int]:
-    """The threads that wait for a wave or for room, and will not give up by themselves."""
+def end_threads() -> None:
+    """From now on, a thread other than this one stops for ever when it comes to a medium."""
 
 def check_pattern(name: str, /) -> str:
     """The name as a plain `str`, if it is a sound channel or pattern; `ChannelError` otherwise."""
@@ -79,19 +82,9 @@ def overlaps(first: str, second: str, /) -> bool:
 
 @disjoint_base
 class Emitter:
-    """A handle that only emits, from any thread: made by `emitter()` of a medium or a vibrator.
+    """A handle that only emits: the native half of `aether.Emitter`, and of all that emit."""
 
-    It keeps neither alive, and what it emits bears the name of the vibrator. It ends with
-    the vibrator's `close`, and with the medium.
-
-    Example:
-        >>> from aether import Aether
-        >>> medium = Aether()
-        >>> emitter = medium.vibrator("clock").emitter()
-        >>> emitter.emit_nowait("time.tick").sequence
-        1
-    """
-
+    def __new__(cls, of: Emitter, /) -> Self: ...
     @overload
     def emit_wave(
         self,
@@ -287,58 +280,7 @@ class Emitter:
         compensates: Wave | None = None,
         require: int | None = None,
     ) -> Receipt: ...
-    @overload
-    def emit_sync(
-        self,
-        channel: Channel[_T],
-        payload: _T,
-        *,
-        amplitude: float | None = None,
-        phase: float | None = None,
-        frequency: float | None = None,
-        headers: Mapping[str, str] | None = None,
-        ttl: float | None = None,
-        cause: Wave | None = None,
-        compensates: Wave | None = None,
-        require: int | None = None,
-        timeout: float | None = None,
-    ) -> Receipt:
-        """Emits a new wave from a thread without a loop, and waits for room; Ctrl-C works meanwhile.
-
-        Args and Raises as for `emit_wave`.
-
-        Returns:
-            What the emission did.
-
-        Raises:
-            RuntimeError: A loop runs in this thread, which would stand still: await `emit_wave` there.
-
-        Example:
-            >>> from aether import Aether
-            >>> medium = Aether()
-            >>> medium.emit_sync("orders.created", {"id": 7}, timeout=1.0).sequence
-            1
-        """
-
-    @overload
-    @deprecated("the payload is not of the type that the channel carries")
-    def emit_sync(
-        self,
-        channel: Channel[Any],
-        payload: Any,
-        *,
-        amplitude: float | None = None,
-        phase: float | None = None,
-        frequency: float | None = None,
-        headers: Mapping[str, str] | None = None,
-        ttl: float | None = None,
-        cause: Wave | None = None,
-        compensates: Wave | None = None,
-        require: int | None = None,
-        timeout: float | None = None,
-    ) -> Receipt: ...
-    @overload
-    def emit_sync(
+    def begin_emit_sync(
         self,
         channel: str,
         payload: Any = None,
@@ -352,7 +294,9 @@ class Emitter:
         compensates: Wave | None = None,
         require: int | None = None,
         timeout: float | None = None,
-    ) -> Receipt: ...
+    ) -> Waiting[Receipt]:
+        """The steps of `emit_sync`."""
+
     def emit_many(
         self, items: Iterable[Wave | tuple[str, Any]]
     ) -> Coroutine[Any, Any, list[Receipt]]:
@@ -381,12 +325,6 @@ class Emitter:
             ...         return await medium.emit_many([*pairs, Wave("jobs.done")])
             >>> [receipt.sequence for receipt in asyncio.run(main())]
             [1, 2, 3, 4]
-        """
-
-    def emitter(self) -> Emitter:
-        """A cheap handle that only emits, in the same name.
-
-        Hand it to threads and to code that is not to receive. It does not keep the vibrator alive.
         """
 
 @final
@@ -721,21 +659,8 @@ class Vibrator(Emitter):
             ForkedMedium: The medium was used before this process was forked.
         """
 
-    def receive_sync(self, timeout: float | None = None) -> Wave | None:
-        """Waits for the next wave in a thread without a loop; Ctrl-C works meanwhile.
-
-        Args:
-            timeout: Seconds to wait, 0 or more. Without it: for ever.
-
-        Returns:
-            The wave; `None` at the end, as for `receive`.
-
-        Raises:
-            TimeoutError: No wave came in time; none is lost.
-            ValueError: The timeout is NaN or negative.
-            RuntimeError: A loop runs in this thread, which would stand still: await `receive` there.
-            ForkedMedium: The medium was used before this process was forked.
-        """
+    def begin_receive_sync(self, timeout: float | None = None) -> Waiting[Wave | None]:
+        """The steps of `receive_sync`."""
 
     def __aiter__(self) -> AsyncIterator[Wave]: ...
     def __anext__(self) -> Coroutine[Any, Any, Wave]: ...
@@ -748,6 +673,29 @@ class Vibrator(Emitter):
 
     def depart(self) -> None:
         """It leaves its mailbox to the others of its group: for its own readers, that is the end."""
+
+@final
+class Waiting(Generic[_T_co]):
+    """An operation that a thread drives: one thread, one step at a time."""
+
+    def attempt(self) -> tuple[_T_co] | None:
+        """Tries: a tuple of the value, or `None` if it has to wait."""
+
+    def enlist(self, lock: LockType, thread: Thread) -> bool:
+        """Has a held lock released when it is worth another attempt; false: it is so already."""
+
+    def abandon(self) -> None:
+        """It will not be tried again."""
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds that it is ready to wait."""
+
+    def run_out(self) -> _T_co:
+        """What it comes to when that is over."""
+
+    def look(self) -> float:
+        """Looks after emissions that have waited too long; returns in how many seconds to look again."""
 
 @final
 class Wave(Generic[_T_co]):

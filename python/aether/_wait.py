@@ -31,6 +31,14 @@ def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
     return loop
 
 
+def is_loop_running() -> bool:
+    """Whether asyncio or trio runs in this thread."""
+    if running_asyncio_loop() is not None:
+        return True
+    trio = sys.modules.get("trio")
+    return trio is not None and trio.lowlevel.in_trio_run()
+
+
 def set_if_pending(future: asyncio.Future[None]) -> None:
     """Wakes whoever awaits a future, unless it was cancelled or woken meanwhile."""
     if not future.done():

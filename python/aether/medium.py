@@ -14,17 +14,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aether import _native
 from aether._wait import Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.channel import Channel
-from aether.errors import AetherError, Closed
+from aether.errors import Closed
 from aether.explanation import Explanation
 from aether.requests import Requests
 from aether.statistics import Health, MediumStatistics
+from aether.threads import Emitting, end_with_the_program
 from aether.vibrator import Options, Order, Overflow, Vibrator
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _SETTLING_TURNS = 5
 
 
-class Aether(_native.Medium):
+class Aether(Emitting, _native.Medium):
     """A medium: routes, mailboxes, counters and a clock. Parts of a program meet here.
 
     Args:
@@ -116,7 +116,7 @@ class Aether(_native.Medium):
         self._runs = 0
         self._entered = False
         self._physics: PhysicsEngine | None = None
-        _end_with_the_program(self)
+        end_with_the_program(self)
 
     @classmethod
     def default(cls) -> Aether:
@@ -610,48 +610,8 @@ class Expectation:
         self._mailbox.close()
 
 
-# The end of the program
-
-_media: weakref.WeakSet[Aether] = weakref.WeakSet()
-
-
-def _end_with_the_program(medium: Aether) -> None:
-    """Sees to it that a thread that waits for ever on this medium does not keep the program alive."""
-    if not _media:
-        register = getattr(threading, "_register_atexit", None)
-        if register is not None:
-            # At shutdown already, nobody will wait any more.
-            with contextlib.suppress(RuntimeError):
-                register(_release_threads)
-    _media.add(medium)
-
-
-def _release_threads() -> None:
-    """The main thread has ended: closes the media that only threads without hope still wait on.
-
-    Once every thread that the interpreter would wait for waits itself, on a medium and for ever, nobody is
-    left to wake them; closing gives them the end.
-    """
-    pause = threading.Event()
-    while True:
-        alive = [
-            thread.ident
-            for thread in threading.enumerate()
-            if not thread.daemon and thread is not threading.main_thread()
-        ]
-        if not alive:
-            return
-        if set(alive) <= set(_native.threads_waiting()):
-            break
-        pause.wait(0.02)
-    for medium in tuple(_media):
-        with contextlib.suppress(AetherError):
-            medium.shut("closed", at_once=True)
-
-
 def _forget_after_fork() -> None:
-    Aether._default = None  # noqa: SLF001 - a function of this module
-    _media.clear()
+    Aether._default = None  # noqa: SLF001 - the child of a fork begins anew
 
 
 if sys.platform != "win32":

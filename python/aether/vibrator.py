@@ -23,6 +23,7 @@ from aether._wait import checked_timeout, shielded
 from aether.errors import Closed, ForkedMedium
 from aether.lane import Lane
 from aether.statistics import VibratorStatistics
+from aether.threads import Emitting, block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Mapping
@@ -84,7 +85,7 @@ class Created:
         await shielded(self._vibrator.aclose())
 
 
-class Vibrator(_native.Vibrator):
+class Vibrator(Emitting, _native.Vibrator):
     """A named participant of a medium. Made by `Vibrator.create` or `medium.vibrator`.
 
     Example:
@@ -351,6 +352,23 @@ class Vibrator(_native.Vibrator):
                 lane.on_error = None
         if failure:
             raise failure[0]
+
+    def receive_sync(self, timeout: float | None = None) -> Wave | None:
+        """Waits for the next wave in a thread without a loop; Ctrl-C works meanwhile.
+
+        Args:
+            timeout: Seconds to wait, 0 or more. Without it: for ever.
+
+        Returns:
+            The wave; `None` at the end, as for `receive`.
+
+        Raises:
+            TimeoutError: No wave came in time; none is lost.
+            ValueError: The timeout is NaN or negative.
+            RuntimeError: A loop runs in this thread, which would stand still: await `receive` there.
+            ForkedMedium: The medium was used before this process was forked.
+        """
+        return block(self.begin_receive_sync(timeout), "receive_sync", "await receive()")
 
     # Requests
 

@@ -70,14 +70,9 @@ pub fn current_actor(py: Python<'_>) -> PyResult<Actor> {
     current_task(py)?.map_or(Ok(0), |task| actor(&task))
 }
 
-/// The thread that runs.
-pub fn current_thread(py: Python<'_>) -> PyResult<Actor> {
-    actor(&py.import(intern!(py, "threading"))?.call_method0(intern!(py, "current_thread"))?)
-}
-
 /// The number of a task or thread.
 #[cold]
-fn actor(who: &Bound<'_, PyAny>) -> PyResult<Actor> {
+pub fn actor(who: &Bound<'_, PyAny>) -> PyResult<Actor> {
     static BURY: PyOnceLock<Py<PyCFunction>> = PyOnceLock::new();
     let py = who.py();
     let address = who.as_ptr() as usize;

@@ -1,108 +1,128 @@
-//! Waiting in a thread without a loop: the same operations, driven by a lock of Python, whose `acquire` is
-//! open to signals.
+//! Waiting in a thread without a loop: the same operations, tried and enlisted step by step.
+//!
+//! The waiting itself is Python's (`aether._wait.block`): a thread of a program that ends may be stopped
+//! where it waits, and no native frame must lie below that.
 
 use parking_lot::Mutex;
-use pyo3::exceptions::PyRuntimeError;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
-use crate::here::Here;
+use crate::emission::EmitOp;
 use crate::machine::Operation;
-use crate::waker::{Sleeper, thread_ident};
+use crate::receive::ReceiveOp;
+use crate::shared::Shared;
+use crate::stalls;
+use crate::waker::Sleeper;
 
-/// The threads that wait here with no end in sight.
-static WAITING: Mutex<Vec<u64>> = Mutex::new(Vec::new());
-
-/// The threads that wait for a wave or for room, and will not give up by themselves.
-#[pyfunction]
-pub fn threads_waiting() -> Vec<u64> {
-    WAITING.lock().clone()
+/// An operation that a thread waits for.
+pub enum Blocking {
+    Emit(EmitOp),
+    Receive(ReceiveOp),
 }
 
-/// On the list of waiting threads for as long as it lives.
-struct Listed(u64);
-
-impl Listed {
-    fn new() -> Self {
-        let thread = thread_ident();
-        WAITING.lock().push(thread);
-        Self(thread)
+impl Blocking {
+    fn operation(&mut self) -> &mut dyn Steps {
+        match self {
+            Self::Emit(op) => op,
+            Self::Receive(op) => op,
+        }
     }
-}
 
-impl Drop for Listed {
-    fn drop(&mut self) {
-        let mut waiting = WAITING.lock();
-        if let Some(place) = waiting.iter().position(|&thread| thread == self.0) {
-            waiting.swap_remove(place);
+    fn shared(&self) -> &Shared {
+        match self {
+            Self::Emit(op) => &op.shared,
+            Self::Receive(op) => &op.mailbox().shared,
         }
     }
 }
 
-/// Does an operation, waiting as long as it is ready to. `look` is called every `interval` seconds
-/// meanwhile.
-pub fn wait_for<O: Operation>(
-    py: Python<'_>,
-    mut op: O,
-    (method, instead): (&str, &str),
-    interval: f64,
-    look: impl Fn() -> PyResult<()>,
-) -> PyResult<Py<PyAny>> {
-    if !matches!(Here::find(py)?, Here::Nowhere) {
-        return Err(PyRuntimeError::new_err(format!(
-            "{method} would stop the event loop that runs in this thread; use {instead}"
-        )));
-    }
-    let outcome = drive(py, &mut op, interval, look);
-    if outcome.is_err() {
-        op.abandon(py);
-    }
-    outcome
+/// The steps of an [`Operation`], for both kinds alike.
+trait Steps {
+    fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>;
+    fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool>;
+    fn abandon(&mut self, py: Python<'_>);
+    fn patience(&self) -> Option<f64>;
+    fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>>;
 }
 
-fn drive<O: Operation>(
-    py: Python<'_>,
-    op: &mut O,
-    interval: f64,
-    look: impl Fn() -> PyResult<()>,
-) -> PyResult<Py<PyAny>> {
-    static LOCK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    static TIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    if let Some(value) = op.attempt(py)? {
-        return Ok(value);
+impl<O: Operation> Steps for O {
+    fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        Operation::attempt(self, py)
     }
-    let new_lock = LOCK.import(py, "_thread", "allocate_lock")?;
-    let time = TIME.import(py, "time", "monotonic")?;
-    let now = || -> PyResult<f64> { time.call0()?.extract() };
-    let mut deadline = None;
-    loop {
-        if deadline.is_none() {
-            deadline = op.patience().map(|patience| now().map(|now| now + patience)).transpose()?;
-        }
-        let left = |deadline: Option<f64>| match deadline {
-            None => PyResult::Ok(f64::INFINITY),
-            Some(deadline) => Ok(deadline - now()?),
+
+    fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool> {
+        Operation::enlist(self, py, sleeper)
+    }
+
+    fn abandon(&mut self, py: Python<'_>) {
+        Operation::abandon(self, py);
+    }
+
+    fn patience(&self) -> Option<f64> {
+        Operation::patience(self)
+    }
+
+    fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Operation::run_out(self, py)
+    }
+}
+
+/// An operation that a thread drives: one thread, one step at a time.
+#[pyclass(frozen, name = "Waiting", module = "aether._native")]
+pub struct PyWaiting(Mutex<Option<Blocking>>);
+
+impl PyWaiting {
+    pub fn new(op: Blocking) -> Self {
+        Self(Mutex::new(Some(op)))
+    }
+
+    /// Takes the operation out for a step, so that no lock is held while Python code may run.
+    fn step<R>(&self, act: impl FnOnce(&mut Blocking) -> PyResult<R>) -> PyResult<R> {
+        let taken = self.0.lock().take();
+        let Some(mut op) = taken else {
+            return Err(crate::machine::awaited_already());
         };
-        if left(deadline)? <= 0.0 {
-            return op.run_out(py);
-        }
-        let gate = new_lock.call0()?;
-        gate.call_method0(intern!(py, "acquire"))?;
-        if op.enlist(py, Sleeper::Thread(gate.clone().unbind()))? {
-            let _listed = deadline.is_none().then(Listed::new);
-            loop {
-                let slice = left(deadline)?.clamp(0.0, interval);
-                let woken =
-                    gate.call_method1(intern!(py, "acquire"), (true, slice))?.is_truthy()?;
-                if woken || left(deadline)? <= 0.0 {
-                    break;
-                }
-                look()?;
-            }
-        }
-        if let Some(value) = op.attempt(py)? {
-            return Ok(value);
-        }
+        let done = act(&mut op);
+        *self.0.lock() = Some(op);
+        done
+    }
+}
+
+#[pymethods]
+impl PyWaiting {
+    /// Tries: a tuple of the value, or `None` if it has to wait.
+    fn attempt(&self, py: Python<'_>) -> PyResult<Option<(Py<PyAny>,)>> {
+        self.step(|op| Ok(op.operation().attempt(py)?.map(|value| (value,))))
+    }
+
+    /// Has a held lock released when it is worth another attempt; false: it is so already.
+    fn enlist(&self, py: Python<'_>, lock: Py<PyAny>, thread: Py<PyAny>) -> PyResult<bool> {
+        self.step(|op| op.operation().enlist(py, Sleeper::Thread { lock, thread }))
+    }
+
+    /// It will not be tried again.
+    fn abandon(&self, py: Python<'_>) -> PyResult<()> {
+        self.step(|op| {
+            op.operation().abandon(py);
+            Ok(())
+        })
+    }
+
+    /// Seconds that it is ready to wait.
+    #[getter]
+    fn patience(&self) -> PyResult<Option<f64>> {
+        self.step(|op| Ok(op.operation().patience()))
+    }
+
+    /// What it comes to when that is over.
+    fn run_out(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.step(|op| op.operation().run_out(py))
+    }
+
+    /// Looks after emissions that have waited too long; returns in how many seconds to look again.
+    fn look(&self, py: Python<'_>) -> PyResult<f64> {
+        self.step(|op| {
+            stalls::look(py, op.shared())?;
+            Ok(op.shared().stall_warning)
+        })
     }
 }

@@ -89,9 +89,14 @@ impl Operation for EmitOp {
     }
 
     fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool> {
-        let by_thread = matches!(sleeper, Sleeper::Thread(_));
-        let actor: Actor =
-            if by_thread { actors::current_thread(py)? } else { actors::current_actor(py)? };
+        let thread = match &sleeper {
+            Sleeper::Thread { thread, .. } => Some(actors::actor(thread.bind(py))?),
+            _ => None,
+        };
+        let actor: Actor = match thread {
+            Some(thread) => thread,
+            None => actors::current_actor(py)?,
+        };
         let patience = if self.timeout.is_some() { Patience::Timed } else { Patience::Endless };
         let ticket = *self.ticket.get_or_insert_with(|| self.shared.medium.new_ticket());
         let channel = self.draft.channel(py)?;
@@ -102,7 +107,7 @@ impl Operation for EmitOp {
             Enlisted::Waiting(ticket) => {
                 self.enlisted = true;
                 self.deadlock(py, ticket)?;
-                if !by_thread {
+                if thread.is_none() {
                     stalls::watch(py, &self.shared)?;
                 }
                 Ok(true)

@@ -6,17 +6,16 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::awaitable::awaitable;
-use crate::blocking::wait_for;
+use crate::blocking::{Blocking, PyWaiting};
 use crate::draft::{Draft, Options, Origin};
 use crate::emission::{EmitManyOp, EmitOp};
 use crate::errors::{count, number, seconds, type_error};
 use crate::receipt::PyReceipt;
 use crate::shared::Shared;
-use crate::stalls;
 use crate::wave::{Given, PyWave};
 
 /// A handle that only emits.
-#[pyclass(frozen, subclass, name = "Emitter", module = "aether")]
+#[pyclass(frozen, subclass, name = "Emitter", module = "aether._native")]
 pub struct PyEmitter {
     pub shared: Arc<Shared>,
     pub origin: Arc<Origin>,
@@ -162,10 +161,10 @@ impl PyEmitter {
         draft.send_now(py, &self.shared, &self.origin, channel)
     }
 
-    /// Emits a new wave from a thread without a loop, and waits for room.
+    /// The steps of `emit_sync`.
     #[pyo3(signature = (channel, payload=None, *, amplitude=None, phase=None, frequency=None, headers=None,
                         ttl=None, cause=None, compensates=None, require=None, timeout=None))]
-    fn emit_sync<'py>(
+    fn begin_emit_sync<'py>(
         &self,
         py: Python<'py>,
         channel: &Bound<'py, PyAny>,
@@ -179,7 +178,7 @@ impl PyEmitter {
         compensates: Option<&Bound<'py, PyAny>>,
         require: Option<&Bound<'py, PyAny>>,
         timeout: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
+    ) -> PyResult<PyWaiting> {
         let asked = Asked {
             amplitude,
             phase,
@@ -193,9 +192,7 @@ impl PyEmitter {
         };
         let options = asked.checked()?;
         let op = self.prepare(py, channel, payload, &options)?;
-        let shared = &self.shared;
-        let instead = ("emit_sync", "await emit_wave(...) or emit_nowait(...)");
-        wait_for(py, op, instead, shared.stall_warning, || stalls::look(py, shared))
+        Ok(PyWaiting::new(Blocking::Emit(op)))
     }
 
     /// Emits waves and (channel, payload) pairs in order, all checked before the first goes out.
@@ -224,9 +221,12 @@ impl PyEmitter {
         awaitable(py, EmitManyOp { waves, receipts: Vec::new() })
     }
 
-    /// A cheap handle that only emits, in the same name.
-    fn emitter(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), origin: Arc::clone(&self.origin) }
+    /// A handle that only emits, in the same name as another.
+    #[new]
+    #[pyo3(signature = (of, /))]
+    fn py_new(of: &Bound<'_, Self>) -> Self {
+        let of = of.get();
+        Self { shared: Arc::clone(&of.shared), origin: Arc::clone(&of.origin) }
     }
 }
 

@@ -1,10 +1,13 @@
-//! Which process this is, counted by forks: a medium belongs to the process that used it first.
+//! Which process this is, counted by forks, and whether it ends: a medium belongs to the process that used
+//! it first, and at its end to the main thread.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::thread;
 
 use pyo3::prelude::*;
 
 use crate::errors::forked;
+use crate::waker::thread_ident;
 
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
@@ -18,6 +21,32 @@ pub fn generation() -> u32 {
 #[pyfunction]
 pub fn after_fork() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+static ENDING: AtomicBool = AtomicBool::new(false);
+static MAIN_THREAD: AtomicU64 = AtomicU64::new(0);
+
+/// From now on, a thread other than the one that calls stops for ever when it comes here.
+///
+/// An interpreter that ends stops daemon threads wherever they ask for its lock, by an unwinding that must
+/// not meet a native frame. A thread that never asks again is not stopped at all.
+#[pyfunction]
+pub fn end_threads() {
+    MAIN_THREAD.store(thread_ident(), Ordering::Relaxed);
+    ENDING.store(true, Ordering::Relaxed);
+}
+
+#[cold]
+fn stop_unless_main() {
+    if thread_ident() != MAIN_THREAD.load(Ordering::Relaxed) {
+        Python::attach(|py| {
+            py.detach(|| {
+                loop {
+                    thread::park();
+                }
+            });
+        });
+    }
 }
 
 /// The process that a medium belongs to.
@@ -34,6 +63,9 @@ impl Home {
     /// may be touched before: another thread of the parent may have held it.
     #[inline]
     pub fn enter(&self) -> PyResult<()> {
+        if ENDING.load(Ordering::Relaxed) {
+            stop_unless_main();
+        }
         let here = generation();
         match self.0.load(Ordering::Relaxed) {
             home if home == here => Ok(()),

@@ -44,13 +44,15 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::blocking::threads_waiting;
-    #[pymodule_export]
     use crate::channel::{
         check_pattern, covers, literal_token, overlaps, parse_pattern, restore_channel,
     };
     #[pymodule_export]
+    use crate::blocking::PyWaiting;
+    #[pymodule_export]
     use crate::emitter::PyEmitter;
+    #[pymodule_export]
+    use crate::fork::end_threads;
     #[pymodule_export]
     use crate::mailbox::PyMailbox;
     #[pymodule_export]

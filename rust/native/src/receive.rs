@@ -54,7 +54,7 @@ impl ReceiveOp {
     }
 
     #[inline]
-    fn mailbox(&self) -> &PyMailbox {
+    pub fn mailbox(&self) -> &PyMailbox {
         match &self.source {
             Source::Vibrator(reader) => reader.get().mailbox(),
             Source::Mailbox(mailbox) => mailbox.get(),

@@ -8,14 +8,13 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::awaitable::awaitable;
-use crate::blocking::wait_for;
+use crate::blocking::{Blocking, PyWaiting};
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{at_most, seconds};
 use crate::mailbox::PyMailbox;
 use crate::medium::PyMedium;
 use crate::receive::{ReceiveOp, Source, Wanted};
-use crate::stalls;
 use crate::waker::Aftermath;
 use crate::wave::PyWave;
 
@@ -118,18 +117,15 @@ impl PyVibrator {
         Ok(wave)
     }
 
-    /// Waits for the next wave in a thread without a loop; `None` at the end.
+    /// The steps of `receive_sync`.
     #[pyo3(signature = (timeout=None))]
-    fn receive_sync(
+    fn begin_receive_sync(
         slf: &Bound<'_, Self>,
         timeout: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
+    ) -> PyResult<PyWaiting> {
         let timeout = seconds("timeout", timeout)?;
-        let py = slf.py();
-        let shared = &slf.as_super().get().shared;
         let op = Self::receiving(slf, Wanted::One).timed(timeout);
-        let instead = ("receive_sync", "await receive()");
-        wait_for(py, op, instead, 3600.0, || stalls::look(py, shared))
+        Ok(PyWaiting::new(Blocking::Receive(op)))
     }
 
     fn __aiter__(slf: &Bound<'_, Self>) -> PyWaves {

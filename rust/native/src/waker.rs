@@ -34,8 +34,8 @@ pub enum Sleeper {
     Asyncio { future: Py<PyAny>, home: Py<PyAny>, thread: u64 },
     /// An `aether._wait.TrioSleeper`, which knows its task and loop.
     Trio { sleeper: Py<PyAny>, thread: u64 },
-    /// A held `_thread.lock` on which a thread waits.
-    Thread(Py<PyAny>),
+    /// A held `_thread.lock` on which a `threading.Thread` waits.
+    Thread { lock: Py<PyAny>, thread: Py<PyAny> },
 }
 
 /// What the core leaves to be done.
@@ -53,7 +53,7 @@ impl Waker {
         match (&self.sleeper, &other.sleeper) {
             (Sleeper::Asyncio { home: a, .. }, Sleeper::Asyncio { home: b, .. }) => a.is(b),
             (Sleeper::Trio { thread: a, .. }, Sleeper::Trio { thread: b, .. }) => a == b,
-            (Sleeper::Thread(_), _) | (_, Sleeper::Thread(_)) => true,
+            (Sleeper::Thread { .. }, _) | (_, Sleeper::Thread { .. }) => true,
             _ => false,
         }
     }
@@ -85,7 +85,7 @@ impl Waker {
                 }
                 through_loop(&sleeper.getattr(intern!(py, "wake_soon"))?, ())
             }
-            Sleeper::Thread(lock) => {
+            Sleeper::Thread { lock, .. } => {
                 lock.call_method0(py, intern!(py, "release"))?;
                 Ok(true)
             }
@@ -96,7 +96,8 @@ impl Waker {
     pub fn objects(&self) -> impl Iterator<Item = &Py<PyAny>> {
         let (first, second) = match &self.sleeper {
             Sleeper::Asyncio { future, home, .. } => (future, Some(home)),
-            Sleeper::Trio { sleeper, .. } | Sleeper::Thread(sleeper) => (sleeper, None),
+            Sleeper::Trio { sleeper, .. } => (sleeper, None),
+            Sleeper::Thread { lock, thread } => (lock, Some(thread)),
         };
         std::iter::once(first).chain(second)
     }

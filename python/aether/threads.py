@@ -1,0 +1,248 @@
+"""Threads without a loop: `emit_sync` and `receive_sync`, and what becomes of threads when the program ends.
+
+Contract:
+- A thread waits on a lock of its own, so that Ctrl-C works. An error, or a timeout, takes it off every list.
+- When the main thread has ended and every thread that the interpreter would still wait for waits itself, on
+  a medium and for ever, nobody is left to wake them: the media are closed, which gives them the end.
+- Daemon threads are stopped by the interpreter wherever they are; they do not come back from a medium then.
+"""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import contextlib
+import os
+import sys
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from aether import _native
+from aether._wait import is_loop_running
+from aether.errors import AetherError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import deprecated
+
+    from aether._native import Receipt, Waiting, Wave
+    from aether.channel import Channel
+
+_T = TypeVar("_T")
+_Value = TypeVar("_Value")
+
+# Threads that wait with no end in sight.
+_waiting: set[int] = set()
+
+
+def block(waiting: Waiting[_Value], method: str, instead: str) -> _Value:
+    """Does an operation in this thread, waiting as long as it is ready to.
+
+    Raises:
+        RuntimeError: A loop runs in this thread, which would stand still.
+    """
+    if is_loop_running():
+        message = f"{method} would stop the event loop that runs in this thread; use {instead}"
+        raise RuntimeError(message)
+    if done := waiting.attempt():
+        return done[0]
+    try:
+        return _wait(waiting)
+    except BaseException:
+        waiting.abandon()
+        raise
+
+
+def _wait(waiting: Waiting[_Value]) -> _Value:
+    thread = threading.current_thread()
+    deadline: float | None = None
+    while True:
+        if deadline is None and (patience := waiting.patience) is not None:
+            deadline = time.monotonic() + patience
+        if deadline is not None and deadline <= time.monotonic():
+            return waiting.run_out()
+        gate = _thread.allocate_lock()
+        gate.acquire()
+        if waiting.enlist(gate, thread):
+            _sleep(waiting, gate, deadline)
+        if done := waiting.attempt():
+            return done[0]
+
+
+def _sleep(waiting: Waiting[Any], gate: _thread.LockType, deadline: float | None) -> None:
+    """Returns when the gate opens, or at the deadline."""
+    ident = threading.get_ident()
+    if deadline is None:
+        _waiting.add(ident)
+    try:
+        slice_ = waiting.look()
+        while True:
+            left = slice_ if deadline is None else min(slice_, deadline - time.monotonic())
+            if gate.acquire(timeout=max(0.0, left)):
+                return
+            if deadline is not None and deadline <= time.monotonic():
+                return
+            slice_ = waiting.look()
+    finally:
+        _waiting.discard(ident)
+
+
+class Emitting(_native.Emitter):
+    """What everybody who emits has in common."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @overload
+        def emit_sync(
+            self,
+            channel: Channel[_T],
+            payload: _T,
+            *,
+            amplitude: float | None = None,
+            phase: float | None = None,
+            frequency: float | None = None,
+            headers: Mapping[str, str] | None = None,
+            ttl: float | None = None,
+            cause: Wave | None = None,
+            compensates: Wave | None = None,
+            require: int | None = None,
+            timeout: float | None = None,
+        ) -> Receipt: ...
+
+        @overload
+        @deprecated("the payload is not of the type that the channel carries")
+        def emit_sync(
+            self,
+            channel: Channel[Any],
+            payload: Any,
+            *,
+            amplitude: float | None = None,
+            phase: float | None = None,
+            frequency: float | None = None,
+            headers: Mapping[str, str] | None = None,
+            ttl: float | None = None,
+            cause: Wave | None = None,
+            compensates: Wave | None = None,
+            require: int | None = None,
+            timeout: float | None = None,
+        ) -> Receipt: ...
+        @overload
+        def emit_sync(
+            self,
+            channel: str,
+            payload: Any = None,
+            *,
+            amplitude: float | None = None,
+            phase: float | None = None,
+            frequency: float | None = None,
+            headers: Mapping[str, str] | None = None,
+            ttl: float | None = None,
+            cause: Wave | None = None,
+            compensates: Wave | None = None,
+            require: int | None = None,
+            timeout: float | None = None,
+        ) -> Receipt: ...
+
+    def emit_sync(self, channel: str, payload: Any = None, **options: Any) -> Receipt:
+        """Emits a new wave from a thread without a loop, and waits for room; Ctrl-C works meanwhile.
+
+        Args and Raises as for `emit_wave`.
+
+        Returns:
+            What the emission did.
+
+        Raises:
+            RuntimeError: A loop runs in this thread, which would stand still: await `emit_wave` there.
+
+        Example:
+            >>> from aether import Aether
+            >>> medium = Aether()
+            >>> medium.emit_sync("orders.created", {"id": 7}, timeout=1.0).sequence
+            1
+        """
+        waiting = self.begin_emit_sync(channel, payload, **options)
+        return block(waiting, "emit_sync", "await emit_wave(...) or emit_nowait(...)")
+
+    def emitter(self) -> Emitter:
+        """A cheap handle that only emits, in the same name.
+
+        Hand it to threads and to code that is not to receive. It does not keep the vibrator alive.
+        """
+        return Emitter(self)
+
+
+class Emitter(Emitting):
+    """A handle that only emits, from any thread: made by `emitter()` of a medium or a vibrator.
+
+    It keeps neither alive, and what it emits bears the name of the vibrator. It ends with
+    the vibrator's `close`, and with the medium.
+
+    Example:
+        >>> from aether import Aether
+        >>> medium = Aether()
+        >>> emitter = medium.vibrator("clock").emitter()
+        >>> emitter.emit_nowait("time.tick").sequence
+        1
+    """
+
+    __slots__ = ()
+
+
+# The end of the program
+
+_media: weakref.WeakSet[_native.Medium] = weakref.WeakSet()
+
+
+def end_with_the_program(medium: _native.Medium) -> None:
+    """Sees to it that threads that wait on this medium neither keep the program alive nor break its end."""
+    _media.add(medium)
+
+
+def _release_threads() -> None:
+    """The main thread has ended, and the interpreter waits for the others now."""
+    pause = threading.Event()
+    while True:
+        alive = {
+            thread.ident
+            for thread in threading.enumerate()
+            if not thread.daemon and thread is not threading.main_thread()
+        }
+        if not alive:
+            return
+        if alive <= _waiting:
+            break
+        pause.wait(0.02)
+    for medium in tuple(_media):
+        with contextlib.suppress(AetherError):
+            medium.shut("closed", at_once=True)
+
+
+def _stop_daemons() -> None:
+    """Only daemon threads are left beside this one."""
+    if threading.active_count() > 1:
+        _native.end_threads()
+        # Whoever is inside a medium now comes out of it, or stops.
+        for _ in range(10):
+            time.sleep(0.001)
+
+
+# Before the interpreter waits for threads; concurrent.futures hooks in at the same place.
+_register = getattr(threading, "_register_atexit", None)
+if _register is not None:
+    # Imported while the program ends, there is nobody to release any more.
+    with contextlib.suppress(RuntimeError):
+        _register(_release_threads)
+atexit.register(_stop_daemons)
+
+if sys.platform != "win32":
+
+    def _forget_after_fork() -> None:
+        _media.clear()
+        _waiting.clear()
+
+    os.register_at_fork(after_in_child=_forget_after_fork)
