@@ -254,3 +254,25 @@ fn readers_that_are_called_come_back_and_miss_nothing() {
     rig.emit(&wave("a")).unwrap();
     assert_eq!(rig.wakes(), [2]);
 }
+
+#[test]
+fn a_quick_take_is_one_that_concerns_nobody_else() {
+    let mut rig = Rig::new();
+    let key = rig.open(blocking("box", 1), &["a"]);
+    let quick = |rig: &Rig| rig.medium.take_quickly(key).map(|taken| taken.item.id);
+    assert_eq!(quick(&rig), None, "nothing is there");
+    let id = rig.emit(&wave("a")).unwrap();
+    assert_eq!(quick(&rig), Some(id));
+    // Time may remove it.
+    rig.emit(&mortal("a", 1.0)).unwrap();
+    assert_eq!(quick(&rig), None);
+    rig.take(key);
+    // Somebody waits for room.
+    rig.emit(&wave("a")).unwrap();
+    let ticket = rig.wait(&wave("a"), 1);
+    assert_eq!(quick(&rig), None);
+    rig.abandon_sender(ticket);
+    // Somebody waits for quiet.
+    rig.medium.watch(2);
+    assert_eq!((quick(&rig), rig.medium.waiting(key)), (None, 1));
+}

@@ -26,6 +26,16 @@ impl<T, W> Medium<T, W> {
         state.take(key, after)
     }
 
+    /// Takes the wave that leaves first, if that concerns nobody else; otherwise nothing has happened.
+    #[inline]
+    pub fn take_quickly(&self, key: Key) -> Option<Taken<T>> {
+        let mut state = self.lock();
+        if !state.watchers.is_empty() {
+            return None;
+        }
+        state.boxes.get_mut(key)?.take_quickly()
+    }
+
     /// Takes up to `most` waves if at least `least` wait, or the mailbox holds no more, or it has ended;
     /// returns how many were missed with them, or `None` if it ended and nothing was left.
     pub fn take_many(
