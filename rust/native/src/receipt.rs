@@ -10,7 +10,21 @@ use pyo3::types::PyDict;
 
 use crate::shared::Shared;
 
-/// What an emission did.
+/// What an emission did: immutable, and true if somebody got the wave.
+///
+/// ``matched == delivered + dropped``, about this wave alone: what else had to leave a mailbox to
+/// make room is counted in the statistics of that vibrator. Mailboxes that the wave is too faint
+/// for, or that ignore their own waves, are not matched.
+///
+/// Example:
+///     >>> from aether import Aether
+///     >>> medium = Aether()
+///     >>> screen = medium.vibrator("screen", overflow="drop_newest", buffer_size=1)
+///     >>> _ = screen.resonate_on("progress.*")
+///     >>> bool(medium.emit_nowait("progress.1")), bool(medium.emit_nowait("progress.2"))
+///     (True, False)
+///     >>> medium.emit_nowait("progress.3").reasons
+///     {'full': 1}
 #[pyclass(frozen, freelist = 256, name = "Receipt", module = "aether")]
 pub struct PyReceipt {
     /// 0 for a wave that was not admitted.
@@ -78,26 +92,33 @@ fn is_unshared(_py: Python<'_>, receipt: &Py<PyReceipt>) -> bool {
 
 #[pymethods]
 impl PyReceipt {
+    /// The number of the wave in this medium, from 1; `None` if it went nowhere.
     #[getter]
     fn sequence(&self) -> Option<u64> {
         Some(self.sequence.load(Relaxed)).filter(|&sequence| sequence != 0)
     }
 
+    /// How many mailboxes resonate on the channel and hear the wave.
     #[getter]
     fn matched(&self) -> u32 {
         self.matched.load(Relaxed)
     }
 
+    /// How many took it.
     #[getter]
     fn delivered(&self) -> u32 {
         self.matched() - self.dropped()
     }
 
+    /// How many let it go.
     #[getter]
     fn dropped(&self) -> u32 {
         self.dropped.load(Relaxed)
     }
 
+    /// Why it was let go, and how often: `full`, `faintest` or `expired`.
+    ///
+    /// Of a wave that goes nowhere: ``{"max_propagation": 1}`` or ``{"min_amplitude": 1}``.
     #[getter]
     fn reasons<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let reasons = PyDict::new(py);
@@ -113,6 +134,7 @@ impl PyReceipt {
         Ok(reasons)
     }
 
+    /// The first of `reasons`; `None` if nothing was dropped.
     #[getter]
     fn reason(&self) -> Option<&'static str> {
         match &self.why {
@@ -122,6 +144,7 @@ impl PyReceipt {
         }
     }
 
+    /// Whether a journal has yet to confirm it; false without a journal.
     #[getter]
     #[expect(clippy::unused_self, reason = "a property of receipts, true only with a journal")]
     fn pending(&self) -> bool {
