@@ -5,6 +5,7 @@
 //! [`medium`]), operations ([`draft`], [`emission`], [`receive`], [`quiet`]) and the two ways to wait for one
 //! ([`machine`] in an [`awaitable`], [`blocking`]).
 #![deny(unsafe_code)]
+#![allow(clippy::doc_markdown)] // docstrings are read by Python people, who do not mark arguments
 
 mod actors;
 #[allow(unsafe_code)] // one type made by hand, see its header
@@ -44,11 +45,11 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::blocking::PyWaiting;
+    #[pymodule_export]
     use crate::channel::{
         check_pattern, covers, literal_token, overlaps, parse_pattern, restore_channel,
     };
-    #[pymodule_export]
-    use crate::blocking::PyWaiting;
     #[pymodule_export]
     use crate::emitter::PyEmitter;
     #[pymodule_export]
