@@ -14,7 +14,7 @@ use crate::receipt::PyReceipt;
 use crate::shared::Shared;
 use crate::wave::{Given, PyWave};
 
-/// A handle that only emits.
+/// A handle that only emits: the native half of `aether.Emitter`, and of all that emit.
 #[pyclass(frozen, subclass, name = "Emitter", module = "aether._native")]
 pub struct PyEmitter {
     pub shared: Arc<Shared>,
@@ -79,7 +79,52 @@ fn wave<'a, 'py>(
 #[pymethods]
 #[allow(clippy::too_many_arguments)] // the public signatures
 impl PyEmitter {
-    /// Emits a new wave; awaited, it waits for room.
+    /// Emits a new wave to everyone in resonance; awaited, it waits for room.
+    ///
+    /// Everything is checked and the wave is made at the call; nothing is emitted before it is awaited.
+    /// Where nobody blocks, the await ends in place. Under the policy `block`, the wave reaches every
+    /// matching mailbox or, while one is full, none yet. Cancelled or timed out, it has reached nobody.
+    ///
+    /// Args:
+    ///     channel: A concrete channel. Of a ``Channel[T]``, type checkers want a `payload` of ``T``.
+    ///     payload: Any object, carried by reference; receivers share it and must not change it.
+    ///     amplitude: How loud it is, 0..1; values outside are clamped. Without it: 1.0, or what is left
+    ///         of the cause after one more hop.
+    ///     phase: In radians, finite; wrapped to [0, 2π). Without it: 0.0.
+    ///     frequency: In hertz, finite, 0 or more. Without it: 1.0.
+    ///     headers: Text by name, copied. They go over those of the cause.
+    ///     ttl: Seconds, 0 or more, after which it is dropped as `expired` where it still waits.
+    ///         Without it: never.
+    ///     cause: The wave that this one continues: its amplitude, priority, hops, headers and trace.
+    ///     compensates: A cause that this one undoes: as `cause`, in antiphase. One of the two only.
+    ///     require: How many receivers must match, 0 or more. Without it: none.
+    ///     timeout: Seconds to wait for room, 0 or more. Without it: for ever.
+    ///
+    /// Returns:
+    ///     What the emission did. It is false if nobody got the wave.
+    ///
+    /// Raises:
+    ///     ChannelError: The channel breaks a rule, or is a pattern.
+    ///     TypeError: An argument is of the wrong type.
+    ///     ValueError: A number is NaN or out of its range, or both `cause` and `compensates` are given.
+    ///     Closed: The emitter is closed; or the medium is, or drains and this is none of its handlers.
+    ///     WouldBlock: A mailbox of the policy `error` is full; nobody got the wave.
+    ///     NoReceiver: Fewer than `require` match; the message says of each vibrator why.
+    ///     TimeoutError: No room came in time; the message names the full vibrators.
+    ///     Deadlock: Everyone who could make room waits for this emission.
+    ///     ForkedMedium: The medium was used before this process was forked.
+    ///     RuntimeError: No loop of asyncio or trio runs, and it would have to wait.
+    ///
+    /// Example:
+    ///     >>> import asyncio
+    ///     >>> from aether import Aether
+    ///     >>> async def main():
+    ///     ...     async with Aether() as medium, medium.vibrator("audit") as audit:
+    ///     ...         audit.resonate_on("orders.*")
+    ///     ...         return await medium.emit_wave("orders.created", {"id": 7}, amplitude=0.5)
+    ///     >>> receipt = asyncio.run(main())
+    ///     >>> receipt.delivered
+    ///     1
     #[pyo3(signature = (channel, payload=None, *, amplitude=None, phase=None, frequency=None, headers=None,
                         ttl=None, cause=None, compensates=None, require=None, timeout=None))]
     fn emit_wave<'py>(
@@ -113,7 +158,36 @@ impl PyEmitter {
         awaitable(py, op)
     }
 
-    /// Emits a wave that exists: one more hop of it.
+    /// Emits a wave that exists: one more hop of it; awaited, it waits for room.
+    ///
+    /// What goes out has the same id and payload, a `propagation_count` of one more and, if this
+    /// emitter has a name, that as its `source`; the given wave does not change. A first emission
+    /// keeps the amplitude as given; each further hop multiplies it by `attenuation_factor`. A wave
+    /// with `max_propagation` hops behind it, or fainter than `min_amplitude`, goes nowhere, and
+    /// the receipt says why.
+    ///
+    /// Args:
+    ///     wave: One made by `Wave`, or one received.
+    ///     require: How many receivers must match, 0 or more. Without it: none.
+    ///     timeout: Seconds to wait for room, 0 or more. Without it: for ever.
+    ///
+    /// Returns:
+    ///     What the emission did.
+    ///
+    /// Raises:
+    ///     TypeError: The argument is no wave.
+    ///     ChannelError: The channel is longer than this medium admits.
+    ///
+    /// The other errors are those of `emit_wave`.
+    ///
+    /// Example:
+    ///     >>> import asyncio
+    ///     >>> from aether import Aether, Wave
+    ///     >>> async def main():
+    ///     ...     async with Aether() as medium:
+    ///     ...         return await medium.emit(Wave("orders.created", amplitude=0.001))
+    ///     >>> asyncio.run(main()).reason
+    ///     'min_amplitude'
     #[pyo3(signature = (wave, *, require=None, timeout=None))]
     fn emit<'py>(
         &self,
@@ -128,7 +202,21 @@ impl PyEmitter {
         awaitable(py, self.again(py, wave, &options)?)
     }
 
-    /// Emits a new wave now, from any thread, or raises `WouldBlock`.
+    /// Emits a new wave now, from any thread, with or without a loop: it never waits.
+    ///
+    /// Args and Raises as for `emit_wave`, without a timeout.
+    ///
+    /// Returns:
+    ///     What the emission did.
+    ///
+    /// Raises:
+    ///     WouldBlock: A mailbox that blocks is full; the message names it, and nobody got the wave.
+    ///
+    /// Example:
+    ///     >>> from aether import Aether
+    ///     >>> medium = Aether()
+    ///     >>> medium.emit_nowait("orders.created", {"id": 7}).matched
+    ///     0
     #[pyo3(signature = (channel, payload=None, *, amplitude=None, phase=None, frequency=None, headers=None,
                         ttl=None, cause=None, compensates=None, require=None))]
     fn emit_nowait<'py>(
@@ -195,7 +283,31 @@ impl PyEmitter {
         Ok(PyWaiting::new(Blocking::Emit(op)))
     }
 
-    /// Emits waves and (channel, payload) pairs in order, all checked before the first goes out.
+    /// Emits waves in order, each as `emit` or `emit_wave` would; awaited, it waits for room.
+    ///
+    /// All are checked at the call, before the first goes out. Cancelled, or stopped by an error,
+    /// it has emitted a prefix.
+    ///
+    /// Args:
+    ///     items: Waves, and pairs of a concrete channel and a payload.
+    ///
+    /// Returns:
+    ///     A receipt for each, in the same order.
+    ///
+    /// Raises:
+    ///     TypeError: An item is neither; nothing was emitted.
+    ///
+    /// The other errors are those of `emit_wave`, without those of a timeout.
+    ///
+    /// Example:
+    ///     >>> import asyncio
+    ///     >>> from aether import Aether, Wave
+    ///     >>> async def main():
+    ///     ...     async with Aether() as medium:
+    ///     ...         pairs = [("jobs.added", number) for number in range(3)]
+    ///     ...         return await medium.emit_many([*pairs, Wave("jobs.done")])
+    ///     >>> [receipt.sequence for receipt in asyncio.run(main())]
+    ///     [1, 2, 3, 4]
     fn emit_many<'py>(&self, items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = items.py();
         let options = Options::default();
