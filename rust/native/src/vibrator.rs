@@ -18,7 +18,7 @@ use crate::receive::{ReceiveOp, Source, Wanted};
 use crate::waker::Aftermath;
 use crate::wave::PyWave;
 
-/// An emitter that also receives.
+/// The native half of a vibrator: an emitter that also receives.
 #[pyclass(frozen, subclass, weakref, extends = PyEmitter, name = "Vibrator", module = "aether._native")]
 pub struct PyVibrator {
     mailbox: Py<PyMailbox>,
@@ -76,23 +76,62 @@ impl PyVibrator {
         })
     }
 
+    /// Where its waves wait.
     #[getter(mailbox)]
     fn py_mailbox(&self, py: Python<'_>) -> Py<PyMailbox> {
         self.mailbox.clone_ref(py)
     }
 
-    /// Waves lost to this reader after the one returned before and before the one just returned.
+    /// Waves lost to this reader after the wave returned before and before the one just returned.
+    ///
+    /// Counted in its mailbox: those dropped, faded and expired. 0 until something was received.
     #[getter]
     fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
 
-    /// Awaits the next wave; `None` at the end.
+    /// Awaits the next wave, by the order of the mailbox; where one waits, it ends in place.
+    ///
+    /// Cancelling loses nothing, at any moment: a wave leaves the mailbox only in the hands of the
+    /// task that resumes with it, and a cancelled waiter passes its wake-up on.
+    ///
+    /// Returns:
+    ///     The wave; `None` at the end: the vibrator or its medium is closed, and all was taken.
+    ///
+    /// Raises:
+    ///     WrongLoop: A task of another event loop waits here already.
+    ///     ForkedMedium: The medium was used before this process was forked.
+    ///     RuntimeError: No loop of asyncio or trio runs, and it would have to wait.
+    ///
+    /// Example:
+    ///     >>> import asyncio
+    ///     >>> from aether import Aether
+    ///     >>> async def main():
+    ///     ...     async with Aether() as medium, medium.vibrator("audit") as audit:
+    ///     ...         audit.resonate_on("orders.*")
+    ///     ...         await medium.emit_wave("orders.created", {"id": 7})
+    ///     ...         return await audit.receive()
+    ///     >>> asyncio.run(main()).payload
+    ///     {'id': 7}
     fn receive<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         awaitable(slf.py(), Self::receiving(slf, Wanted::One))
     }
 
-    /// Awaits at least one wave and at most `most`; `[]` at the end.
+    /// Awaits several waves at once: the first however long, then more for at most `max_wait`.
+    ///
+    /// Cancelling loses nothing, as for `receive`, whose errors it shares.
+    ///
+    /// Args:
+    ///     most: How many at most, 1 or more.
+    ///     max_wait: How long it waits for more once there is one, in seconds: 0 or more. At 0, or
+    ///         without it, it takes what is there.
+    ///
+    /// Returns:
+    ///     At least one wave, in order; ``[]`` at the end.
+    ///
+    /// Raises:
+    ///     TypeError: `most` or `max_wait` is no number.
+    ///     ValueError: One of them is out of range.
     #[pyo3(signature = (most, *, max_wait=None))]
     fn receive_many<'py>(
         slf: &Bound<'py, Self>,
@@ -107,7 +146,12 @@ impl PyVibrator {
         awaitable(slf.py(), Self::receiving(slf, Wanted::Many(most, max_wait)))
     }
 
-    /// The next wave, or `WouldBlock`, or `EndOfStream`.
+    /// Takes the next wave now, from any thread, with or without a loop: it never waits.
+    ///
+    /// Raises:
+    ///     WouldBlock: No wave waits.
+    ///     EndOfStream: The vibrator or its medium is closed, and all was taken.
+    ///     ForkedMedium: The medium was used before this process was forked.
     fn receive_nowait(&self, py: Python<'_>) -> PyResult<Py<PyWave>> {
         if self.has_departed() {
             return Err(self.mailbox.get().ended(py));
