@@ -31,7 +31,23 @@ pub struct PyMedium {
     shared: Arc<Shared>,
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still until it is moved: for tests of what happens in time.
+///
+/// Give it to a medium: the timestamps of what is emitted, `ttl` and fading go by it. Timeouts go
+/// by the loop's clock.
+///
+/// Args:
+///     start: What it shows first, in Unix seconds: finite.
+///
+/// Raises:
+///     ValueError: `start` is not finite.
+///
+/// Example:
+///     >>> from aether import Aether, ManualClock
+///     >>> clock = ManualClock(start=100.0)
+///     >>> inbox = Aether(clock=clock).vibrator("inbox")
+///     >>> clock.advance(2.5)
+///     102.5
 #[pyclass(frozen, name = "ManualClock", module = "aether")]
 pub struct PyManualClock(Arc<ManualClock>);
 
@@ -53,7 +69,16 @@ impl PyManualClock {
         self.0.now()
     }
 
-    /// Moves the clock on by some seconds, and returns what it shows then.
+    /// Moves the clock on.
+    ///
+    /// Args:
+    ///     seconds: By how much: finite, 0 or more.
+    ///
+    /// Returns:
+    ///     What it shows then, in seconds.
+    ///
+    /// Raises:
+    ///     ValueError: `seconds` is negative or not finite.
     fn advance(&self, seconds: f64) -> PyResult<f64> {
         if !(seconds.is_finite() && seconds >= 0.0) {
             return Err(PyValueError::new_err(format!(
@@ -222,7 +247,17 @@ impl PyMedium {
         Ok(patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect())
     }
 
-    /// Detunes every pattern that this one covers, everywhere. Returns how many.
+    /// Detunes every pattern that this one covers, everywhere; what waits already stays.
+    ///
+    /// Args:
+    ///     pattern: A channel or pattern.
+    ///
+    /// Returns:
+    ///     How many patterns were detuned, counted for each mailbox.
+    ///
+    /// Raises:
+    ///     ChannelError: It is no pattern.
+    ///     TypeError: It is no `str`.
     fn remove_channel(&self, py: Python<'_>, pattern: &Bound<'_, PyAny>) -> PyResult<usize> {
         self.shared.home.enter()?;
         let read = text(pattern)?;
@@ -235,7 +270,10 @@ impl PyMedium {
         Ok(removed)
     }
 
-    /// Drops what waits in every mailbox, counted as cleared. Returns how many waves.
+    /// Drops what waits in every mailbox, counted as `cleared`.
+    ///
+    /// Returns:
+    ///     How many waves were dropped.
     fn clear(&self, py: Python<'_>) -> PyResult<usize> {
         self.shared.home.enter()?;
         let mut after = Aftermath::default();
@@ -244,7 +282,7 @@ impl PyMedium {
         Ok(cleared)
     }
 
-    /// Goes on to "draining" or "closed"; `at_once` drops what waits.
+    /// Goes on to a phase; `at_once` drops what waits.
     fn shut(&self, py: Python<'_>, phase: &str, at_once: bool) -> PyResult<()> {
         self.shared.home.enter()?;
         let phase = if phase == "closed" { Phase::Closed } else { Phase::Draining };
@@ -254,7 +292,7 @@ impl PyMedium {
         Ok(())
     }
 
-    /// "open", "draining" or "closed".
+    /// `open`, `draining` (handlers may still emit) or `closed`.
     #[getter]
     fn phase(&self) -> PyResult<&'static str> {
         self.shared.home.enter()?;
@@ -265,7 +303,7 @@ impl PyMedium {
         })
     }
 
-    /// For `explain`: (vibrator, patterns, reached, reason, lane) of every mailbox.
+    /// For `explain`: vibrator, patterns, reached, reason and lane of every mailbox.
     #[pyo3(signature = (channel, amplitude, emitter=0))]
     fn explain_rows<'py>(
         &self,
@@ -336,7 +374,7 @@ impl PyMedium {
         awaitable(py, UntilOp { shared, until: Until::Empty(mailboxes, idle), timeout })
     }
 
-    /// (channel, full vibrators, seconds) of the emissions that have waited for `stall_warning` or longer.
+    /// Channel, full vibrators and seconds of what has waited for `stall_warning` or longer.
     fn stalled(&self) -> PyResult<Vec<(String, Vec<String>, f64)>> {
         self.shared.home.enter()?;
         let waits = self.shared.medium.waits(self.shared.stall_warning);
@@ -347,7 +385,7 @@ impl PyMedium {
         Ok(waits.iter().map(row).collect())
     }
 
-    /// A handler begins with a wave; the value of the context variable `handling`.
+    /// A handler begins with a wave; returns the value of the context variable `handling`.
     fn handling(&self, wave: Py<PyWave>) -> PyHandling {
         self.shared.working.fetch_add(1, Ordering::AcqRel);
         PyHandling::new(&self.shared, wave)
@@ -361,7 +399,7 @@ impl PyMedium {
         self.shared.settle(py, after);
     }
 
-    /// The clock's Unix seconds.
+    /// What the medium's clock shows, in Unix seconds.
     fn now(&self) -> f64 {
         self.shared.medium.clock().unix()
     }
