@@ -22,7 +22,35 @@ use crate::channel::{channel_object, text};
 use crate::errors::{channel_error, type_error};
 use crate::fork;
 
-/// One immutable message.
+/// One immutable message; the same object reaches every receiver.
+///
+/// ``Wave[Order]`` says to type checkers what it carries, at no cost. A wave is always true; two
+/// are equal if they have the same id and count; it pickles if its payload does.
+///
+/// Args:
+///     channel: Where it is to go: a concrete name.
+///     payload: Any object, carried by reference and never copied; receivers must not change it.
+///     amplitude: How loud it is, 0..1; values outside are clamped.
+///     phase: In radians, finite; wrapped to [0, 2π). Without it: 0.0.
+///     frequency: In hertz, finite, 0 or more. Without it: 1.0.
+///     source: Who emits it; a vibrator sets its own name.
+///     headers: Text by name, copied.
+///     timestamp: When it was made, in Unix seconds: finite. Without it: now.
+///     ttl: Seconds, 0 or more; where it waits and is older, it is dropped as `expired`.
+///         Without it: never.
+///
+/// Raises:
+///     ChannelError: The channel breaks a rule, or is a pattern.
+///     TypeError: An argument is of the wrong type.
+///     ValueError: A number is NaN or out of its range.
+///
+/// Example:
+///     >>> from aether import Wave
+///     >>> wave = Wave("orders.created", {"id": 7}, amplitude=0.5, headers={"tenant": "a"})
+///     >>> wave.channel, wave.payload, wave.amplitude, wave.sequence
+///     ('orders.created', {'id': 7}, 0.5, None)
+///     >>> wave.propagate().amplitude
+///     0.475
 #[pyclass(frozen, generic, freelist = 1024, name = "Wave", module = "aether")]
 pub struct PyWave {
     pub channel: Py<PyAny>,
@@ -332,7 +360,15 @@ impl PyWave {
         Ok(Self::new(channel, payload, checked_source(source)?, strength, timestamp, rare))
     }
 
-    /// A builder of waves on a channel.
+    /// A builder: puts a wave together field by field.
+    ///
+    /// Args:
+    ///     channel: Where the wave is to go: a concrete name. It is checked by `build`.
+    ///
+    /// Example:
+    ///     >>> from aether import Wave
+    ///     >>> Wave.builder("orders.created").payload({"id": 7}).amplitude(0.5).build().amplitude
+    ///     0.5
     #[classmethod]
     fn builder<'py>(
         cls: &Bound<'py, PyType>,
@@ -341,51 +377,61 @@ impl PyWave {
         cls.py().import("aether._builder")?.getattr("WaveBuilder")?.call1((channel,))
     }
 
+    /// A prefix of the process and a number: fixed, kept by hops and decay, new by `replace`.
     #[getter(id)]
     fn py_id(&self) -> String {
         self.id_text()
     }
 
+    /// Its number in the medium that admitted it, from 1; `None` before.
     #[getter(sequence)]
     fn py_sequence(&self) -> Option<u64> {
         Some(self.sequence.load(Ordering::Relaxed)).filter(|&sequence| sequence != 0)
     }
 
+    /// Where it goes.
     #[getter(channel)]
     fn py_channel(&self, py: Python<'_>) -> Py<PyAny> {
         self.channel.clone_ref(py)
     }
 
+    /// What it carries; receivers share it and must not change it.
     #[getter(payload)]
     fn py_payload(&self, py: Python<'_>) -> Py<PyAny> {
         self.payload.clone_ref(py)
     }
 
+    /// How loud it is, 0..1.
     #[getter]
     fn amplitude(&self) -> f64 {
         self.strength.amplitude
     }
 
+    /// The amplitude that was given at the first emission, 0..1: hops and causes hand it on.
     #[getter]
     fn priority(&self) -> f64 {
         self.strength.priority
     }
 
+    /// In radians, [0, 2π).
     #[getter(phase)]
     fn py_phase(&self) -> f64 {
         self.phase()
     }
 
+    /// In hertz, 0 or more.
     #[getter(frequency)]
     fn py_frequency(&self) -> f64 {
         self.frequency()
     }
 
+    /// Who emitted it; `None`: the medium itself.
     #[getter(source)]
     fn py_source(&self, py: Python<'_>) -> Option<Py<PyString>> {
         self.source.as_ref().map(|source| source.clone_ref(py))
     }
 
+    /// Text by name, read-only; empty if there is none.
     #[getter(headers)]
     fn py_headers<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
         let empty = || PyDict::new(py);
@@ -393,28 +439,52 @@ impl PyWave {
         PyMappingProxy::new(py, headers.as_mapping())
     }
 
+    /// How many hops it has behind it: 1 once it was emitted.
     #[getter]
     fn propagation_count(&self) -> u32 {
         self.strength.hops
     }
 
+    /// When it was made, in Unix seconds.
     #[getter(timestamp)]
     fn py_timestamp(&self) -> f64 {
         self.timestamp
     }
 
+    /// How old it may become where it waits, in seconds; `None`: any age.
     #[getter(ttl)]
     fn py_ttl(&self) -> Option<f64> {
         self.ttl()
     }
 
-    /// Seconds since the wave's timestamp; 0 for one that lies ahead.
+    /// Seconds since the wave's timestamp, 0 or more.
+    ///
+    /// Args:
+    ///     now: In Unix seconds: finite. Without it: the machine's clock.
+    ///
+    /// Raises:
+    ///     ValueError: `now` is not finite.
     #[pyo3(signature = (now=None))]
     fn age(&self, now: Option<f64>) -> PyResult<f64> {
         Ok((checked_moment("now", now)? - self.timestamp).max(0.0))
     }
 
-    /// The wave after one more hop: amplitude x factor, count + 1.
+    /// The wave after one more hop: amplitude x factor, count + 1, the same id.
+    ///
+    /// Args:
+    ///     attenuation_factor: What is left of the amplitude: (0, 1].
+    ///
+    /// Returns:
+    ///     A new wave, which no medium has admitted.
+    ///
+    /// Raises:
+    ///     ValueError: The factor is out of range.
+    ///
+    /// Example:
+    ///     >>> from aether import Wave
+    ///     >>> wave = Wave("orders.created").propagate(0.5)
+    ///     >>> wave.amplitude, wave.priority, wave.propagation_count
+    ///     (0.5, 1.0, 1)
     #[pyo3(signature = (attenuation_factor=0.95))]
     fn propagate(&self, py: Python<'_>, attenuation_factor: f64) -> PyResult<Self> {
         let factor = checked_factor(attenuation_factor)?;
@@ -423,7 +493,24 @@ impl PyWave {
         Ok(self.with(py, Strength { amplitude, hops, ..self.strength }))
     }
 
-    /// The wave as faint as its age has made it.
+    /// The wave as faint as its age has made it: amplitude x factor ** (age / interval).
+    ///
+    /// Args:
+    ///     now: In Unix seconds: finite. Without it: the machine's clock.
+    ///     attenuation_factor: What is left of the amplitude after each interval: (0, 1].
+    ///     decay_interval: In seconds: finite, above 0.
+    ///
+    /// Returns:
+    ///     A new wave of the same id and count, which no medium has admitted.
+    ///
+    /// Raises:
+    ///     ValueError: A number is out of range.
+    ///
+    /// Example:
+    ///     >>> from aether import Wave
+    ///     >>> wave = Wave("orders.created", timestamp=100.0)
+    ///     >>> wave.apply_time_decay(102.0, attenuation_factor=0.5).amplitude
+    ///     0.25
     #[pyo3(signature = (now=None, *, attenuation_factor=0.95, decay_interval=1.0))]
     fn apply_time_decay(
         &self,
@@ -440,7 +527,25 @@ impl PyWave {
         Ok(self.with(py, Strength { amplitude, ..self.strength }))
     }
 
-    /// A wave with other fields and an id of its own.
+    /// A wave with other fields and an id of its own, which no medium has admitted.
+    ///
+    /// The count is kept, and so is the priority, unless the amplitude changes: then it is that.
+    ///
+    /// Args:
+    ///     changes: The new values by field: `channel`, `payload`, `amplitude`, `phase`,
+    ///         `frequency`, `source`, `headers`, `timestamp`, `ttl`, as for `Wave`.
+    ///
+    /// Raises:
+    ///     ChannelError: The channel breaks a rule, or is a pattern.
+    ///     TypeError: There is no such field, or a value is of the wrong type.
+    ///     ValueError: A number is NaN or out of its range.
+    ///
+    /// Example:
+    ///     >>> from aether import Wave
+    ///     >>> wave = Wave("orders.created", {"id": 7})
+    ///     >>> louder = wave.replace(amplitude=0.9, source="shop")
+    ///     >>> louder.payload, louder.source, louder.id == wave.id
+    ///     ({'id': 7}, 'shop', False)
     #[pyo3(signature = (**changes))]
     fn replace(&self, py: Python<'_>, changes: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let mut strength = self.strength;
