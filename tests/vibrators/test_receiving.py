@@ -1,19 +1,14 @@
 """Every way to receive, and the end of each."""
 
-import math
-import threading
 from typing import Any
 
 import anyio
 import pytest
 from tests.probes import (
     assert_says,
-    assert_waiting,
-    assert_works,
     begin,
     payloads,
     tuned,
-    turns,
     until,
     until_receiving,
 )
@@ -101,90 +96,6 @@ async def test_async_for_can_be_left_and_entered_again() -> None:
         assert payloads(v) == [2, 3]
 
 
-async def test_receive_many_gives_up_to_n_in_order() -> None:
-    async with Aether() as medium:
-        v = tuned(medium, "a.*")
-        for number in range(5):
-            await medium.emit_wave("a.b", number)
-        assert [wave.payload for wave in await v.receive_many(3)] == [0, 1, 2]
-        assert [wave.payload for wave in await v.receive_many(3)] == [3, 4]
-
-
-async def test_receive_many_waits_for_at_least_one() -> None:
-    async with Aether() as medium, anyio.create_task_group() as group:
-        v = tuned(medium, "a.*")
-        waiting = begin(group, lambda: v.receive_many(256))
-        await until_receiving(v)
-        await turns()
-        assert not waiting.done
-        await medium.emit_wave("a.b", 1)
-        assert [wave.payload for wave in await waiting.result()] == [1]
-
-
-async def test_receive_many_is_empty_at_the_end() -> None:
-    async with Aether() as medium, anyio.create_task_group() as group:
-        v = tuned(medium, "a.*")
-        waiting = begin(group, lambda: v.receive_many(256))
-        await until_receiving(v)
-        v.close()
-        assert await waiting.result() == []
-        assert await v.receive_many(1) == []
-
-
-async def test_receive_many_goes_on_collecting_for_max_wait() -> None:
-    async with Aether() as medium, anyio.create_task_group() as group:
-        v = tuned(medium, "a.*")
-        waiting = begin(group, lambda: v.receive_many(3, max_wait=30.0))
-        await until_receiving(v)
-        for number in range(3):
-            await medium.emit_wave("a.b", number)
-            await turns()
-        assert [wave.payload for wave in await waiting.result()] == [0, 1, 2]
-
-
-async def test_receive_many_waits_for_the_first_however_long() -> None:
-    async with Aether() as medium, anyio.create_task_group() as group:
-        v = tuned(medium, "a.*")
-        waiting = begin(group, lambda: v.receive_many(3, max_wait=0.001))
-        await until_receiving(v)
-        with anyio.move_on_after(0.02):
-            await waiting.finished.wait()
-        assert not waiting.done
-        await medium.emit_wave("a.b", 1)
-        assert [wave.payload for wave in await waiting.result()] == [1]
-
-
-async def test_receive_many_gives_what_came_when_max_wait_is_over() -> None:
-    async with Aether() as medium:
-        v = tuned(medium, "a.*")
-        await medium.emit_wave("a.b", 1)
-        with anyio.fail_after(5):
-            assert [wave.payload for wave in await v.receive_many(3, max_wait=0.01)] == [1]
-
-
-async def test_a_receive_many_that_collects_gives_what_it_has_at_the_end() -> None:
-    async with Aether() as medium, anyio.create_task_group() as group:
-        v = tuned(medium, "a.*", order="fifo")
-        await medium.emit_wave("a.b", 1)
-        waiting = begin(group, lambda: v.receive_many(3, max_wait=30.0))
-        await turns()
-        draining = begin(group, lambda: v.drain(5.0))
-        assert [wave.payload for wave in await waiting.result()] == [1]
-        assert await draining.result() is True
-
-
-async def test_a_cancelled_receive_many_loses_nothing() -> None:
-    async with Aether() as medium, anyio.create_task_group() as group:
-        v = tuned(medium, "a.*")
-        waiting = begin(group, lambda: v.receive_many(5, max_wait=30.0))
-        await until_receiving(v)
-        await medium.emit_wave("a.b", 1)
-        await medium.emit_wave("a.b", 2)
-        await turns()
-        await waiting.cancel()
-        assert payloads(v) == [1, 2]
-
-
 async def test_receive_nowait_gives_what_waits_and_would_block_when_empty() -> None:
     async with Aether() as medium:
         v = tuned(medium, "a.*", name="empty-one")
@@ -202,77 +113,6 @@ async def test_receive_nowait_is_end_of_stream_at_the_end() -> None:
         with pytest.raises(EndOfStream) as caught:
             v.receive_nowait()
         assert_says(caught.value, "ended-one")
-
-
-async def test_receive_sync_gives_what_waits_in_a_thread() -> None:
-    async with Aether() as medium:
-        v = tuned(medium, "a.*")
-        await medium.emit_wave("a.b", 1)
-        assert (await anyio.to_thread.run_sync(v.receive_sync)).payload == 1
-
-
-async def test_receive_sync_waits_in_a_thread() -> None:
-    async with Aether() as medium, anyio.create_task_group() as group:
-        v = tuned(medium, "a.*")
-        waiting = begin(group, lambda: anyio.to_thread.run_sync(v.receive_sync))
-        await until_receiving(v)
-        await medium.emit_wave("a.b", 1)
-        assert (await waiting.result()).payload == 1
-
-
-async def test_receive_sync_is_none_at_the_end() -> None:
-    async with Aether() as medium, anyio.create_task_group() as group:
-        v = tuned(medium, "a.*")
-        waiting = begin(group, lambda: anyio.to_thread.run_sync(v.receive_sync))
-        await until_receiving(v)
-        v.close()
-        assert await waiting.result() is None
-        assert await anyio.to_thread.run_sync(v.receive_sync) is None
-
-
-async def test_receive_sync_is_a_runtime_error_where_a_loop_runs() -> None:
-    async with Aether() as medium:
-        v = tuned(medium, "a.*")
-        await medium.emit_wave("a.b", 1)
-        with pytest.raises(RuntimeError) as caught:
-            v.receive_sync()
-        assert_says(caught.value, "receive")
-        assert_waiting(v, 1)
-
-
-@pytest.mark.parametrize("timeout", [0, 0.01])
-def test_receive_sync_times_out(timeout: float) -> None:
-    medium = Aether()
-    v = tuned(medium, "a.*", name="quiet-one")
-    with pytest.raises(TimeoutError) as caught:
-        v.receive_sync(timeout=timeout)
-    assert_says(caught.value, "quiet-one")
-    assert v.statistics().tasks_waiting_receive == 0
-    medium.emit_nowait("a.b", 1)
-    assert v.receive_sync(timeout=0).payload == 1
-    v.close()
-
-
-def test_threads_share_a_mailbox() -> None:
-    medium = Aether()
-    v = tuned(medium, "a.*", buffer_size=10)
-    got: list[int] = []
-
-    def read() -> None:
-        while (payload := v.receive_sync(timeout=10.0).payload) != "stop":
-            got.append(payload)
-
-    threads = [threading.Thread(target=read) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for number in range(400):
-        medium.emit_sync("a.b", number, timeout=10.0)
-    for _ in threads:
-        medium.emit_sync("a.b", "stop", timeout=10.0)
-    for thread in threads:
-        thread.join()
-    v.close()
-    assert sorted(got) == list(range(400))
 
 
 async def test_a_cancelled_receive_loses_nothing_and_passes_its_wake_up_on() -> None:
@@ -299,52 +139,6 @@ async def test_a_receive_that_is_cancelled_before_it_starts_takes_nothing() -> N
         medium.emit_nowait("a.b", 1)
         assert payloads(v) == [1]
         assert v.statistics().tasks_waiting_receive == 0
-
-
-@pytest.mark.parametrize(
-    ("count", "kind"),
-    [(0, ValueError), (-1, ValueError), ("3", TypeError), (1.5, TypeError), (None, TypeError)],
-)
-async def test_receive_many_of_a_bad_number_is_an_error(count: Any, kind: type[Exception]) -> None:
-    async with Aether() as medium:
-        v = tuned(medium, "a.*")
-        await medium.emit_wave("a.b", 1)
-        with pytest.raises(kind):
-            await v.receive_many(count)
-        assert_waiting(v, 1)
-        await assert_works(medium)
-
-
-@pytest.mark.parametrize(
-    ("wait", "kind"), [(-1.0, ValueError), (math.nan, ValueError), ("1", TypeError)]
-)
-async def test_receive_many_with_a_bad_max_wait_is_an_error(
-    wait: Any, kind: type[Exception]
-) -> None:
-    async with Aether() as medium:
-        v = tuned(medium, "a.*")
-        await medium.emit_wave("a.b", 1)
-        with pytest.raises(kind, match="max_wait"):
-            await v.receive_many(3, max_wait=wait)
-        assert_waiting(v, 1)
-
-
-@pytest.mark.parametrize(
-    ("timeout", "kind"), [(-1.0, ValueError), (math.nan, ValueError), ("1", TypeError)]
-)
-def test_receive_sync_with_a_bad_timeout_is_an_error(timeout: Any, kind: type[Exception]) -> None:
-    medium = Aether()
-    v = tuned(medium, "a.*")
-    with pytest.raises(kind, match="timeout"):
-        v.receive_sync(timeout=timeout)
-    v.close()
-
-
-async def test_receive_many_of_a_huge_number_gives_what_there_is() -> None:
-    async with Aether() as medium:
-        v = tuned(medium, "a.*")
-        await medium.emit_wave("a.b", 1)
-        assert len(await v.receive_many(2**62)) == 1
 
 
 async def test_a_received_wave_dropped_leaves_the_payload_free() -> None:

@@ -1,0 +1,118 @@
+"""How a request ends without an answer: nobody there, no time, no room, no medium, bad arguments."""
+
+import math
+from typing import Any
+
+import anyio
+import pytest
+from tests.probes import (
+    assert_says,
+    assert_waiting,
+    assert_works,
+    begin,
+    payloads,
+    tuned,
+    until,
+)
+
+from aether import Aether, ChannelError, Closed, NoReceiver, Wave
+
+
+async def test_no_receiver_at_once() -> None:
+    async with Aether() as medium:
+        tuned(medium, "orders.*", name="other-one")
+        with anyio.fail_after(5), pytest.raises(NoReceiver) as caught:
+            await medium.request("queries.x", timeout=1000.0)
+        assert_says(caught.value, "queries.x")
+        await assert_works(medium)
+
+
+async def test_times_out_and_names_who_did_not_answer() -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "queries.*", name="silent-one")
+        with pytest.raises(TimeoutError) as caught:
+            await medium.request("queries.x", timeout=0.01)
+        assert_says(caught.value, "queries.x", "silent-one")
+        assert_waiting(v, 1)
+        await assert_works(medium)
+
+
+async def test_a_reply_after_the_time_is_over_does_no_harm() -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "queries.*")
+        with pytest.raises(TimeoutError):
+            await medium.request("queries.x", timeout=0.01)
+        assert not await v.reply(v.receive_nowait(), "late")
+        await assert_works(medium)
+
+
+async def test_reply_to_what_was_no_request_is_a_value_error() -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "a.*")
+        await medium.emit_wave("a.b")
+        with pytest.raises(ValueError, match="request") as caught:
+            await v.reply(v.receive_nowait(), 1)
+        assert_says(caught.value, "a.b")
+        with pytest.raises(ValueError, match="request"):
+            await v.reply(Wave("a.b"), 1)
+        await assert_works(medium)
+
+
+@pytest.mark.parametrize("bad", [None, "a.b", 1, object()])
+async def test_reply_to_what_is_no_wave_is_a_type_error(bad: Any) -> None:
+    async with Aether() as medium:
+        with pytest.raises(TypeError):
+            await tuned(medium).reply(bad, 1)
+
+
+async def test_a_cancelled_request_leaves_nothing_behind() -> None:
+    async with Aether() as medium, anyio.create_task_group() as group:
+        v = tuned(medium, "queries.*")
+        asking = begin(group, lambda: medium.request("queries.x", timeout=100.0))
+        await until(lambda: v.statistics().current_buffer_used == 1)
+        await asking.cancel()
+        assert not await v.reply(v.receive_nowait(), 1)
+        await assert_works(medium)
+
+
+async def test_a_request_that_finds_no_room_times_out_and_has_asked_nobody() -> None:
+    async with Aether() as medium:
+        full = tuned(medium, "queries.*", name="full-one", buffer_size=1)
+        free = tuned(medium, "queries.*", name="free-one")
+        await medium.emit_wave("queries.x", "fills")
+        with pytest.raises(TimeoutError, match="full-one"):
+            await medium.request("queries.x", "asks", timeout=0.01)
+        assert payloads(full) == payloads(free) == ["fills"]
+
+
+async def test_a_request_whose_medium_closes_ends_closed() -> None:
+    async with anyio.create_task_group() as group:
+        async with Aether() as medium:
+            v = tuned(medium, "queries.*")
+            asking = begin(group, lambda: medium.request("queries.x", timeout=100.0))
+            await until(lambda: v.statistics().current_buffer_used == 1)
+        with pytest.raises(Closed):
+            await asking.result()
+
+
+BAD: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception]]] = [
+    (("a..b",), {}, ChannelError),
+    (("queries.*",), {}, ChannelError),
+    ((None,), {}, TypeError),
+    (("queries.x",), {"timeout": -1.0}, ValueError),
+    (("queries.x",), {"timeout": math.nan}, ValueError),
+    (("queries.x",), {"timeout": "1"}, TypeError),
+]
+
+
+@pytest.mark.parametrize("hand", ["medium", "vibrator"])
+@pytest.mark.parametrize(("arguments", "options", "kind"), BAD, ids=repr)
+async def test_bad_arguments_are_refused(
+    hand: str, arguments: tuple[Any, ...], options: dict[str, Any], kind: type[Exception]
+) -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "queries.*")
+        with pytest.raises(kind):
+            await (medium if hand == "medium" else v).request(*arguments, **options)
+        assert payloads(v) == []
+        await assert_works(medium)
