@@ -11,6 +11,7 @@ import logging
 import os
 import random
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -254,6 +255,9 @@ async def test_ring_of_a_task_and_a_thread() -> None:
                 told.append(error)
             thread_side.receive_sync(timeout=GUARD)
 
+        async def start(body: Callable[[], None]) -> None:
+            await anyio.to_thread.run_sync(body, abandon_on_cancel=True)
+
         async def in_task() -> None:
             await task_side.receive()
             await anyio.to_thread.run_sync(both_read.wait, GUARD)
@@ -267,7 +271,7 @@ async def test_ring_of_a_task_and_a_thread() -> None:
         with anyio.fail_after(GUARD):
             async with anyio.create_task_group() as group:
                 group.start_soon(in_task)
-                group.start_soon(anyio.to_thread.run_sync, in_thread)
+                group.start_soon(start, in_thread)
                 await medium.emit_wave("to.task", 0)
                 await medium.emit_wave("to.thread", 0)
         assert len(told) >= 1
