@@ -678,8 +678,8 @@ class Vibrator(Emitter):
 class Waiting(Generic[_T_co]):
     """An operation that a thread drives: one thread, one step at a time."""
 
-    def attempt(self) -> tuple[_T_co] | None:
-        """Tries: a tuple of the value, or `None` if it has to wait."""
+    def attempt(self, thread: Thread) -> tuple[_T_co] | None:
+        """Tries in this thread: a tuple of the value, or `None` if it has to wait."""
 
     def enlist(self, lock: LockType, thread: Thread) -> bool:
         """Has a held lock released when it is worth another attempt; false: it is so already."""

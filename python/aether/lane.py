@@ -132,8 +132,13 @@ class Lane:
 
     async def _work(self) -> None:
         receive = self.mailbox.receive
-        while not self._stopping and (wave := await receive()) is not None:
+        while not self._stopping:
+            wave = await receive()
+            if wave is None:
+                return
             await self._handle(wave, self._begin(wave))
+            # An idle lane keeps nothing alive.
+            del wave
 
     async def _work_by_key(self, key_of: Callable[[Wave[Any]], Hashable]) -> None:
         receive = self.mailbox.receive
@@ -151,12 +156,14 @@ class Lane:
             except Exception as error:  # noqa: BLE001 - whatever a key raises
                 self._failed(error, wave)
                 self._end()
-                continue
-            if line is not None:
-                line.append((wave, begun))
-                self._behind += 1
-                continue
-            await self._handle_line(key, wave, begun)
+            else:
+                if line is None:
+                    await self._handle_line(key, wave, begun)
+                else:
+                    line.append((wave, begun))
+                    self._behind += 1
+                del key, line
+            del wave, begun
 
     async def _handle_line(self, key: Hashable, wave: Wave[Any], begun: object) -> None:
         """Handles a wave, and then those that have come to stand behind its key."""

@@ -47,17 +47,17 @@ def block(waiting: Waiting[_Value], method: str, instead: str) -> _Value:
     if is_loop_running():
         message = f"{method} would stop the event loop that runs in this thread; use {instead}"
         raise RuntimeError(message)
-    if done := waiting.attempt():
+    thread = threading.current_thread()
+    if done := waiting.attempt(thread):
         return done[0]
     try:
-        return _wait(waiting)
+        return _wait(waiting, thread)
     except BaseException:
         waiting.abandon()
         raise
 
 
-def _wait(waiting: Waiting[_Value]) -> _Value:
-    thread = threading.current_thread()
+def _wait(waiting: Waiting[_Value], thread: threading.Thread) -> _Value:
     deadline: float | None = None
     while True:
         if deadline is None and (patience := waiting.patience) is not None:
@@ -68,7 +68,7 @@ def _wait(waiting: Waiting[_Value]) -> _Value:
         gate.acquire()
         if waiting.enlist(gate, thread):
             _sleep(waiting, gate, deadline)
-        if done := waiting.attempt():
+        if done := waiting.attempt(thread):
             return done[0]
 
 

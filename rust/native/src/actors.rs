@@ -90,6 +90,10 @@ pub fn actor(who: &Bound<'_, PyAny>) -> PyResult<Actor> {
     let reference = PyWeakrefReference::new_with(who, bury.bind(py))?.unbind();
     let mut named = NAMED.lock();
     let named = named.get_or_insert_default();
+    // To make a weak reference can start a collection, and that anything.
+    if let Some(known) = named.by_address.get(&address) {
+        return Ok(*known);
+    }
     named.last += 1;
     let actor = named.last;
     named.by_address.insert(address, actor);

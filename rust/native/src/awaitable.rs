@@ -142,14 +142,17 @@ impl<O: Operation> Raw<O> {
     /// As for [`Self::enter`].
     #[inline]
     unsafe fn quick(this: *mut ffi::PyObject) -> Option<Py<PyAny>> {
-        // SAFETY: as in `enter`. Nothing that runs here can reach this object again.
+        // SAFETY: as in `enter`.
         unsafe {
             let raw = this.cast::<Self>();
             if (*raw).entered.get() {
                 return None;
             }
+            (*raw).entered.set(true);
             let machine = &mut *(&raw mut (*raw).machine).cast::<Machine<O>>();
-            machine.quick(Python::assume_attached())
+            let value = machine.quick(Python::assume_attached());
+            (*raw).entered.set(false);
+            value
         }
     }
 

@@ -89,9 +89,14 @@ impl PyWaiting {
 
 #[pymethods]
 impl PyWaiting {
-    /// Tries: a tuple of the value, or `None` if it has to wait.
-    fn attempt(&self, py: Python<'_>) -> PyResult<Option<(Py<PyAny>,)>> {
-        self.step(|op| Ok(op.operation().attempt(py)?.map(|value| (value,))))
+    /// Tries in this thread: a tuple of the value, or `None` if it has to wait.
+    fn attempt(&self, py: Python<'_>, thread: &Bound<'_, PyAny>) -> PyResult<Option<(Py<PyAny>,)>> {
+        self.step(|op| {
+            if let Blocking::Receive(op) = op {
+                op.read_by(thread)?;
+            }
+            Ok(op.operation().attempt(py)?.map(|value| (value,)))
+        })
     }
 
     /// Has a held lock released when it is worth another attempt; false: it is so already.

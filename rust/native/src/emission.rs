@@ -35,9 +35,12 @@ pub struct EmitOp {
 
 impl EmitOp {
     fn send(&mut self, py: Python<'_>) -> PyResult<Attempt> {
-        let waited = std::mem::take(&mut self.enlisted);
-        let ticket = self.ticket.filter(|_| waited);
-        self.draft.send(py, &self.shared, &self.origin, self.name.bind(py), ticket)
+        let ticket = self.ticket.filter(|_| self.enlisted);
+        let sent = self.draft.send(py, &self.shared, &self.origin, self.name.bind(py), ticket);
+        // An error may come from before the medium, which withdraws the ticket at each attempt. What waits
+        // still is abandoned then; a ticket that is gone does no harm.
+        self.enlisted &= sent.is_err();
+        sent
     }
 
     /// Whether the emission that has just begun to wait is stuck for ever.

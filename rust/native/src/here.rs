@@ -61,11 +61,12 @@ pub fn current_task(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
 /// The same, if a single look-up tells; nobody is asked otherwise.
 #[inline]
 pub fn running_task(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
-    let listed = LAST_LOOP.with_borrow(|last| {
+    // Out of the cell first: a loop may compare itself by code that comes back here.
+    let (running, tasks) = LAST_LOOP.with_borrow(|last| {
         let (running, tasks) = last.as_ref()?;
-        tasks.bind(py).get_item(running).ok().flatten()
-    });
-    listed.filter(|task| !task.is_none())
+        Some((running.bind(py).clone(), tasks.bind(py).clone()))
+    })?;
+    tasks.get_item(running).ok().flatten().filter(|task| !task.is_none())
 }
 
 #[cold]

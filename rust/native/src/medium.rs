@@ -357,7 +357,7 @@ impl PyMedium {
     ) -> PyResult<Bound<'py, PyAny>> {
         let timeout = seconds("timeout", timeout)?;
         let shared = Arc::clone(&self.shared);
-        awaitable(py, UntilOp { shared, until: Until::Quiet, timeout })
+        awaitable(py, UntilOp { shared, until: Until::Quiet, timeout, watcher: None })
     }
 
     /// Awaits that these mailboxes are empty and `idle()` is true; false at the timeout.
@@ -371,7 +371,10 @@ impl PyMedium {
     ) -> PyResult<Bound<'py, PyAny>> {
         let timeout = seconds("timeout", timeout)?;
         let shared = Arc::clone(&self.shared);
-        awaitable(py, UntilOp { shared, until: Until::Empty(mailboxes, idle), timeout })
+        awaitable(
+            py,
+            UntilOp { shared, until: Until::Empty(mailboxes, idle), timeout, watcher: None },
+        )
     }
 
     /// Channel, full vibrators and seconds of what has waited for `stall_warning` or longer.

@@ -11,7 +11,7 @@ use crate::awaitable::Store;
 use crate::machine::Operation;
 use crate::mailbox::PyMailbox;
 use crate::shared::Shared;
-use crate::waker::{Post, Sleeper, Waker};
+use crate::waker::{Aftermath, Post, Sleeper, Waker};
 
 /// What is waited for.
 pub enum Until {
@@ -26,6 +26,8 @@ pub struct UntilOp {
     pub shared: Arc<Shared>,
     pub until: Until,
     pub timeout: Option<f64>,
+    /// What it is watched under while it waits.
+    pub watcher: Option<u64>,
 }
 
 impl UntilOp {
@@ -55,17 +57,25 @@ impl Operation for UntilOp {
     }
 
     fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.abandon(py);
         let so = self.is_so(py)?;
         Ok(so.then(|| PyBool::new(py, true).to_owned().into_any().unbind()))
     }
 
     fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool> {
-        self.shared.medium.watch(Waker { post: Post::Watcher, sleeper });
+        self.abandon(py);
+        self.watcher = Some(self.shared.medium.watch(Waker { post: Post::Watcher, sleeper }));
         // A change between the attempt and the watch would be missed. The waker may fire all the same.
         Ok(!self.is_so(py)?)
     }
 
-    fn abandon(&mut self, _py: Python<'_>) {}
+    fn abandon(&mut self, py: Python<'_>) {
+        if let Some(watcher) = self.watcher.take().filter(|_| self.shared.home.is_here()) {
+            let mut after = Aftermath::default();
+            self.shared.medium.unwatch(watcher, &mut after);
+            self.shared.settle(py, after);
+        }
+    }
 
     fn patience(&self) -> Option<f64> {
         self.timeout

@@ -8,6 +8,7 @@ use pyo3::exceptions::{PyStopAsyncIteration, PyTimeoutError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use crate::actors::actor;
 use crate::awaitable::Store;
 use crate::errors::WrongLoop;
 use crate::machine::Operation;
@@ -42,11 +43,13 @@ pub struct ReceiveOp {
     timeout: Option<f64>,
     /// `Wanted::Many`: the first wave is there.
     gathering: bool,
+    /// Who reads is known: a thread, and not the task that runs in it.
+    by_thread: bool,
 }
 
 impl ReceiveOp {
     pub fn new(source: Source, wanted: Wanted) -> Self {
-        Self { source, wanted, waiter: None, timeout: None, gathering: false }
+        Self { source, wanted, waiter: None, timeout: None, gathering: false, by_thread: false }
     }
 
     pub fn timed(self, timeout: Option<f64>) -> Self {
@@ -59,6 +62,15 @@ impl ReceiveOp {
             Source::Vibrator(reader) => reader.get().mailbox(),
             Source::Mailbox(mailbox) => mailbox.get(),
         }
+    }
+
+    /// A thread reads.
+    pub fn read_by(&mut self, thread: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.by_thread = true;
+        let mailbox = self.mailbox();
+        mailbox.shared.home.enter()?;
+        mailbox.shared.medium.read_by(mailbox.key, Some(actor(thread)?));
+        Ok(())
     }
 
     #[inline]
@@ -140,7 +152,9 @@ impl Operation for ReceiveOp {
             self.abandon(py);
             return self.end(py).map(Some);
         }
-        self.mailbox().note_reader(py)?;
+        if !self.by_thread {
+            self.mailbox().note_reader(py)?;
+        }
         match self.wanted {
             Wanted::One | Wanted::Next => self.one(py),
             Wanted::Many(most, max_wait) if max_wait > 0.0 => {

@@ -51,7 +51,7 @@ use crate::fork;
 ///     ('orders.created', {'id': 7}, 0.5, None)
 ///     >>> wave.propagate().amplitude
 ///     0.475
-#[pyclass(frozen, generic, freelist = 1024, name = "Wave", module = "aether")]
+#[pyclass(frozen, generic, name = "Wave", module = "aether")]
 pub struct PyWave {
     pub channel: Py<PyAny>,
     pub payload: Py<PyAny>,

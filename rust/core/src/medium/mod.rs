@@ -157,7 +157,8 @@ struct State<T, W> {
     waiting_actors: HashMap<Actor, Ticket, foldhash::fast::RandomState>,
     next_ticket: Ticket,
     /// Woken at every change that may end a wait for quiet.
-    watchers: Vec<W>,
+    watchers: Vec<(u64, W)>,
+    last_watcher: u64,
     /// Counted by mailboxes that are gone.
     retired: Tally,
     retired_received: u64,
@@ -181,6 +182,7 @@ impl<T, W> Medium<T, W> {
                 waiting_actors: HashMap::default(),
                 next_ticket: 0,
                 watchers: Vec::new(),
+                last_watcher: 0,
                 retired: Tally::default(),
                 retired_received: 0,
             }),
@@ -357,9 +359,21 @@ impl<T, W> Medium<T, W> {
         !state.boxes.iter().any(|(_, mailbox)| unread(mailbox))
     }
 
-    /// Wakes `waker` at the next change that may make the medium quiet.
-    pub fn watch(&self, waker: W) {
-        self.lock().watchers.push(waker);
+    /// Wakes `waker` at the next change that may make the medium quiet. Returns a number for
+    /// [`Self::unwatch`].
+    pub fn watch(&self, waker: W) -> u64 {
+        let mut state = self.lock();
+        state.last_watcher += 1;
+        let number = state.last_watcher;
+        state.watchers.push((number, waker));
+        number
+    }
+
+    /// Takes a watcher back, if it has not been woken.
+    pub fn unwatch(&self, number: u64, after: &mut Aftermath<T, W>) {
+        let mut state = self.lock();
+        let place = state.watchers.iter().position(|&(watcher, _)| watcher == number);
+        after.spent.extend(place.map(|place| state.watchers.swap_remove(place).1));
     }
 
     /// Tells the watchers that something has changed outside the core, such as a handler's end.
@@ -508,7 +522,7 @@ impl<T, W> State<T, W> {
     #[inline]
     fn stir(&mut self, after: &mut Aftermath<T, W>) {
         if !self.watchers.is_empty() {
-            after.wakes.extend(self.watchers.drain(..));
+            after.wakes.extend(self.watchers.drain(..).map(|(_, waker)| waker));
         }
     }
 }
