@@ -253,7 +253,9 @@ async def test_cancelled_emission(new: Watch) -> None:
         v.close()
 
 
-async def test_handlers_let_go_of_their_wave(new: Watch) -> None:
+async def test_handlers_let_go_of_their_wave(
+    new: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Handled, failed and answered waves, with keys too; the lane then idles."""
     async with aether.Aether() as medium:
         v = medium.vibrator("v")
@@ -279,6 +281,8 @@ async def test_handlers_let_go_of_their_wave(new: Watch) -> None:
         assert await medium.settle(30.0)
         await turns(20)
         assert sorted(seen) == ["fails", "plain.1", "plain.2", "sync"]
+        # The record of the failure has the frames of the handler, and they the wave.
+        caplog.clear()
         assert new.alive() == 0
         await v.aclose()
 
