@@ -223,7 +223,7 @@ def test_ring_of_threads(size: int) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(3 * GUARD)
+        thread.join(GUARD)
         assert not thread.is_alive(), "a thread hangs"
     assert not errors, errors
     # The threads may meet out of step and get by; one alone cannot.
