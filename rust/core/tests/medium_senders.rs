@@ -153,7 +153,7 @@ fn one_that_nobody_woke_gets_what_time_has_freed_before_its_juniors() {
     let (first, second) = (rig.wait(&wave("a"), 1), rig.wait(&wave("a"), 2));
     rig.clock.advance(2.0);
     let sent = rig.resume(first, &wave("a")).unwrap();
-    assert_eq!((rig.wakes(), rig.after.spent.to_vec()), (vec![], vec![1]));
+    assert_eq!((rig.wakes(), rig.after.spent.clone()), (vec![], vec![1]));
     assert_eq!(rig.take(key), Some((sent, 1)));
     assert_eq!(rig.wakes(), [2]);
     rig.abandon_sender(second);
@@ -198,7 +198,7 @@ fn one_that_leaves_the_line_leaves_no_trace() {
     rig.emit(&wave("a")).unwrap();
     let ticket = rig.wait(&wave("a"), 1);
     rig.abandon_sender(ticket);
-    assert_eq!((rig.wakes(), rig.after.spent.to_vec()), (vec![], vec![1]));
+    assert_eq!((rig.wakes(), rig.after.spent.clone()), (vec![], vec![1]));
     rig.take(key);
     assert_eq!(rig.wakes(), []);
     rig.emit(&wave("a")).unwrap();

@@ -27,6 +27,7 @@ pub use self::waiters::WaiterId;
 
 pub(crate) use self::overflow::{Arrival, Victim};
 use self::queue::Queue;
+pub(crate) use self::queue::amplitude_key;
 pub(crate) use self::waiters::Left;
 use self::waiters::Waiters;
 use crate::channel::Pattern;

@@ -1,5 +1,7 @@
 //! How a wave enters a mailbox, and what a full one lets go for it.
 
+use std::collections::VecDeque;
+
 use super::queue::Mark;
 use super::{Mailbox, Overflow};
 use crate::clock::Clock;
@@ -47,6 +49,15 @@ impl<T, W> Mailbox<T, W> {
         let loudness = || self.rest.fading.loudness(wave.amplitude, clock.monotonic());
         let Arrival { channel, amplitude, priority, expires } = *wave;
         Mark { key: self.queue.key(priority, loudness), amplitude, expires, channel }
+    }
+
+    /// Where a wave without a ttl is only to be added at the end, if there is room for it.
+    #[inline]
+    pub(crate) fn plain_end(&mut self, amplitude_key: u64) -> Option<&mut VecDeque<T>> {
+        if self.queue.len() >= self.capacity {
+            return None;
+        }
+        self.queue.plain_end(amplitude_key)
     }
 
     /// Puts a wave in. `Err` says why this very wave was let go; what else goes, goes to `garbage`.

@@ -51,6 +51,12 @@ struct Entry<T> {
     channel: Option<Arc<str>>,
 }
 
+/// The key of a wave where amplitudes count: loudest first.
+#[inline]
+pub(crate) fn amplitude_key(priority: f64) -> u64 {
+    !priority.to_bits()
+}
+
 /// The waiting waves of one mailbox.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
@@ -89,9 +95,25 @@ impl<T> Queue<T> {
     pub(crate) fn key(&self, priority: f64, loudness: impl FnOnce() -> f64) -> u64 {
         match self.order {
             Order::Fifo => 0,
-            Order::Amplitude => !priority.to_bits(),
+            Order::Amplitude => amplitude_key(priority),
             Order::Fresh => !ordered(loudness()),
         }
+    }
+
+    /// Where a wave without a ttl is only to be added at the end; the caller adds it. `amplitude_key` is
+    /// its key where amplitudes count.
+    #[inline]
+    pub(crate) fn plain_end(&mut self, amplitude_key: u64) -> Option<&mut VecDeque<T>> {
+        let Form::Line { items, key } = &mut self.form else { return None };
+        let newcomer = if self.order == Order::Fifo { 0 } else { amplitude_key };
+        if items.is_empty() {
+            *key = newcomer;
+        }
+        if *key != newcomer {
+            return None;
+        }
+        self.arrivals += 1;
+        Some(items)
     }
 
     #[inline]

@@ -76,6 +76,12 @@ impl<W> Waiters<W> {
         Left::Woken
     }
 
+    /// Whether anybody is listed, to be woken.
+    #[inline]
+    pub(crate) fn has_listed(&self) -> bool {
+        !self.listed.is_empty()
+    }
+
     /// Readers that wait, the woken ones included.
     pub(crate) fn len(&self) -> usize {
         self.listed.len() + self.woken.len()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Aftermath, Key, Medium, Phase, State, Ticket, note_episode};
-use crate::mailbox::{Arrival, Overflow};
+use crate::mailbox::{Arrival, Overflow, amplitude_key};
 use crate::reason::{Reason, Tally};
 use crate::router::Hint;
 
@@ -229,6 +229,8 @@ impl<T, W> State<T, W> {
         self.sequence += 1;
         carry.number(item, self.sequence);
         let arrival = emission.arrival(clock);
+        let plain = arrival.expires == f64::INFINITY;
+        let amplitude_key = amplitude_key(arrival.priority);
         let Aftermath { wakes, garbage, episodes, .. } = after;
         let (mut matched, mut dropped, mut reasons) = (0, 0, None::<Tally>);
         router.route(emission.channel, hint).for_each(|member| {
@@ -238,6 +240,16 @@ impl<T, W> State<T, W> {
             }
             mailbox.visited = *round;
             matched += 1;
+            if plain {
+                // Nearly every wave, in nearly every mailbox.
+                if let Some(end) = mailbox.plain_end(amplitude_key) {
+                    end.push_back(carry.share(item));
+                    if mailbox.waiters.has_listed() {
+                        wakes.extend(mailbox.wake_one());
+                    }
+                    return;
+                }
+            }
             let before = (garbage.len(), mailbox.len());
             if let Err(reason) = mailbox.put(carry.share(item), &arrival, clock, garbage) {
                 dropped += 1;

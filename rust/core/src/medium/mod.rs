@@ -26,7 +26,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use smallvec::SmallVec;
 
 use self::boxes::Boxes;
 pub use self::boxes::Key;
@@ -54,11 +53,11 @@ pub type Ticket = u64;
 #[derive(Debug)]
 pub struct Aftermath<T, W> {
     /// To be woken.
-    pub wakes: SmallVec<[W; 2]>,
+    pub wakes: Vec<W>,
     /// Waves that were let go, to be dropped.
-    pub garbage: SmallVec<[T; 2]>,
+    pub garbage: Vec<T>,
     /// Wakers that are not needed any more, to be dropped.
-    pub spent: SmallVec<[W; 1]>,
+    pub spent: Vec<W>,
     /// To be logged.
     pub episodes: Vec<Episode>,
 }
@@ -66,12 +65,7 @@ pub struct Aftermath<T, W> {
 impl<T, W> Default for Aftermath<T, W> {
     #[inline]
     fn default() -> Self {
-        Self {
-            wakes: SmallVec::new(),
-            garbage: SmallVec::new(),
-            spent: SmallVec::new(),
-            episodes: Vec::new(),
-        }
+        Self { wakes: Vec::new(), garbage: Vec::new(), spent: Vec::new(), episodes: Vec::new() }
     }
 }
 

@@ -121,7 +121,7 @@ impl Rig {
     }
 
     pub fn wakes(&self) -> Vec<u32> {
-        self.after.wakes.to_vec()
+        self.after.wakes.clone()
     }
 
     pub fn emit_as(
