@@ -55,7 +55,7 @@ fn a_reader_that_goes_unwoken_gets_its_waker_back_and_wakes_nobody() {
     let first = rig.enlist(key, 1, 1).unwrap();
     rig.enlist(key, 1, 2).unwrap();
     rig.medium.abandon_receiver(key, first, &mut rig.after);
-    assert_eq!((rig.wakes(), rig.after.spent.to_vec()), (vec![], vec![1]));
+    assert_eq!((rig.wakes(), rig.after.spent.clone()), (vec![], vec![1]));
 }
 
 #[test]
