@@ -254,9 +254,7 @@ async def test_cancelled_emission(new: Watch) -> None:
         v.close()
 
 
-async def test_handlers_let_go_of_their_wave(
-    new: Watch, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_handlers_let_go_of_their_wave(new: Watch, caplog: pytest.LogCaptureFixture) -> None:
     """Handled, failed and answered waves, with keys too; the lane then idles."""
     # The record of a failure has the frames of the handler, and they the wave.
     caplog.set_level(logging.CRITICAL, logger="aether")
