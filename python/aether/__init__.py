@@ -35,8 +35,9 @@ from aether.errors import (
     WouldBlock,
     WrongLoop,
 )
+from aether.expectation import Expectation
 from aether.explanation import Explanation, ExplanationRow
-from aether.medium import Aether, Expectation
+from aether.medium import Aether
 from aether.statistics import Health, MediumStatistics, VibratorStatistics
 from aether.threads import Emitter
 from aether.vibrator import Vibrator

@@ -21,14 +21,16 @@ from aether import _native
 from aether._wait import Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.channel import Channel
 from aether.errors import Closed
+from aether.expectation import Expectation
 from aether.explanation import Explanation
+from aether.groups import Groups
 from aether.requests import Requests
 from aether.statistics import Health, MediumStatistics
 from aether.threads import Emitting, end_with_the_program
 from aether.vibrator import Options, Order, Overflow, Vibrator
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -107,9 +109,7 @@ class Aether(Emitting, _native.Medium):
         self._config = config
         self._requests = Requests()
         self._vibrators: weakref.WeakSet[Vibrator] = weakref.WeakSet()
-        self._groups: weakref.WeakValueDictionary[tuple[str, ...], _Shared] = (
-            weakref.WeakValueDictionary()
-        )
+        self._groups = Groups()
         # A vibrator with handlers lives as long as its medium.
         self._lanes: dict[Lane, Vibrator] = {}
         self._home: Home | None = None
@@ -184,8 +184,7 @@ class Aether(Emitting, _native.Medium):
                 self, name, self._open(name, options), identity, options.copy(), None
             )
         else:
-            shared = self._share((group,), name, options, ignore_own=ignore_own)
-            # The group is one: what a member emits is own to all of it.
+            shared = self._groups.join((group,), name, options, self._open)
             options["ignored"] = shared.identity if ignore_own else 0
             vibrator = Vibrator(self, name, shared.mailbox, shared.identity, options.copy(), group)
             vibrator.share(shared)
@@ -205,41 +204,6 @@ class Aether(Emitting, _native.Medium):
             lane=lane,
             readers=readers,
         )
-
-    def _share(
-        self,
-        key: tuple[str, ...],
-        name: str,
-        options: Options,
-        *,
-        ignore_own: bool,
-        readers: int = 0,
-    ) -> _Shared:
-        """The mailbox of a group: the first member makes it, the others join with the same options."""
-        said = (
-            options["order"],
-            options["overflow"],
-            options["buffer_size"],
-            options["noise_floor"],
-            ignore_own,
-        )
-        shared = self._groups.get(key)
-        if shared is None or not shared.mailbox.join(readers):
-            identity = _native.new_identity()
-            if len(key) == 1:
-                options = {**options, "ignored": identity if ignore_own else 0}
-            mailbox = self._open(name, options, lane=len(key) > 1, readers=readers)
-            shared = self._groups[key] = _Shared(mailbox, identity, said)
-            return shared
-        if shared.options != said:
-            shared.mailbox.leave()
-            message = (
-                f"vibrator {name!r} joins group {key[0]!r} with options {said}, but its first member has "
-                f"{shared.options} (order, overflow, buffer_size, noise_floor, ignore_own); members share a "
-                "mailbox, so give the same"
-            )
-            raise ValueError(message)
-        return shared
 
     @property
     def _default_overflow(self) -> Overflow:
@@ -261,10 +225,7 @@ class Aether(Emitting, _native.Medium):
             mailbox = self._open(vibrator.name, options, lane=True, readers=readers)
         else:
             key = (vibrator.group, *sorted(Channel(pattern).canonical for pattern in patterns))
-            ignore_own = options["ignored"] != 0
-            shared = self._share(
-                key, vibrator.name, options, ignore_own=ignore_own, readers=readers
-            )
+            shared = self._groups.join(key, vibrator.name, options, self._open, readers=readers)
             vibrator.share(shared)
             mailbox = shared.mailbox
         try:
@@ -551,63 +512,6 @@ class Aether(Emitting, _native.Medium):
 
     def _is_handling(self) -> bool:
         return any(lane.is_current() for lane in self._lanes)
-
-
-class _Shared:
-    """What the members of a group share, and keep alive."""
-
-    __slots__ = ("__weakref__", "identity", "mailbox", "options")
-
-    def __init__(self, mailbox: Mailbox, identity: int, options: tuple[object, ...]) -> None:
-        self.mailbox = mailbox
-        self.identity = identity
-        self.options = options
-
-
-class Expectation:
-    """A wave that is expected: await it. It listens until then, or until it is closed or dropped."""
-
-    __slots__ = ("_mailbox", "_pattern", "_timeout", "_where")
-
-    def __init__(
-        self,
-        mailbox: Mailbox,
-        pattern: str,
-        where: Callable[[Wave[Any]], object] | None,
-        timeout: float | None,
-    ) -> None:
-        self._mailbox = mailbox
-        if where is not None and not callable(where):
-            message = f"where must be a function of a wave, not {type(where).__name__}"
-            raise TypeError(message)
-        self._pattern = pattern
-        self._where = where
-        self._timeout = checked_timeout(timeout)
-
-    def __await__(self) -> Generator[Any, None, Wave[Any]]:
-        return self._wait().__await__()
-
-    async def _wait(self) -> Wave[Any]:
-        deadline = None if self._timeout is None else loop_time() + self._timeout
-        try:
-            while True:
-                left = None if deadline is None else max(0.0, deadline - loop_time())
-                wave = await self._mailbox.receive(left)
-                if wave is None:
-                    message = f"the medium closed before a wave came on {self._pattern!r}"
-                    raise Closed(message)
-                if self._where is None or self._where(wave):
-                    return wave
-        except TimeoutError:
-            such = "no wave" if self._where is None else "no such wave"
-            message = f"{such} came on {self._pattern!r} within {self._timeout} s"
-            raise TimeoutError(message) from None
-        finally:
-            self._mailbox.close()
-
-    def close(self) -> None:
-        """Listens no more."""
-        self._mailbox.close()
 
 
 def _forget_after_fork() -> None:

@@ -15,10 +15,11 @@ use crate::channel::text;
 use crate::context::{handled, is_inside};
 use crate::errors::{Closed, NoReceiver, WouldBlock};
 use crate::medium::explain_rows;
+use crate::rare::{Given, Rare, checked_amplitude};
 use crate::receipt::PyReceipt;
 use crate::shared::Shared;
 use crate::waker::Aftermath;
-use crate::wave::{Given, Hands, Held, PyWave, Rare, checked_amplitude};
+use crate::wave::{Hands, Held, PyWave};
 
 /// The header that carries the address of a request's answer. Waves that a request causes do not have it.
 pub const REPLY_HEADER: &str = "aether-reply";

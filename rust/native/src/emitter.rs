@@ -10,9 +10,10 @@ use crate::blocking::{Blocking, PyWaiting};
 use crate::draft::{Draft, Options, Origin};
 use crate::emission::{EmitManyOp, EmitOp};
 use crate::errors::{count, number, seconds, type_error};
+use crate::rare::Given;
 use crate::receipt::PyReceipt;
 use crate::shared::Shared;
-use crate::wave::{Given, PyWave};
+use crate::wave::PyWave;
 
 /// A handle that only emits: the native half of `aether.Emitter`, and of all that emit.
 #[pyclass(frozen, subclass, name = "Emitter", module = "aether._native")]

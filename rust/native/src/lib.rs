@@ -26,6 +26,7 @@ mod mailbox;
 mod medium;
 mod physics;
 mod quiet;
+mod rare;
 #[allow(unsafe_code)] // `Py_REFCNT`
 mod receipt;
 mod receive;

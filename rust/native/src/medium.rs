@@ -21,9 +21,10 @@ use crate::emitter::PyEmitter;
 use crate::errors::{Closed, channel_error, count, number, seconds, type_error};
 use crate::mailbox::PyMailbox;
 use crate::quiet::{Until, UntilOp};
+use crate::rare::checked_amplitude;
 use crate::shared::Shared;
 use crate::waker::Aftermath;
-use crate::wave::{PyWave, checked_amplitude};
+use crate::wave::PyWave;
 
 /// The native half of a medium: an emitter in nobody's name.
 #[pyclass(frozen, subclass, weakref, extends = PyEmitter, name = "Medium", module = "aether._native")]

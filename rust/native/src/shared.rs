@@ -12,9 +12,10 @@ use pyo3::prelude::*;
 
 use crate::fork::Home;
 use crate::log;
+use crate::rare::Trail;
 use crate::receipt::PyReceipt;
 use crate::waker::Waker;
-use crate::wave::{Held, Trail, concrete};
+use crate::wave::{Held, concrete};
 
 /// How many names are remembered by their address, at first and at most.
 const NAMES: (usize, usize) = (256, 16_384);

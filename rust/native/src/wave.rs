@@ -10,17 +10,18 @@ use aether_core::channel::{Limits, check_channel};
 use aether_core::clock::Clock;
 use aether_core::decay::{attenuated, decayed};
 use aether_core::medium::Carry;
-use aether_core::wave::{Strength, clamped, wrapped};
+use aether_core::wave::Strength;
 use parking_lot::RwLock;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use pyo3::types::{PyDict, PyMapping, PyMappingProxy, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyMappingProxy, PyString, PyTuple, PyType};
 
 use crate::channel::{channel_object, text};
 use crate::errors::{channel_error, type_error};
 use crate::fork;
+use crate::rare::{Given, Rare, Trail, bad, checked_amplitude};
 
 /// One immutable message; the same object reaches every receiver.
 ///
@@ -67,40 +68,6 @@ pub struct PyWave {
     pub timestamp: f64,
 }
 
-/// What most waves do not have.
-#[derive(Default)]
-pub struct Rare {
-    pub headers: Option<Py<PyDict>>,
-    pub phase: f64,
-    /// `None`: 1.0.
-    pub frequency: Option<f64>,
-    pub ttl: Option<f64>,
-    /// The id of a wave that came from another process.
-    foreign: Option<Box<str>>,
-    /// The channels behind it.
-    pub trail: Option<Arc<Trail>>,
-}
-
-/// The channels that a chain of waves has come through, newest first.
-pub struct Trail {
-    channel: String,
-    before: Option<Arc<Trail>>,
-}
-
-impl Trail {
-    /// The channels, oldest first.
-    pub fn channels(&self) -> Vec<&str> {
-        let mut channels = vec![self.channel.as_str()];
-        let mut trail = &self.before;
-        while let Some(link) = trail {
-            channels.push(&link.channel);
-            trail = &link.before;
-        }
-        channels.reverse();
-        channels
-    }
-}
-
 /// A handle on a wave, as the core's mailboxes hold it.
 pub struct Held(pub Py<PyWave>);
 
@@ -117,90 +84,6 @@ impl Carry<Held> for Hands<'_> {
     fn number(&self, item: &Held, sequence: u64) {
         item.0.get().sequence.store(sequence, Ordering::Relaxed);
     }
-}
-
-/// The numbers that a wave is given, checked.
-#[derive(Default)]
-pub struct Given<'a, 'py> {
-    pub phase: Option<f64>,
-    pub frequency: Option<f64>,
-    pub ttl: Option<f64>,
-    pub headers: Option<&'a Bound<'py, PyAny>>,
-}
-
-impl Rare {
-    /// Checks what was given; `None` if that is nothing out of the ordinary.
-    #[inline]
-    pub fn checked(given: &Given<'_, '_>) -> PyResult<Option<Box<Self>>> {
-        if given.phase.is_none()
-            && given.frequency.is_none()
-            && given.ttl.is_none()
-            && given.headers.is_none()
-        {
-            return Ok(None);
-        }
-        let phase = match given.phase {
-            None => 0.0,
-            Some(phase) => {
-                wrapped(phase).ok_or_else(|| bad("phase", phase, "finite, in radians"))?
-            }
-        };
-        if let Some(frequency) = given.frequency.filter(|f| !f.is_finite() || *f < 0.0) {
-            return Err(bad("frequency", frequency, "finite and not negative"));
-        }
-        if let Some(ttl) = given.ttl.filter(|ttl| ttl.is_nan() || *ttl < 0.0) {
-            return Err(bad("ttl", ttl, "a number of seconds, 0 or more"));
-        }
-        let headers = given.headers.map(checked_headers).transpose()?.flatten();
-        Ok(Some(Box::new(Self {
-            headers,
-            phase,
-            frequency: given.frequency,
-            ttl: given.ttl,
-            ..Self::default()
-        })))
-    }
-
-    fn copied(&self, py: Python<'_>) -> Self {
-        Self {
-            headers: self.headers.as_ref().map(|headers| headers.clone_ref(py)),
-            phase: self.phase,
-            frequency: self.frequency,
-            ttl: self.ttl,
-            foreign: self.foreign.clone(),
-            trail: self.trail.clone(),
-        }
-    }
-}
-
-#[cold]
-fn bad(what: &str, value: f64, rule: &str) -> PyErr {
-    PyValueError::new_err(format!("{what} must be {rule}, not {value}"))
-}
-
-/// An amplitude in 0..1, or `ValueError` for NaN.
-#[inline]
-pub fn checked_amplitude(amplitude: f64) -> PyResult<f64> {
-    clamped(amplitude).ok_or_else(|| bad("amplitude", amplitude, "a number in 0..1"))
-}
-
-/// A copy of the headers, which nobody else can change; `None` if there are none.
-fn checked_headers(headers: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyDict>>> {
-    let py = headers.py();
-    let Ok(mapping) = headers.cast::<PyMapping>() else {
-        return Err(type_error("headers", "a mapping of str to str", headers));
-    };
-    let copy = PyDict::new(py);
-    copy.update(mapping)?;
-    for (key, value) in &copy {
-        for part in [&key, &value] {
-            if !part.is_instance_of::<PyString>() {
-                let what = format!("headers[{}]", key.repr()?);
-                return Err(type_error(&what, "a str to a str", part));
-            }
-        }
-    }
-    Ok((!copy.is_empty()).then(|| copy.unbind()))
 }
 
 /// A channel to emit on: checked, as a `Channel`.

@@ -1,0 +1,59 @@
+"""Waves that are expected: what `medium.expect` gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aether._wait import checked_timeout, loop_time
+from aether.errors import Closed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from aether._native import Mailbox, Wave
+
+
+class Expectation:
+    """A wave that is expected: await it. It listens until then, or until it is closed or dropped."""
+
+    __slots__ = ("_mailbox", "_pattern", "_timeout", "_where")
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        pattern: str,
+        where: Callable[[Wave[Any]], object] | None,
+        timeout: float | None,
+    ) -> None:
+        self._mailbox = mailbox
+        if where is not None and not callable(where):
+            message = f"where must be a function of a wave, not {type(where).__name__}"
+            raise TypeError(message)
+        self._pattern = pattern
+        self._where = where
+        self._timeout = checked_timeout(timeout)
+
+    def __await__(self) -> Generator[Any, None, Wave[Any]]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> Wave[Any]:
+        deadline = None if self._timeout is None else loop_time() + self._timeout
+        try:
+            while True:
+                left = None if deadline is None else max(0.0, deadline - loop_time())
+                wave = await self._mailbox.receive(left)
+                if wave is None:
+                    message = f"the medium closed before a wave came on {self._pattern!r}"
+                    raise Closed(message)
+                if self._where is None or self._where(wave):
+                    return wave
+        except TimeoutError:
+            such = "no wave" if self._where is None else "no such wave"
+            message = f"{such} came on {self._pattern!r} within {self._timeout} s"
+            raise TimeoutError(message) from None
+        finally:
+            self._mailbox.close()
+
+    def close(self) -> None:
+        """Listens no more."""
+        self._mailbox.close()
