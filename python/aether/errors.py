@@ -97,7 +97,8 @@ class Deadlock(AetherError):
     """Every task that reads the full mailbox waits itself to emit in the same ring.
 
     Nothing was emitted; the other emitters of the ring wait on. The message writes the
-    ring out. Break it: let one mailbox drop, give it more room than the ring has waves, or
+    ring out. An emission with a timeout is never told: it ends by itself, and so does any
+    ring that it is part of. Break the ring: let one mailbox drop, give it more room than the ring has waves, or
     read and emit in tasks of their own.
     """
 

@@ -50,15 +50,15 @@ impl PyMailbox {
     /// Notes who reads, where that can matter: only who blocks can be part of a deadlock.
     #[inline]
     pub fn note_reader(&self, py: Python<'_>) -> PyResult<()> {
-        if self.overflow != Overflow::Block {
+        // Once somebody has read whom nobody can name, there is no proof, whoever reads later.
+        if self.overflow != Overflow::Block || self.unknown_reader.load(Ordering::Relaxed) {
             return Ok(());
         }
         match self.last_reader.changed(py)? {
             None => {}
             Some(0) => {
-                if !self.unknown_reader.swap(true, Ordering::Relaxed) {
-                    self.shared.medium.read_by(self.key, None);
-                }
+                self.unknown_reader.store(true, Ordering::Relaxed);
+                self.shared.medium.read_by(self.key, None);
             }
             known => self.shared.medium.read_by(self.key, known),
         }
