@@ -509,7 +509,7 @@ class Medium(Emitter):
     def handling(self, wave: Wave) -> object:
         """A handler begins with a wave; returns the value of the context variable `handling`."""
 
-    def handled(self) -> None:
+    def handled(self, handling: object) -> None:
         """A handler has ended."""
 
     def now(self) -> float:
@@ -575,6 +575,10 @@ class Receipt:
     @property
     def pending(self) -> bool:
         """Whether a journal has yet to confirm it; false without a journal."""
+
+    @property
+    def handlers(self) -> int:
+        """How many of those that kept the wave are handlers."""
 
     def __bool__(self) -> bool: ...
     def __eq__(self, other: object, /) -> bool: ...

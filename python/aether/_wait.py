@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import logging
 import math
 import sys
@@ -160,13 +161,13 @@ async def checkpoint() -> None:
 
 
 class Flag:
-    """Something to wait for that is set once, by the loop that waits."""
+    """Something to wait for that is set once, from anywhere."""
 
     __slots__ = ("_is_set", "_waiting")
 
     def __init__(self) -> None:
         self._is_set = False
-        self._waiting: list[asyncio.Future[None] | TrioSleeper] = []
+        self._waiting: list[Callable[[], object]] = []
 
     def is_set(self) -> bool:
         """Whether it has been set."""
@@ -176,11 +177,10 @@ class Flag:
         """Sets it, and wakes whoever waits."""
         self._is_set = True
         waiting, self._waiting = self._waiting, []
-        for sleeper in waiting:
-            if isinstance(sleeper, TrioSleeper):
-                sleeper.wake()
-            else:
-                set_if_pending(sleeper)
+        for wake in waiting:
+            # A loop that has ended waits no more.
+            with contextlib.suppress(RuntimeError):
+                wake()
 
     async def wait(self) -> None:
         """Returns once it is set."""
@@ -188,12 +188,17 @@ class Flag:
             loop = running_asyncio_loop()
             if loop is not None:
                 future: asyncio.Future[None] = loop.create_future()
-                self._waiting.append(future)
-                await future
+                self._waiting.append(
+                    functools.partial(loop.call_soon_threadsafe, set_if_pending, future)
+                )
+                # Another thread may have set it since it was looked at.
+                if not self._is_set:
+                    await future
             else:
                 sleeper = TrioSleeper()
-                self._waiting.append(sleeper)
-                await sleeper.sleep_until(None)
+                self._waiting.append(sleeper.wake_soon)
+                if not self._is_set:
+                    await sleeper.sleep_until(None)
 
 
 class Background(Protocol):
@@ -330,11 +335,24 @@ class Home:
                 self._token.run_sync_soon(function)
 
 
+def is_stray_cancellation(error: BaseException) -> bool:
+    """Whether asyncio's cancellation came out of something that was awaited, and not for this task."""
+    if running_asyncio_loop() is None:
+        return False
+    import asyncio
+
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling()
+
+
 async def shielded(awaitable: Awaitable[None]) -> None:
     """Awaits something short that must be finished, also where the task is cancelled already."""
     if running_asyncio_loop() is not None:
-        # asyncio cancels once: a wait that begins after that is not disturbed.
-        await awaitable
+        # asyncio cancels once, so that a wait that begins after that is not disturbed; the scopes of
+        # anyio cancel each wait.
+        anyio = sys.modules.get("anyio")
+        with contextlib.nullcontext() if anyio is None else anyio.CancelScope(shield=True):
+            await awaitable
         return
     import trio
 

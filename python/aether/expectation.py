@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Expectation:
     """A wave that is expected: await it. It listens until then, or until it is closed or dropped."""
 
-    __slots__ = ("_mailbox", "_pattern", "_timeout", "_where")
+    __slots__ = ("_awaited", "_mailbox", "_pattern", "_timeout", "_where")
 
     def __init__(
         self,
@@ -29,6 +29,7 @@ class Expectation:
         if where is not None and not callable(where):
             message = f"where must be a function of a wave, not {type(where).__name__}"
             raise TypeError(message)
+        self._awaited = False
         self._pattern = pattern
         self._where = where
         self._timeout = checked_timeout(timeout)
@@ -37,6 +38,10 @@ class Expectation:
         return self._wait().__await__()
 
     async def _wait(self) -> Wave[Any]:
+        if self._awaited:
+            message = "this was awaited already; call expect() again"
+            raise RuntimeError(message)
+        self._awaited = True
         deadline = None if self._timeout is None else loop_time() + self._timeout
         try:
             while True:

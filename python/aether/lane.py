@@ -19,10 +19,10 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aether._native import REPLY_HEADER, handling
-from aether._wait import Background, Flag, spawn
+from aether._wait import Background, Flag, Home, is_stray_cancellation, spawn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterable
 
     from aether._native import Mailbox, Wave
     from aether.medium import Aether
@@ -34,12 +34,19 @@ OnError: TypeAlias = "Callable[[BaseException, Wave[Any]], object] | None"
 """What is called with each error of a handler; `None`: it is logged."""
 
 
+def others_idle(lanes: Iterable[Lane]) -> Callable[[], bool]:
+    """A test whether no handler of these lanes works, but for the one that calls this."""
+    own = {lane: int(lane.is_current()) for lane in lanes}
+    return lambda: all(lane.working <= mine for lane, mine in own.items())
+
+
 class Lane:
     """One handler of a vibrator, with its mailbox and workers."""
 
     __slots__ = (
         "_behind",
         "_busy",
+        "_home",
         "_limit",
         "_medium",
         "_room",
@@ -53,6 +60,7 @@ class Lane:
         "key",
         "mailbox",
         "name",
+        "on_ended",
         "on_error",
         "working",
     )
@@ -87,6 +95,9 @@ class Lane:
         self._room = Flag()
         self._stopping = False
         self._workers: set[Background] = set()
+        self._home: Home | None = None
+        self.on_ended: list[Callable[[], object]] = []
+        """What is called when the last worker has ended."""
 
     @property
     def is_running(self) -> bool:
@@ -99,6 +110,7 @@ class Lane:
             return
         self._stopping = False
         self.ended = Flag()
+        self._home = Home()
         for number in range(1, self.concurrency + 1):
             name = self.name if self.concurrency == 1 else f"{self.name}-{number}"
             self._spawn(name)
@@ -111,6 +123,8 @@ class Lane:
             self._workers.discard(worker)
             if not self._workers:
                 self.ended.set()
+                for call in tuple(self.on_ended):
+                    call()
 
         self._workers.add(spawn(work, name, ended))
 
@@ -121,10 +135,15 @@ class Lane:
             self.cancel()
 
     def cancel(self) -> None:
-        """Has the workers end at once."""
+        """Has the workers end at once, from any thread; one that calls this goes on to its next wave."""
         self._stopping = True
+        if self._home is not None and self._workers:
+            self._home.run(self._cancel)
+
+    def _cancel(self) -> None:
         for worker in tuple(self._workers):
-            worker.cancel()
+            if not worker.is_current():
+                worker.cancel()
 
     def is_current(self) -> bool:
         """Whether the running code is a handler of this lane."""
@@ -154,8 +173,8 @@ class Lane:
                 key = key_of(wave)
                 line = self._busy.get(key)
             except Exception as error:  # noqa: BLE001 - whatever a key raises
-                self._failed(error, wave)
-                self._end()
+                await self._failed(error, wave)
+                self._end(begun)
             else:
                 if line is None:
                     await self._handle_line(key, wave, begun)
@@ -177,23 +196,22 @@ class Lane:
                 await self._handle(wave, begun)
         finally:
             del self._busy[key]
-            for _ in line:
+            for wave, begun in line:
                 self._behind -= 1
                 self.abandoned += 1
-                self._end()
+                self._medium.requests.abandoned(wave)
+                self._end(begun)
             self._room.set()
 
     def _begin(self, wave: Wave[Any]) -> object:
         self.working += 1
         return self._medium.handling(wave)
 
-    def _end(self) -> None:
+    def _end(self, begun: object) -> None:
         self.working -= 1
-        self._medium.handled()
+        self._medium.handled(begun)
         if self._stopping and self.working == 0:
-            for worker in tuple(self._workers):
-                if not worker.is_current():
-                    worker.cancel()
+            self._cancel()
 
     async def _handle(self, wave: Wave[Any], begun: object) -> None:
         token = handling.set(begun)
@@ -207,19 +225,28 @@ class Lane:
                 self._medium.requests.answered(wave, answer, self.name)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises
             ended = True
-            self._failed(error, wave)
+            await self._failed(error, wave)
+        except BaseException as error:
+            # A handler that awaits something cancelled has failed; nobody cancels this worker.
+            if not is_stray_cancellation(error):
+                raise
+            ended = True
+            await self._failed(error, wave)
         finally:
             if not ended:
                 self.abandoned += 1
+                self._medium.requests.abandoned(wave)
             handling.reset(token)
-            self._end()
+            self._end(begun)
 
-    def _failed(self, error: Exception, wave: Wave[Any]) -> None:
+    async def _failed(self, error: BaseException, wave: Wave[Any]) -> None:
         self.failed += 1
         self._medium.requests.failed(wave, error)
         if self.on_error is not None:
             try:
-                self.on_error(error, wave)
+                reported: Any = self.on_error(error, wave)
+                if hasattr(reported, "__await__"):
+                    await reported
             except Exception:  # noqa: BLE001 - a worker outlives its report
                 _log.exception("on_error of %r has failed", self.name)
             return

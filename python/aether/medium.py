@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from aether import _native
 from aether._wait import Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.channel import Channel
-from aether.errors import Closed
+from aether.errors import Closed, WrongLoop
 from aether.expectation import Expectation
 from aether.explanation import Explanation
 from aether.groups import Groups
+from aether.lane import others_idle
 from aether.requests import Requests
 from aether.statistics import Health, MediumStatistics
 from aether.threads import Emitting, end_with_the_program
@@ -120,8 +121,11 @@ class Aether(Emitting, _native.Medium):
 
     @classmethod
     def default(cls) -> Aether:
-        """The medium of this process that modules share without handing it around."""
-        if Aether._default is None:
+        """The medium that the modules of this process share without handing it around.
+
+        Once it is closed, the next call makes a new one.
+        """
+        if Aether._default is None or Aether._default.phase == "closed":
             Aether._default = Aether()
         return Aether._default
 
@@ -224,7 +228,10 @@ class Aether(Emitting, _native.Medium):
         if vibrator.group is None:
             mailbox = self._open(vibrator.name, options, lane=True, readers=readers)
         else:
-            key = (vibrator.group, *sorted(Channel(pattern).canonical for pattern in patterns))
+            canonical = sorted(str(Channel(pattern).canonical) for pattern in patterns)
+            # The second handler of a member for the same patterns shares with the others' second.
+            ordinal = vibrator.count_shared(canonical)
+            key = (vibrator.group, str(ordinal), *canonical)
             shared = self._groups.join(key, vibrator.name, options, self._open, readers=readers)
             vibrator.share(shared)
             mailbox = shared.mailbox
@@ -437,6 +444,9 @@ class Aether(Emitting, _native.Medium):
             await self._stop(at_once=False)
 
     def _start(self) -> None:
+        if self._runs and self._home is not None and not self._home.is_here():
+            message = "the handlers of this medium run in another event loop already; enter it in one loop at a time"
+            raise WrongLoop(message)
         self._runs += 1
         self._home = Home()
         for lane in tuple(self._lanes):
@@ -475,16 +485,12 @@ class Aether(Emitting, _native.Medium):
         timeout = self._drain_timeout if timeout is None else checked_timeout(timeout)
         self.shut("draining", at_once=False)
         deadline = None if timeout is None else loop_time() + timeout
-        lanes = tuple(self._lanes)
-        await self.until_quiet(timeout)
-        vibrators = list(self._vibrators)
-        mailboxes = [vibrator.mailbox for vibrator in vibrators]
+        await self._until_handled(timeout)
+        idle = others_idle(self._lanes)
+        mailboxes = [vibrator.mailbox for vibrator in self._vibrators]
         for mailbox in mailboxes:
             mailbox.finish()
-
-        def idle() -> bool:
-            return all(lane.working == 0 and not len(lane.mailbox) for lane in lanes)
-
+        mailboxes += [lane.mailbox for lane in self._lanes]
         left = None if deadline is None else max(0.0, deadline - loop_time())
         return await self.until_empty(mailboxes, idle, left)
 
@@ -494,8 +500,8 @@ class Aether(Emitting, _native.Medium):
             return
         try:
             self.shut("draining", at_once=False)
-            if self._runs and not self._is_handling():
-                await self.until_quiet(self._drain_timeout)
+            if self._runs:
+                await self._until_handled(self._drain_timeout)
         except BaseException:
             await shielded(self._end_at_once())
             raise
@@ -504,6 +510,14 @@ class Aether(Emitting, _native.Medium):
             lane.mailbox.close()
         self.shut("closed", at_once=False)
         await shielded(self._stop(at_once=True))
+
+    async def _until_handled(self, timeout: float | None) -> None:
+        """Waits until the handlers have done what waits for them; the one that calls this is left out."""
+        if self._is_handling():
+            mailboxes = [lane.mailbox for lane in self._lanes if not lane.is_current()]
+            await self.until_empty(mailboxes, others_idle(self._lanes), timeout)
+        else:
+            await self.until_quiet(timeout)
 
     async def _end_at_once(self) -> None:
         self._runs = 0

@@ -4,8 +4,8 @@ A request is a wave with the address of a private slot in a header. The slot is 
 outside every route: the first answer fills it, later ones come to nothing. A request is answered by what a
 handler returns (not `None`), or by `reply`.
 
-When everybody who got a request was a handler and all have ended without an answer, nothing better can come:
-if one of them failed, that is the answer (`RequestFailed`), otherwise `None` is.
+When all handlers that got a request have ended without an answer and one of them failed, that is the answer
+(`RequestFailed`). When nobody else got it and none failed, `None` is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from aether._native import REPLY_HEADER, Wave
-from aether.errors import Closed, RequestFailed
+from aether._wait import checked_timeout, loop_time
+from aether.errors import Closed, NoReceiver, RequestFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,12 +38,14 @@ class _Failure:
 class _Slot:
     """Where one request is answered."""
 
-    __slots__ = ("__weakref__", "ended", "error", "expected", "mailbox")
+    __slots__ = ("__weakref__", "ended", "error", "expected", "handlers", "mailbox")
 
     def __init__(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
         self.expected: int | None = None
         """How many got the request; unknown until the emission is done."""
+        self.handlers = 0
+        """How many of them are handlers."""
         self.ended = 0
         """How many handlers have ended without an answer."""
         self.error: BaseException | None = None
@@ -73,16 +76,25 @@ class Requests:
         )
         address = f"{next(_numbers):x}"
         self._slots[address] = slot
+        timeout = checked_timeout(timeout)
+        deadline = None if timeout is None else loop_time() + timeout
         addressed = {**(headers or {}), REPLY_HEADER: address}
-        request = emitter.emit_wave(
-            channel, payload, headers=addressed, require=1, timeout=timeout, **options
-        )
+        rest = {"require": 1, **options}
+        request = emitter.emit_wave(channel, payload, headers=addressed, timeout=timeout, **rest)
         try:
             receipt = await request
+            if not receipt:
+                message = (
+                    f"the request on {str(channel)!r} was kept by nobody ({receipt.reason}), so nobody will "
+                    "answer it"
+                )
+                raise NoReceiver(message)
             slot.expected = receipt.delivered
+            slot.handlers = receipt.handlers
             self._settle(slot, None)
             try:
-                answer = await slot.mailbox.receive(timeout)
+                left = None if deadline is None else max(0.0, deadline - loop_time())
+                answer = await slot.mailbox.receive(left)
             except TimeoutError:
                 if slot.error is None:
                     rows = medium.explain_rows(channel, 1.0)
@@ -139,9 +151,20 @@ class Requests:
             slot.ended += 1
             self._settle(slot, wave)
 
+    def abandoned(self, wave: Wave[Any]) -> None:
+        """A handler was cancelled, or will not come to this wave any more."""
+        if REPLY_HEADER in wave.headers:
+            message = (
+                f"the handler of the request on {str(wave.channel)!r} was ended before it answered"
+            )
+            self.failed(wave, Closed(message))
+
     def _settle(self, slot: _Slot, wave: Wave[Any] | None) -> None:
         """Answers for the handlers, once all who got the request have ended without an answer."""
-        if slot.expected is None or slot.ended < slot.expected:
+        if slot.expected is None or slot.ended < slot.handlers:
+            return
+        # A reader may answer still; but where handlers answer and one has failed, others only look on.
+        if slot.error is None and slot.ended < slot.expected:
             return
         if wave is None:
             wave = Wave("aether.request.ended")

@@ -19,9 +19,9 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 
 from aether import _native
-from aether._wait import checked_timeout, shielded
+from aether._wait import Flag, checked_timeout, shielded
 from aether.errors import Closed, ForkedMedium
-from aether.lane import Lane
+from aether.lane import Lane, others_idle
 from aether.statistics import VibratorStatistics
 from aether.threads import Emitting, block
 
@@ -109,6 +109,7 @@ class Vibrator(Emitting, _native.Vibrator):
         "_medium",
         "_name",
         "_options",
+        "_ordinals",
         "_shares",
         "_to_end",
     )
@@ -129,6 +130,7 @@ class Vibrator(Emitting, _native.Vibrator):
         self._group = group
         self._lanes: list[Lane] = []
         self._shares: list[object] = []
+        self._ordinals: dict[tuple[str, ...], int] = {}
         self._to_end: list[Mailbox] = []
         self._closed = False
 
@@ -313,13 +315,14 @@ class Vibrator(Emitting, _native.Vibrator):
         *,
         on_error: Literal["log", "raise"] | Callable[[BaseException, Wave[Any]], object] = "log",
     ) -> None:
-        """Runs its handlers until it is closed, drained or this is cancelled.
+        """Runs the handlers that it has now, until it is closed, drained or this is cancelled.
 
         Where the medium is entered and runs them already, this only waits, and `on_error` holds meanwhile.
 
         Args:
-            on_error: What happens when a handler raises: `log` it, `raise` it here (the other handlers are
-                stopped), or call this with the error and the wave.
+            on_error: What happens when a handler raises: `log` it, `raise` it here (which ends the handlers,
+                unless the medium runs them), or call this function, async or plain, with the error and
+                the wave.
 
         Raises:
             TypeError: `on_error` is no function.
@@ -327,11 +330,15 @@ class Vibrator(Emitting, _native.Vibrator):
             Exception: With `raise`, what the handler raised.
         """
         failure: list[BaseException] = []
+        over = Flag()
 
         def keep(error: BaseException, _wave: Wave[Any]) -> None:
             failure.append(error)
-            for lane in lanes:
-                lane.cancel()
+            over.set()
+
+        def look() -> None:
+            if not any(lane.is_running for lane in lanes):
+                over.set()
 
         report = keep if on_error == "raise" else None if on_error == "log" else on_error
         if report is not None and not callable(report):
@@ -339,17 +346,20 @@ class Vibrator(Emitting, _native.Vibrator):
             raise (ValueError if isinstance(report, str) else TypeError)(message)
         lanes = tuple(self._lanes)
         started = [lane for lane in lanes if not lane.is_running]
+        before = {lane: lane.on_error for lane in lanes}
         for lane in lanes:
             lane.on_error = report
+            lane.on_ended.append(look)
             lane.start()
         try:
-            for lane in lanes:
-                await lane.ended.wait()
+            if lanes:
+                await over.wait()
         finally:
             for lane in started:
                 lane.cancel()
             for lane in lanes:
-                lane.on_error = None
+                lane.on_error = before[lane]
+                lane.on_ended.remove(look)
         if failure:
             raise failure[0]
 
@@ -430,6 +440,8 @@ class Vibrator(Emitting, _native.Vibrator):
     async def drain(self, timeout: float | None = None) -> bool:
         """Detunes, and lets its readers and handlers take what waits; then they get the end.
 
+        A handler that calls this is not waited for.
+
         Args:
             timeout: Seconds to wait for that; `None`: for ever.
 
@@ -440,11 +452,7 @@ class Vibrator(Emitting, _native.Vibrator):
         mailboxes = self._detach()
         for mailbox in mailboxes:
             mailbox.finish()
-
-        def idle() -> bool:
-            return all(lane.working == 0 for lane in self._lanes)
-
-        return await self._medium.until_empty(mailboxes, idle, timeout)
+        return await self._medium.until_empty(mailboxes, others_idle(self._lanes), timeout)
 
     def close(self) -> None:
         """Ends it at once: detunes, and counts what waits as abandoned. A second time does nothing.
@@ -509,6 +517,12 @@ class Vibrator(Emitting, _native.Vibrator):
     def share(self, shared: object) -> None:
         """Keeps what it shares with its group."""
         self._shares.append(shared)
+
+    def count_shared(self, patterns: list[str]) -> int:
+        """How many handlers it had for these patterns before, counting this call."""
+        key = tuple(patterns)
+        self._ordinals[key] = self._ordinals.get(key, 0) + 1
+        return self._ordinals[key]
 
     def _check_open(self) -> None:
         if self._closed:

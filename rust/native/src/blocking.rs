@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 
 use crate::emission::EmitOp;
+use crate::errors::quietly;
 use crate::machine::Operation;
 use crate::receive::ReceiveOp;
 use crate::shared::Shared;
@@ -41,7 +42,7 @@ trait Steps {
     fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool>;
     fn abandon(&mut self, py: Python<'_>);
     fn patience(&self) -> Option<f64>;
-    fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>>;
+    fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>;
 }
 
 impl<O: Operation> Steps for O {
@@ -61,7 +62,7 @@ impl<O: Operation> Steps for O {
         Operation::patience(self)
     }
 
-    fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         Operation::run_out(self, py)
     }
 }
@@ -119,7 +120,7 @@ impl PyWaiting {
     }
 
     /// What it comes to when that is over.
-    fn run_out(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn run_out(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         self.step(|op| op.operation().run_out(py))
     }
 
@@ -129,5 +130,14 @@ impl PyWaiting {
             stalls::look(py, op.shared())?;
             Ok(op.shared().stall_warning)
         })
+    }
+}
+
+impl Drop for PyWaiting {
+    /// A thread that was interrupted may not have said that it goes.
+    fn drop(&mut self) {
+        if let Some(mut op) = self.0.lock().take() {
+            Python::attach(|py| quietly(py, || op.operation().abandon(py)));
+        }
     }
 }

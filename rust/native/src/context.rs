@@ -19,14 +19,21 @@ static HANDLERS: AtomicBool = AtomicBool::new(false);
 #[pyclass(frozen, name = "Handling", module = "aether._native")]
 pub struct PyHandling {
     wave: Py<PyWave>,
-    /// The address of the medium's shared part, to compare with.
-    medium: usize,
+    /// The number of the medium.
+    medium: u64,
+    /// The handler has ended; what it has started goes on in its context.
+    over: AtomicBool,
 }
 
 impl PyHandling {
+    /// The handler has ended.
+    pub fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
     pub fn new(shared: &Shared, wave: Py<PyWave>) -> Self {
         HANDLERS.store(true, Ordering::Relaxed);
-        Self { wave, medium: ptr::from_ref(shared) as usize }
+        Self { wave, medium: shared.number, over: AtomicBool::new(false) }
     }
 }
 
@@ -47,9 +54,9 @@ pub fn variable(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     Ok(made.bind(py))
 }
 
-/// What the running code handles, if it runs in a handler.
+/// What the running code handles, if it runs in a handler of this medium.
 #[inline]
-fn handling(py: Python<'_>) -> Option<Bound<'_, PyHandling>> {
+fn handling<'py>(py: Python<'py>, shared: &Shared) -> Option<Bound<'py, PyHandling>> {
     if !HANDLERS.load(Ordering::Relaxed) {
         return None;
     }
@@ -61,17 +68,19 @@ fn handling(py: Python<'_>) -> Option<Bound<'_, PyHandling>> {
         ffi::PyContextVar_Get(variable.as_ptr(), ptr::null_mut(), &raw mut value);
         Bound::from_owned_ptr_or_opt(py, value)
     };
-    found?.cast_into().ok()
+    let handling = found?.cast_into::<PyHandling>().ok()?;
+    let at_work = !handling.get().over.load(Ordering::Relaxed);
+    (at_work && handling.get().medium == shared.number).then_some(handling)
 }
 
 /// The wave that the running handler handles.
 #[inline]
-pub fn handled(py: Python<'_>) -> Option<Py<PyWave>> {
-    handling(py).map(|handling| handling.get().wave.clone_ref(py))
+pub fn handled(py: Python<'_>, shared: &Shared) -> Option<Py<PyWave>> {
+    handling(py, shared).map(|handling| handling.get().wave.clone_ref(py))
 }
 
 /// Whether the running code is a handler of this medium.
 #[inline]
 pub fn is_inside(py: Python<'_>, shared: &Shared) -> bool {
-    handling(py).is_some_and(|handling| handling.get().medium == ptr::from_ref(shared) as usize)
+    handling(py, shared).is_some()
 }

@@ -107,7 +107,7 @@ impl Draft {
             Err(spent) => (before, Some(spent)),
         };
         if options.cause.is_none() && options.compensates.is_none() {
-            if let Some(handled) = handled(py) {
+            if let Some(handled) = handled(py, shared) {
                 hand_on(py, &mut rare, handled.get(), false)?;
             }
         }
@@ -140,6 +140,8 @@ impl Draft {
         }
         if given.strength.hops > 0 {
             hopped.rare.get_or_insert_default().trail = Some(given.trail(py)?);
+        } else if let Some(handled) = handled(py, shared) {
+            hand_on(py, &mut hopped.rare, handled.get(), false)?;
         }
         let wave = Held(hopped.into_object(py)?);
         Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent })
@@ -162,6 +164,13 @@ impl Draft {
             return Err(closed_vibrator(py, origin, channel));
         }
         if let Some(spent) = self.spent {
+            if self.require > 0 {
+                return Err(NoReceiver::new_err(format!(
+                    "emitting on {channel:?} requires {} and the wave goes nowhere ({}); nothing was emitted",
+                    self.require,
+                    spent.name()
+                )));
+            }
             return Ok(Attempt::Sent(Py::new(py, self.dies(py, shared, channel, spent))?));
         }
         let emission = self.emission(py, shared, origin, channel);

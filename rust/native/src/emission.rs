@@ -14,7 +14,7 @@ use crate::actors;
 use crate::awaitable::Store;
 use crate::draft::{Attempt, Draft, Origin, listed};
 use crate::errors::Deadlock;
-use crate::machine::Operation;
+use crate::machine::{IN_PLACE_LIMIT, Operation};
 use crate::shared::Shared;
 use crate::stalls;
 use crate::waker::{Aftermath, Post, Sleeper, Waker};
@@ -132,9 +132,9 @@ impl Operation for EmitOp {
         self.timeout
     }
 
-    fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let full = match self.send(py)? {
-            Attempt::Sent(receipt) => return Ok(receipt.into_any()),
+            Attempt::Sent(receipt) => return Ok(Some(receipt.into_any())),
             Attempt::Full(full) => full,
         };
         let channel = self.draft.channel(py)?;
@@ -179,6 +179,8 @@ fn warn_unawaited(py: Python<'_>, said: &str) {
 pub struct EmitManyOp {
     pub waves: VecDeque<EmitOp>,
     pub receipts: Vec<Py<PyAny>>,
+    /// It has emitted many in a row, and gives way to the loop.
+    pub pausing: bool,
 }
 
 impl Operation for EmitManyOp {
@@ -194,11 +196,20 @@ impl Operation for EmitManyOp {
             let Some(receipt) = first.attempt(py)? else { return Ok(None) };
             self.receipts.push(receipt);
             self.waves.pop_front();
+            let in_a_row = self.receipts.len() % IN_PLACE_LIMIT as usize;
+            if in_a_row == 0 && !self.waves.is_empty() {
+                self.pausing = true;
+                return Ok(None);
+            }
         }
         Ok(Some(PyList::new(py, std::mem::take(&mut self.receipts))?.into_any().unbind()))
     }
 
     fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool> {
+        if std::mem::take(&mut self.pausing) {
+            sleeper.wake_soon(py)?;
+            return Ok(true);
+        }
         self.waves.front_mut().map_or(Ok(false), |first| first.enlist(py, sleeper))
     }
 

@@ -331,7 +331,7 @@ impl PyEmitter {
                 self.prepare(py, &channel, payload, &options)
             })
             .collect::<PyResult<_>>()?;
-        awaitable(py, EmitManyOp { waves, receipts: Vec::new() })
+        awaitable(py, EmitManyOp { waves, receipts: Vec::new(), pausing: false })
     }
 
     /// A handle that only emits, in the same name as another.

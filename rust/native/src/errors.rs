@@ -119,3 +119,12 @@ pub fn seconds(what: &str, given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<
     }
     Ok(seconds.is_finite().then_some(seconds))
 }
+
+/// Does something where an error may be pending that is somebody else's, such as in a deallocation.
+pub fn quietly(py: Python<'_>, act: impl FnOnce()) {
+    let pending = PyErr::take(py);
+    act();
+    if let Some(pending) = pending {
+        pending.restore(py);
+    }
+}

@@ -21,11 +21,12 @@ use pyo3::types::PyIterator;
 use pyo3::types::iterator::PySendResult as Sent;
 
 use crate::awaitable::Store;
+use crate::errors::quietly;
 use crate::here::Here;
 use crate::waker::{Sleeper, set_if_pending, thread_ident};
 
 /// How many awaits in a row may end in place.
-const IN_PLACE_LIMIT: u32 = 128;
+pub const IN_PLACE_LIMIT: u32 = 128;
 
 thread_local! {
     static IN_PLACE: Cell<u32> = const { Cell::new(0) };
@@ -53,9 +54,9 @@ pub trait Operation: Send + Sized + 'static {
         None
     }
 
-    /// What it comes to when patience has run out.
-    fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(py.None())
+    /// What it comes to when patience has run out; `None`: it waits on, with new patience.
+    fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(Some(py.None()))
     }
 
     /// It is dropped and was never awaited.
@@ -220,7 +221,7 @@ impl<O: Operation> Machine<O> {
                     home.call_method0(intern!(py, "time"))?.extract()
                 };
                 if self.runs_out(|| now(&home))? {
-                    return self.op()?.run_out(py).map(|value| Some(Step::Return(value)));
+                    return self.run_out(py);
                 }
                 let future = home.call_method0(intern!(py, "create_future"))?;
                 let waiting = future.call_method0(intern!(py, "__await__"))?;
@@ -241,7 +242,7 @@ impl<O: Operation> Machine<O> {
                 static TIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
                 let time = TIME.import(py, "trio", "current_time")?;
                 if self.runs_out(|| time.call0()?.extract())? {
-                    return self.op()?.run_out(py).map(|value| Some(Step::Return(value)));
+                    return self.run_out(py);
                 }
                 let sleeper = SLEEPER.import(py, "aether._wait", "TrioSleeper")?.call0()?;
                 let woken = Sleeper::Trio { sleeper: sleeper.clone().unbind(), thread };
@@ -253,6 +254,11 @@ impl<O: Operation> Machine<O> {
                 self.delegate(&sleep).map(Some)
             }
         }
+    }
+
+    fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Step>> {
+        self.asleep().deadline = None;
+        Ok(self.op()?.run_out(py)?.map(Step::Return))
     }
 
     /// Sets the deadline by the operation's patience; true if it has passed.
@@ -325,18 +331,16 @@ impl<O: Operation> Machine<O> {
     /// It is dropped before it has ended. The pending error, if any, is somebody else's.
     #[cold]
     pub fn drop_unfinished(&mut self, py: Python<'_>) {
-        let pending = PyErr::take(py);
-        // Nobody can be told of a panic here.
-        let ended = catch_unwind(AssertUnwindSafe(|| {
-            if let (State::Fresh, Some(op)) = (self.state, &self.op) {
-                op.never_awaited(py);
-            }
-            self.finish(py, false);
-        }));
-        drop(ended);
-        if let Some(pending) = pending {
-            pending.restore(py);
-        }
+        quietly(py, || {
+            // Nobody can be told of a panic here.
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                if let (State::Fresh, Some(op)) = (self.state, &self.op) {
+                    op.never_awaited(py);
+                }
+                self.finish(py, false);
+            }));
+            drop(ended);
+        });
     }
 
     /// The coroutine has ended. Undoes what waits, unless it was done.

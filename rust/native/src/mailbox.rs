@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PyString};
 use crate::actors::LastReader;
 use crate::awaitable::awaitable;
 use crate::channel::text;
-use crate::errors::{Closed, EndOfStream, WouldBlock, channel_error, seconds};
+use crate::errors::{Closed, EndOfStream, WouldBlock, channel_error, quietly, seconds};
 use crate::receive::{ReceiveOp, Source, Wanted};
 use crate::shared::Shared;
 use crate::waker::Aftermath;
@@ -274,7 +274,7 @@ impl PyMailbox {
         if self.shared.home.is_here() {
             let mut after = Aftermath::default();
             self.shared.medium.discard(self.key, &mut after);
-            Python::attach(|py| self.shared.settle(py, after));
+            Python::attach(|py| quietly(py, || self.shared.settle(py, after)));
         }
     }
 }

@@ -396,7 +396,8 @@ impl PyMedium {
     }
 
     /// A handler has ended.
-    fn handled(&self, py: Python<'_>) {
+    fn handled(&self, py: Python<'_>, handling: &Bound<'_, PyHandling>) {
+        handling.get().end();
         self.shared.working.fetch_sub(1, Ordering::AcqRel);
         let mut after = Aftermath::default();
         self.shared.medium.stir(&mut after);

@@ -81,8 +81,9 @@ impl Operation for UntilOp {
         self.timeout
     }
 
-    fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(PyBool::new(py, self.is_so(py)?).to_owned().into_any().unbind())
+    fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let so = self.is_so(py)?;
+        Ok(Some(PyBool::new(py, so).to_owned().into_any().unbind()))
     }
 
     fn visit(&self, each: &mut dyn FnMut(&Py<PyAny>)) {

@@ -24,23 +24,24 @@ pub struct Rare {
     pub trail: Option<Arc<Trail>>,
 }
 
-/// The channels that a chain of waves has come through, newest first.
-pub struct Trail {
-    pub channel: String,
-    pub before: Option<Arc<Trail>>,
-}
+/// The channels that a chain of waves has come through last: no more of them than a log line should show,
+/// however long the chain may get.
+#[derive(Clone, Default)]
+pub struct Trail(Vec<Arc<str>>);
 
 impl Trail {
+    const SHOWN: usize = 16;
+
+    /// The trail one channel further.
+    pub fn extended(&self, channel: &str) -> Self {
+        let skipped = (self.0.len() + 1).saturating_sub(Self::SHOWN);
+        let kept = self.0.iter().skip(skipped).cloned();
+        Self(kept.chain([Arc::from(channel)]).collect())
+    }
+
     /// The channels, oldest first.
     pub fn channels(&self) -> Vec<&str> {
-        let mut channels = vec![self.channel.as_str()];
-        let mut trail = &self.before;
-        while let Some(link) = trail {
-            channels.push(&link.channel);
-            trail = &link.before;
-        }
-        channels.reverse();
-        channels
+        self.0.iter().map(|channel| &**channel).collect()
     }
 }
 

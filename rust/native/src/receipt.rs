@@ -31,6 +31,7 @@ pub struct PyReceipt {
     sequence: AtomicU64,
     matched: AtomicU32,
     dropped: AtomicU32,
+    handlers: AtomicU32,
     why: Why,
 }
 
@@ -49,10 +50,11 @@ impl PyReceipt {
     #[inline]
     pub fn sent(py: Python<'_>, shared: &Shared, sent: &Sent) -> PyResult<Py<Self>> {
         let (matched, dropped) = (sent.matched as u32, sent.dropped as u32);
+        let handlers = sent.lanes as u32;
         if let Some(tally) = sent.reasons {
             return Py::new(
                 py,
-                Self::new(sent.sequence, matched, dropped, Why::Dropped(Box::new(tally))),
+                Self::new(sent.sequence, matched, dropped, handlers, Why::Dropped(Box::new(tally))),
             );
         }
         let mut spare = shared.receipt.lock();
@@ -60,25 +62,27 @@ impl PyReceipt {
             let reused = receipt.get();
             reused.sequence.store(sent.sequence, Relaxed);
             reused.matched.store(matched, Relaxed);
+            reused.handlers.store(handlers, Relaxed);
             return Ok(receipt.clone_ref(py));
         }
         let taken = spare.take();
         drop(spare);
         drop(taken);
-        let receipt = Py::new(py, Self::new(sent.sequence, matched, 0, Why::Nothing))?;
+        let receipt = Py::new(py, Self::new(sent.sequence, matched, 0, handlers, Why::Nothing))?;
         let unused = shared.receipt.lock().replace(receipt.clone_ref(py));
         drop(unused);
         Ok(receipt)
     }
 
-    fn new(sequence: u64, matched: u32, dropped: u32, why: Why) -> Self {
+    fn new(sequence: u64, matched: u32, dropped: u32, handlers: u32, why: Why) -> Self {
         let (matched, dropped) = (AtomicU32::new(matched), AtomicU32::new(dropped));
-        Self { sequence: AtomicU64::new(sequence), matched, dropped, why }
+        let handlers = AtomicU32::new(handlers);
+        Self { sequence: AtomicU64::new(sequence), matched, dropped, handlers, why }
     }
 
     /// Of a wave that went nowhere by the rules of a hop.
     pub fn spent(spent: Spent) -> Self {
-        Self::new(0, 0, 0, Why::Spent(spent))
+        Self::new(0, 0, 0, 0, Why::Spent(spent))
     }
 }
 
@@ -149,6 +153,12 @@ impl PyReceipt {
     #[expect(clippy::unused_self, reason = "a property of receipts, true only with a journal")]
     fn pending(&self) -> bool {
         false
+    }
+
+    /// How many of those that kept the wave are handlers.
+    #[getter]
+    fn handlers(&self) -> u32 {
+        self.handlers.load(Relaxed)
     }
 
     fn __bool__(&self) -> bool {

@@ -237,12 +237,14 @@ impl Operation for ReceiveOp {
         }
     }
 
-    fn run_out(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         if let Wanted::Many(most, _) = self.wanted {
-            return Ok(self.many(py, 1, most)?.unwrap_or(PyList::empty(py).into_any().unbind()));
+            // The first wave may be gone again, expired or taken by another: then it waits for a new one.
+            self.gathering = false;
+            return self.many(py, 1, most);
         }
         if let Some(wave) = self.one(py)? {
-            return Ok(wave);
+            return Ok(Some(wave));
         }
         Err(PyTimeoutError::new_err(format!(
             "no wave came to {:?} within {} s; medium.explain(channel) says who would get one",

@@ -1,7 +1,7 @@
 //! What a medium, its vibrators and their emitters share.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use aether_core::channel::Limits;
 use aether_core::medium::Medium;
@@ -25,6 +25,8 @@ const CHAINS: usize = 256;
 
 /// What a medium, its vibrators and their emitters share.
 pub struct Shared {
+    /// No other medium has had it.
+    pub number: u64,
     pub medium: Medium<Held, Waker>,
     pub rules: Rules,
     pub limits: Limits,
@@ -102,7 +104,9 @@ impl Shared {
         limits: Limits,
         stall_warning: f64,
     ) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
         Self {
+            number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
             medium,
             rules,
             limits,

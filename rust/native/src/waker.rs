@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::here::current_task;
+use crate::here::{Here, current_task};
 use crate::log;
 use crate::shared::Shared;
 use crate::wave::Held;
@@ -47,6 +47,25 @@ pub fn thread_ident() -> u64 {
     unsafe { pyo3::ffi::PyThread_get_thread_ident() as u64 }
 }
 
+impl Sleeper {
+    /// Wakes it in the next turn of its loop: a way to let others run.
+    pub fn wake_soon(&self, py: Python<'_>) -> PyResult<()> {
+        match self {
+            Self::Asyncio { future, home, .. } => {
+                home.bind(py)
+                    .call_method1(intern!(py, "call_soon"), (set_if_pending(py)?, future))?;
+            }
+            Self::Trio { sleeper, .. } => {
+                sleeper.call_method0(py, intern!(py, "wake_soon"))?;
+            }
+            Self::Thread { lock, .. } => {
+                lock.call_method0(py, intern!(py, "release"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Waker {
     /// Whether two tasks may wait at one mailbox: threads may everywhere, tasks of one loop together.
     pub fn may_join(&self, other: &Self) -> bool {
@@ -62,8 +81,11 @@ impl Waker {
     fn wake(self, py: Python<'_>) -> PyResult<bool> {
         match self.sleeper {
             Sleeper::Asyncio { future, home, thread } => {
-                // In a signal handler no task runs, and the loop may sleep in its selector.
-                let awake = thread == thread_ident() && current_task(py)?.is_some();
+                // In a signal handler no task runs, and the loop may sleep in its selector; and this thread
+                // may run another loop by now.
+                let awake = thread == thread_ident()
+                    && current_task(py)?.is_some()
+                    && matches!(Here::find(py)?, Here::Asyncio(here) if here.is(&home));
                 if awake {
                     let future = future.bind(py);
                     if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
@@ -135,16 +157,24 @@ impl Shared {
             let post = waker.post;
             match waker.wake(py) {
                 Ok(true) => {}
-                Ok(false) => match post {
-                    Post::Reader(key) => self.medium.pass_on(key, after),
-                    Post::Sender(ticket) => self.medium.abandon_sender(ticket, after),
-                    Post::Watcher => {}
-                },
-                Err(error) => error.write_unraisable(py, None),
+                Ok(false) => self.not_woken(post, after),
+                Err(error) => {
+                    error.write_unraisable(py, None);
+                    self.not_woken(post, after);
+                }
             }
         }
         for episode in std::mem::take(&mut after.episodes) {
             log::losing(py, &episode.name, episode.reason.name());
+        }
+    }
+
+    /// What the sleeper would have got goes to others. If it wakes all the same, nothing is lost by that.
+    fn not_woken(&self, post: Post, after: &mut Aftermath) {
+        match post {
+            Post::Reader(key) => self.medium.pass_on(key, after),
+            Post::Sender(ticket) => self.medium.abandon_sender(ticket, after),
+            Post::Watcher => {}
         }
     }
 }

@@ -165,8 +165,9 @@ impl PyWave {
 
     /// Where a wave comes through that this one causes.
     pub fn trail(&self, py: Python<'_>) -> PyResult<Arc<Trail>> {
-        let before = self.rare.as_ref().and_then(|rare| rare.trail.clone());
-        Ok(Arc::new(Trail { channel: text(self.channel.bind(py))?.to_owned(), before }))
+        let before = self.rare.as_ref().and_then(|rare| rare.trail.as_deref());
+        let channel = text(self.channel.bind(py))?;
+        Ok(Arc::new(before.unwrap_or(&Trail::default()).extended(channel)))
     }
 
     fn id_text(&self) -> String {

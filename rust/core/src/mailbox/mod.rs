@@ -108,6 +108,7 @@ pub(crate) struct Mailbox<T, W> {
     capacity: usize,
     /// The one emission that is promised room here: it was woken and has not resumed yet.
     pub(crate) promised: Option<Ticket>,
+    lane: bool,
     noise_floor: f64,
     ignored: u64,
     queue: Queue<T>,
@@ -124,7 +125,6 @@ struct Rest {
     name: Arc<str>,
     order: Order,
     fading: Fading,
-    lane: bool,
     members: usize,
     lost: Tally,
     /// arrival -> count: waves lost at that place of the order and not yet reported to a reader.
@@ -158,6 +158,7 @@ impl<T, W> Mailbox<T, W> {
             overflow: spec.overflow,
             capacity: spec.capacity.max(1),
             promised: None,
+            lane: spec.lane,
             noise_floor: spec.noise_floor,
             ignored: spec.ignored,
             queue: Queue::new(spec.order, spec.overflow),
@@ -168,7 +169,6 @@ impl<T, W> Mailbox<T, W> {
                 name: spec.name,
                 order: spec.order,
                 fading,
-                lane: spec.lane,
                 members: 1,
                 lost: Tally::default(),
                 gaps: BTreeMap::new(),
@@ -187,7 +187,7 @@ impl<T, W> Mailbox<T, W> {
     }
 
     pub(crate) fn is_lane(&self) -> bool {
-        self.rest.lane
+        self.lane
     }
 
     pub(crate) fn len(&self) -> usize {

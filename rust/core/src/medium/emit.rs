@@ -44,6 +44,8 @@ pub struct Sent {
     pub matched: usize,
     /// Mailboxes that did not keep this wave.
     pub dropped: usize,
+    /// Mailboxes of handlers that kept it.
+    pub lanes: usize,
     /// Why they did not.
     pub reasons: Option<Tally>,
 }
@@ -232,7 +234,7 @@ impl<T, W> State<T, W> {
         let plain = arrival.expires == f64::INFINITY;
         let amplitude_key = amplitude_key(arrival.priority);
         let Aftermath { wakes, garbage, episodes, .. } = after;
-        let (mut matched, mut dropped, mut reasons) = (0, 0, None::<Tally>);
+        let (mut matched, mut dropped, mut lanes, mut reasons) = (0, 0, 0, None::<Tally>);
         router.route(emission.channel, hint).for_each(|member| {
             let Some(mailbox) = boxes.at_mut(member) else { return };
             if mailbox.visited == *round || !mailbox.accepts(emission.amplitude, emission.emitter) {
@@ -240,6 +242,7 @@ impl<T, W> State<T, W> {
             }
             mailbox.visited = *round;
             matched += 1;
+            lanes += usize::from(mailbox.is_lane());
             if plain {
                 // Nearly every wave, in nearly every mailbox.
                 if let Some(end) = mailbox.plain_end(amplitude_key) {
@@ -253,6 +256,7 @@ impl<T, W> State<T, W> {
             let before = (garbage.len(), mailbox.len());
             if let Err(reason) = mailbox.put(carry.share(item), &arrival, clock, garbage) {
                 dropped += 1;
+                lanes -= usize::from(mailbox.is_lane());
                 reasons.get_or_insert_default().add(reason, 1);
             }
             if garbage.len() != before.0 {
@@ -264,7 +268,7 @@ impl<T, W> State<T, W> {
         });
         self.delivered += (matched - dropped) as u64;
         self.unheard += u64::from(matched == 0);
-        Sent { sequence: self.sequence, matched, dropped, reasons }
+        Sent { sequence: self.sequence, matched, dropped, lanes, reasons }
     }
 }
 
