@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import functools
 import logging
 import math
 import sys
@@ -188,9 +187,14 @@ class Flag:
             loop = running_asyncio_loop()
             if loop is not None:
                 future: asyncio.Future[None] = loop.create_future()
-                self._waiting.append(
-                    functools.partial(loop.call_soon_threadsafe, set_if_pending, future)
-                )
+
+                def wake(
+                    loop: asyncio.AbstractEventLoop = loop,
+                    future: asyncio.Future[None] = future,
+                ) -> None:
+                    loop.call_soon_threadsafe(set_if_pending, future)
+
+                self._waiting.append(wake)
                 # Another thread may have set it since it was looked at.
                 if not self._is_set:
                     await future

@@ -79,7 +79,7 @@ class Requests:
         timeout = checked_timeout(timeout)
         deadline = None if timeout is None else loop_time() + timeout
         addressed = {**(headers or {}), REPLY_HEADER: address}
-        rest = {"require": 1, **options}
+        rest: dict[str, Any] = {"require": 1, **options}
         request = emitter.emit_wave(channel, payload, headers=addressed, timeout=timeout, **rest)
         try:
             receipt = await request
