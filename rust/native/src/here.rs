@@ -23,13 +23,17 @@ pub enum Here<'py> {
 impl<'py> Here<'py> {
     /// Asks the libraries that are imported.
     pub fn find(py: Python<'py>) -> PyResult<Self> {
+        // trio first: it knows exactly, also as a guest of asyncio's loop.
+        if trio_task(py)?.is_some() {
+            return Ok(Self::Trio);
+        }
         if let Some(running) = asyncio(py, &RUNNING_LOOP, "_get_running_loop")? {
             let running = running.call0()?;
             if !running.is_none() {
                 return Ok(Self::Asyncio(running));
             }
         }
-        Ok(if trio_task(py)?.is_some() { Self::Trio } else { Self::Nowhere })
+        Ok(Self::Nowhere)
     }
 
     /// What to say to code that waits where no loop runs.

@@ -9,6 +9,7 @@ use aether_core::router::Hint;
 use aether_core::wave::Rules;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use crate::fork::Home;
 use crate::log;
@@ -134,6 +135,10 @@ impl Shared {
         let py = name.py();
         let channel = concrete(name, self.limits)?;
         let hint = Hint::default();
+        // A `str` of some other class could be part of a cycle, which nobody would see here.
+        if !name.is_exact_instance_of::<PyString>() && !channel.is(name) {
+            return Ok((channel, hint));
+        }
         let learned = Name { given: name.clone().unbind(), channel: channel.clone_ref(py), hint };
         let forgotten = self.names.lock().learn(learned);
         drop(forgotten);

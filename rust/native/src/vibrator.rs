@@ -192,12 +192,14 @@ impl PyVibrator {
     }
 
     /// It leaves its mailbox to the others of its group: for its own readers, that is the end.
-    fn depart(&self, py: Python<'_>) {
+    fn depart(&self, py: Python<'_>) -> PyResult<()> {
+        self.mailbox.get().shared.home.enter()?;
         self.departed.store(true, Ordering::Relaxed);
         let mailbox = self.mailbox.get();
         let mut after = Aftermath::default();
         mailbox.shared.medium.call_readers(mailbox.key, &mut after);
         mailbox.shared.settle(py, after);
+        Ok(())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -19,7 +19,7 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyDict, PyMappingProxy, PyString, PyTuple, PyType};
 
 use crate::channel::{channel_object, text};
-use crate::errors::{channel_error, type_error};
+use crate::errors::{channel_error, number, type_error};
 use crate::fork;
 use crate::rare::{Given, Rare, Trail, bad, checked_amplitude};
 
@@ -438,8 +438,8 @@ impl PyWave {
         let mut source = self.source.as_ref().map(|source| source.clone_ref(py));
         let mut timestamp = self.timestamp;
         let mut given = Given {
-            phase: Some(self.phase()),
-            frequency: Some(self.frequency()),
+            phase: self.rare.as_ref().map(|rare| rare.phase),
+            frequency: self.rare.as_ref().and_then(|rare| rare.frequency),
             ttl: self.ttl(),
             headers: None,
         };
@@ -455,8 +455,8 @@ impl PyWave {
                         ..Strength::new(checked_amplitude(value.extract()?)?)
                     }
                 }
-                "phase" => given.phase = Some(value.extract()?),
-                "frequency" => given.frequency = Some(value.extract()?),
+                "phase" => given.phase = number("phase", some())?,
+                "frequency" => given.frequency = number("frequency", some())?,
                 "source" => source = checked_source(some())?,
                 "headers" => headers = some().cloned(),
                 "timestamp" => timestamp = checked_moment("timestamp", value.extract()?)?,
@@ -575,7 +575,9 @@ fn checked_moment(what: &str, moment: Option<f64>) -> PyResult<f64> {
 fn checked_source(source: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Py<PyString>>> {
     let Some(source) = source else { return Ok(None) };
     match source.cast::<PyString>() {
-        Ok(name) => Ok(Some(name.clone().unbind())),
+        // As a plain `str`: a derived one could be part of a cycle.
+        Ok(name) if name.is_exact_instance_of::<PyString>() => Ok(Some(name.clone().unbind())),
+        Ok(name) => Ok(Some(PyString::new(source.py(), name.to_str()?).unbind())),
         Err(_) => Err(type_error("source", "a str", source)),
     }
 }

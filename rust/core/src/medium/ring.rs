@@ -35,20 +35,17 @@ impl<T, W> Medium<T, W> {
     /// so with [`Self::forget_actors`] before it asks for the [`Self::ring`].
     pub fn suspects(&self, ticket: Ticket) -> Vec<Actor> {
         let mut state = self.lock();
-        let mut suspects: BTreeSet<Actor> = BTreeSet::new();
-        for index in state.full_boxes(ticket) {
-            if let Some(mailbox) = state.boxes.at(index) {
-                suspects.extend(mailbox.readers());
-            }
-        }
-        // Readers that have ended may hide that the others are stuck, so all of them count, further on too.
-        let waiting: Vec<Ticket> = state.senders.keys().copied().collect();
-        if suspects.iter().any(|actor| state.waiting_actors.contains_key(actor)) {
-            for ticket in waiting {
-                for index in state.full_boxes(ticket) {
-                    if let Some(mailbox) = state.boxes.at(index) {
-                        suspects.extend(mailbox.readers());
-                    }
+        let (mut suspects, mut passed) = (BTreeSet::new(), BTreeSet::from([ticket]));
+        let mut reached = vec![ticket];
+        // From an emission to the readers of what is full for it, and on to what these wait for. A reader
+        // that has ended is on the way, and may hide that the others are stuck.
+        while let Some(ticket) = reached.pop() {
+            for index in state.full_boxes(ticket) {
+                let Some(mailbox) = state.boxes.at(index) else { continue };
+                for &reader in mailbox.readers() {
+                    suspects.insert(reader);
+                    let waits = state.waiting_actors.get(&reader).copied();
+                    reached.extend(waits.filter(|&ticket| passed.insert(ticket)));
                 }
             }
         }
