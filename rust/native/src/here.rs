@@ -8,7 +8,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 /// The event loop of the running code.
 pub enum Here<'py> {
@@ -34,6 +34,14 @@ impl<'py> Here<'py> {
             }
         }
         Ok(Self::Nowhere)
+    }
+
+    /// Whether this asyncio loop runs in this thread.
+    pub fn runs(home: &Bound<'py, PyAny>) -> PyResult<bool> {
+        match asyncio(home.py(), &RUNNING_LOOP, "_get_running_loop")? {
+            Some(running) => Ok(running.call0()?.is(home)),
+            None => Ok(false),
+        }
     }
 
     /// What to say to code that waits where no loop runs.
@@ -96,7 +104,7 @@ fn asyncio<'py>(
     name: &str,
 ) -> PyResult<Option<&'py Bound<'py, PyAny>>> {
     if cell.get(py).is_none() {
-        let Some(module) = imported(py, "asyncio")? else { return Ok(None) };
+        let Some(module) = imported(intern!(py, "asyncio"))? else { return Ok(None) };
         // A module that is half imported has no such name yet.
         let Some(function) = module.getattr_opt(name)? else { return Ok(None) };
         cell.get_or_init(py, || function.unbind());
@@ -107,7 +115,7 @@ fn asyncio<'py>(
 fn trio_task(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     static IN_TRIO: PyOnceLock<(Py<PyAny>, Py<PyAny>)> = PyOnceLock::new();
     if IN_TRIO.get(py).is_none() {
-        let Some(trio) = imported(py, "trio")? else { return Ok(None) };
+        let Some(trio) = imported(intern!(py, "trio"))? else { return Ok(None) };
         let Some(lowlevel) = trio.getattr_opt("lowlevel")? else { return Ok(None) };
         let inside = lowlevel.getattr("in_trio_task")?.unbind();
         let current = lowlevel.getattr("current_task")?.unbind();
@@ -120,8 +128,9 @@ fn trio_task(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     current.bind(py).call0().map(Some)
 }
 
-fn imported<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+fn imported<'py>(name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
     static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let py = name.py();
     let modules = MODULES.get_or_try_init(py, || {
         let modules = py.import("sys")?.getattr("modules")?;
         PyResult::Ok(modules.cast_into::<PyDict>()?.unbind())

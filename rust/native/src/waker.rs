@@ -85,7 +85,7 @@ impl Waker {
                 // may run another loop by now.
                 let awake = thread == thread_ident()
                     && current_task(py)?.is_some()
-                    && matches!(Here::find(py)?, Here::Asyncio(here) if here.is(&home));
+                    && Here::runs(home.bind(py))?;
                 if awake {
                     let future = future.bind(py);
                     if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
