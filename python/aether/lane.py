@@ -55,6 +55,7 @@ class Lane:
         "abandoned",
         "concurrency",
         "ended",
+        "expired",
         "failed",
         "handler",
         "key",
@@ -87,6 +88,8 @@ class Lane:
         """Waves that are being handled or stand behind a busy key."""
         self.failed = 0
         self.abandoned = 0
+        self.expired = 0
+        """Waves that were older than their ttl when their key was free."""
         self.ended = Flag()
         """Set when the last worker has ended."""
         self._limit = limit
@@ -129,10 +132,16 @@ class Lane:
         self._workers.add(spawn(work, name, ended))
 
     def stop(self) -> None:
-        """Has the workers end: at once those that wait for a wave, the others after the one they handle."""
+        """Has the workers end, from any thread: at once, or after the wave that they handle."""
         self._stopping = True
+        if self._home is not None and self._workers:
+            self._home.run(self._stop)
+
+    def _stop(self) -> None:
+        for line in tuple(self._busy.values()):
+            self._abandon(line)
         if self.working == 0:
-            self.cancel()
+            self._cancel()
 
     def cancel(self) -> None:
         """Has the workers end at once, from any thread; one that calls this goes on to its next wave."""
@@ -193,15 +202,28 @@ class Lane:
                 wave, begun = line.popleft()
                 self._behind -= 1
                 self._room.set()
-                await self._handle(wave, begun)
+                if wave.ttl is not None and wave.age(self._medium.now()) > wave.ttl:
+                    self.expired += 1
+                    self._let_go(wave, begun)
+                else:
+                    await self._handle(wave, begun)
         finally:
             del self._busy[key]
-            for wave, begun in line:
-                self._behind -= 1
-                self.abandoned += 1
-                self._medium.requests.abandoned(wave)
-                self._end(begun)
-            self._room.set()
+            self._abandon(line)
+
+    def _abandon(self, line: deque[tuple[Wave[Any], object]]) -> None:
+        """Lets go of what stands behind a key."""
+        while line:
+            wave, begun = line.popleft()
+            self._behind -= 1
+            self.abandoned += 1
+            self._let_go(wave, begun)
+        self._room.set()
+
+    def _let_go(self, wave: Wave[Any], begun: object) -> None:
+        """A wave that was taken is not handled."""
+        self._medium.requests.abandoned(wave)
+        self._end(begun)
 
     def _begin(self, wave: Wave[Any]) -> object:
         self.working += 1

@@ -422,9 +422,10 @@ class Vibrator(Emitting, _native.Vibrator):
                 dropped[reason] = dropped.get(reason, 0) + count
         for lane in self._lanes:
             failed += lane.failed
-            if lane.abandoned:
-                received -= lane.abandoned
-                dropped["abandoned"] = dropped.get("abandoned", 0) + lane.abandoned
+            for reason, count in (("abandoned", lane.abandoned), ("expired", lane.expired)):
+                if count:
+                    received -= count
+                    dropped[reason] = dropped.get(reason, 0) + count
         return VibratorStatistics(
             current_buffer_used=used,
             max_buffer_size=size,

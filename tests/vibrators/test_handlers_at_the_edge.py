@@ -10,7 +10,7 @@ import anyio
 import pytest
 from tests.probes import tuned, turns
 
-from aether import Aether, Closed, NoReceiver, RequestFailed, Wave, WrongLoop
+from aether import Aether, Closed, ManualClock, NoReceiver, RequestFailed, Wave, WrongLoop
 
 pytestmark = pytest.mark.anyio
 
@@ -295,3 +295,44 @@ async def test_receive_many_waits_on_when_the_first_wave_is_gone_again() -> None
         await medium.settle(5.0)
         await anyio.sleep(0.05)
         assert [[wave.payload for wave in waves] for waves in got] == [[2]]
+
+
+async def test_a_wave_behind_a_busy_key_expires_there() -> None:
+    clock = ManualClock()
+    async with Aether(clock=clock) as medium:
+        v, got, free = medium.vibrator("w"), [], anyio.Event()
+
+        @v.on("x", concurrency=2, key=lambda _wave: 1)
+        async def handle(wave: Wave[int]) -> None:
+            got.append(wave.payload)
+            await free.wait()
+
+        await medium.emit_wave("x", 0)
+        await medium.emit_wave("x", 1, ttl=1.0)
+        await medium.emit_wave("x", 2)
+        await turns()
+        clock.advance(2.0)
+        free.set()
+        assert await medium.settle(5.0)
+        assert got == [0, 2]
+        counted = v.statistics()
+        assert (counted.received, dict(counted.dropped)) == (2, {"expired": 1})
+
+
+async def test_closing_abandons_what_stands_behind_a_busy_key() -> None:
+    async with Aether() as medium:
+        v, got, free = medium.vibrator("w"), [], anyio.Event()
+
+        @v.on("x", concurrency=2, key=lambda _wave: 1)
+        async def handle(wave: Wave[int]) -> None:
+            got.append(wave.payload)
+            await free.wait()
+
+        for number in range(4):
+            await medium.emit_wave("x", number)
+        await turns()
+        v.close()
+        free.set()
+        await v.aclose()
+        assert got == [0]
+        assert dict(v.statistics().dropped) == {"abandoned": 3}
