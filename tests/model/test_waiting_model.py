@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import types
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,25 @@ class WaitingMachine(RuleBasedStateMachine):
 
     async def put(self, emission: Emission) -> None:
         self.begin(emission)
-        emission.receipt = await self.medium.emit_wave(emission.channel, emission.payload)
+        emission.receipt = await self.emitted(emission)
+
+    @types.coroutine
+    def emitted(self, emission: Emission) -> Any:
+        """Awaits the emission. One in 128 gives way to the loop first, and is tried only after that."""
+        call = self.medium.emit_wave(emission.channel, emission.payload)
+        try:
+            waits_for = call.send(None)
+            while True:
+                try:
+                    woken = yield waits_for
+                except BaseException as error:
+                    waits_for = call.throw(error)
+                else:
+                    if waits_for is None:
+                        self.begin(emission)
+                    waits_for = call.send(woken)
+        except StopIteration as end:
+            return end.value
 
     def begin(self, emission: Emission) -> None:
         emission.start = self.starts = self.starts + 1
