@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LOCK = re.compile(r"\b(\w+)(?:: |\()(?:Mutex|RwLock)<")
+LOCK = re.compile(r"\b(\w+)(?:: |\()(?:Mutex|RwLock|Guarded)<")
 
 
 def locks() -> set[tuple[str, str]]:

@@ -17,7 +17,7 @@ pub mod mailbox;
 pub mod medium;
 pub mod reason;
 pub mod router;
-mod sync;
+pub mod sync;
 #[cfg(all(test, loom))]
 mod tests;
 pub mod wave;

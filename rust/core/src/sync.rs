@@ -1,22 +1,30 @@
-//! The one place that names a lock: `parking_lot` in production, loom's mock in its models.
+//! The one place that names a lock: of the kind that the owner of a medium chooses (`parking_lot`'s, unless
+//! it has a better one), or loom's mock in its models.
+
+pub use parking_lot::lock_api::RawMutex as RawLock;
+
+/// The kind of lock where nobody has chosen another.
+pub type DefaultLock = parking_lot::RawMutex;
 
 #[cfg(not(all(test, loom)))]
-pub(crate) use parking_lot::{Mutex, MutexGuard};
+pub(crate) use parking_lot::lock_api::Mutex;
 
 #[cfg(all(test, loom))]
-pub(crate) use self::model::{Mutex, MutexGuard};
+pub(crate) use self::model::Mutex;
 
 #[cfg(all(test, loom))]
 mod model {
-    pub(crate) use loom::sync::MutexGuard;
+    use std::marker::PhantomData;
 
-    /// loom's mutex with the interface of `parking_lot`: a poisoned lock is a failed model.
+    use loom::sync::MutexGuard;
+
+    /// loom's mutex with the interface of `lock_api`: a poisoned lock is a failed model.
     #[derive(Debug)]
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+    pub(crate) struct Mutex<R, T>(loom::sync::Mutex<T>, PhantomData<R>);
 
-    impl<T> Mutex<T> {
+    impl<R, T> Mutex<R, T> {
         pub(crate) fn new(value: T) -> Self {
-            Self(loom::sync::Mutex::new(value))
+            Self(loom::sync::Mutex::new(value), PhantomData)
         }
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCFunction, PyWeakrefReference};
 
-use crate::here::{current_task, running_task};
+use crate::here::{Thread, current_task};
 
 /// Grows when a named task dies: whoever remembers an address must ask again.
 static DEATHS: AtomicU64 = AtomicU64::new(1);
@@ -39,21 +39,32 @@ pub struct LastReader {
 impl LastReader {
     /// Whether the running task is the one that read last.
     #[inline]
-    pub fn is_current(&self, py: Python<'_>) -> bool {
-        running_task(py).is_some_and(|task| self.is(&task))
+    pub fn is_current(&self, py: Python<'_>, thread: &Thread) -> bool {
+        thread.running_task(py).is_some_and(|task| self.is(task))
     }
 
     #[inline]
-    fn is(&self, task: &Bound<'_, PyAny>) -> bool {
-        self.address.load(Ordering::Relaxed) == task.as_ptr() as u64
+    fn is(&self, task: usize) -> bool {
+        self.address.load(Ordering::Relaxed) == task as u64
             && self.deaths.load(Ordering::Relaxed) == DEATHS.load(Ordering::Acquire)
+    }
+
+    /// Remembers whom another remembers.
+    pub fn copy(&self, other: &Self) {
+        // A death in between makes this look older than it is, which costs a look-up.
+        let deaths = other.deaths.load(Ordering::Relaxed);
+        self.address.store(other.address.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.deaths.store(deaths, Ordering::Relaxed);
     }
 
     /// The actor of the running task, if it is another than last time; 0 where no task runs.
     #[inline]
     pub fn changed(&self, py: Python<'_>) -> PyResult<Option<Actor>> {
+        if Thread::with(|thread| self.is_current(py, thread)) {
+            return Ok(None);
+        }
         let Some(task) = current_task(py)? else { return Ok(Some(0)) };
-        if self.is(&task) {
+        if self.is(task.as_ptr() as usize) {
             return Ok(None);
         }
         let address = task.as_ptr() as u64;

@@ -4,11 +4,11 @@
 //! a coroutine without making a `StopIteration`. So this one type is made by hand. All that is unsafe about
 //! it is here; what it does is in [`crate::machine`].
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::{ManuallyDrop, offset_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::ffi::{self, PySendResult};
@@ -17,7 +17,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use crate::machine::{Machine, Operation, State, Step, awaited_already};
+use crate::machine::{Machine, Operation, Quickly, Raised, State, Step, awaited_already};
+use crate::spares::Spares;
 
 /// The Python object. `machine` is touched only through [`Raw::enter`], by one frame at a time.
 #[repr(C)]
@@ -32,71 +33,28 @@ struct Raw<O> {
 /// What all awaitables of one kind share: their class, and objects that were dropped, to be used again.
 pub struct Store {
     class: PyOnceLock<Py<PyType>>,
-    spares: UnsafeCell<Vec<*mut ffi::PyObject>>,
+    spares: Spares,
 }
 
-// SAFETY: `spares` is touched only by `take` and `keep`, under the interpreter's lock; in a build without
-// that lock, by nobody.
-unsafe impl Sync for Store {}
-
 impl Store {
-    const SPARES: usize = if cfg!(Py_GIL_DISABLED) { 0 } else { 64 };
-
     pub const fn new() -> Self {
-        Self { class: PyOnceLock::new(), spares: UnsafeCell::new(Vec::new()) }
-    }
-
-    /// An object to be used again: allocated for this class, untracked, uninitialised.
-    #[inline]
-    fn take(&self, _py: Python<'_>) -> Option<*mut ffi::PyObject> {
-        if Self::SPARES == 0 {
-            return None;
-        }
-        // SAFETY: attached, and nothing in between can let another thread or a finaliser in.
-        unsafe { (*self.spares.get()).pop() }
-    }
-
-    /// Keeps a dropped object; false if there are enough.
-    ///
-    /// # Safety
-    /// Attached; the object was allocated for this class, is untracked, and nobody refers to it.
-    #[inline]
-    unsafe fn keep(&self, object: *mut ffi::PyObject) -> bool {
-        if Self::SPARES == 0 {
-            return false;
-        }
-        // SAFETY: as in `take`.
-        unsafe {
-            let spares = &mut *self.spares.get();
-            let room = spares.len() < Self::SPARES;
-            if room {
-                spares.push(object);
-            }
-            room
-        }
+        Self { class: PyOnceLock::new(), spares: Spares::new(64) }
     }
 }
 
 /// A new awaitable.
+#[inline]
 pub fn awaitable<O: Operation>(py: Python<'_>, op: O) -> PyResult<Bound<'_, PyAny>> {
     let class = O::store().class.get_or_try_init(py, || make_class::<O>(py))?;
-    let machine = Machine::new(op);
-    // SAFETY: the class was made by `make_class::<O>`, so its basic size is that of `Raw<O>`. The object
-    // comes with an initialised head (and a reference to its class), untracked; each further field is
-    // written before anybody sees it.
+    // SAFETY: the class was made by `make_class::<O>`, so its basic size is that of `Raw<O>`; each field is
+    // written before anybody sees the object.
     unsafe {
-        let class = class.as_ptr().cast();
-        let raw: *mut Raw<O> = match O::store().take(py) {
-            Some(spare) => ffi::PyObject_Init(spare, class).cast(),
-            None => ffi::PyObject_GC_New(class),
-        };
-        if raw.is_null() {
-            return Err(PyErr::fetch(py));
-        }
-        (&raw mut (*raw).machine).write(ManuallyDrop::new(machine));
+        let object = O::store().spares.make(py, class.as_ptr().cast())?;
+        let raw = object.cast::<Raw<O>>().as_ptr();
+        (&raw mut (*raw).machine).write(ManuallyDrop::new(Machine::new(op)));
         (&raw mut (*raw).entered).write(Cell::new(false));
         (&raw mut (*raw).tracked).write(Cell::new(false));
-        Ok(Bound::from_owned_ptr(py, raw.cast()))
+        Ok(Bound::from_owned_ptr(py, object.as_ptr()))
     }
 }
 
@@ -141,12 +99,12 @@ impl<O: Operation> Raw<O> {
     /// # Safety
     /// As for [`Self::enter`].
     #[inline]
-    unsafe fn quick(this: *mut ffi::PyObject) -> Option<Py<PyAny>> {
+    unsafe fn quick(this: *mut ffi::PyObject) -> Quickly<Py<PyAny>> {
         // SAFETY: as in `enter`.
         unsafe {
             let raw = this.cast::<Self>();
             if (*raw).entered.get() {
-                return None;
+                return Ok(None);
             }
             (*raw).entered.set(true);
             let machine = &mut *(&raw mut (*raw).machine).cast::<Machine<O>>();
@@ -222,11 +180,23 @@ unsafe extern "C" fn am_send<O: Operation>(
     result: *mut *mut ffi::PyObject,
 ) -> PySendResult {
     // SAFETY: the interpreter calls slots attached, with live objects.
-    if let Some(value) = unsafe { Raw::<O>::quick(this) } {
-        // SAFETY: the interpreter gives a place to write to.
-        unsafe { *result = value.into_ptr() };
-        return PySendResult::PYGEN_RETURN;
-    }
+    let (value_at_once, said) = match unsafe { Raw::<O>::quick(this) } {
+        Ok(Some(value)) => (value.into_ptr(), PySendResult::PYGEN_RETURN),
+        Err(Raised) => (ptr::null_mut(), PySendResult::PYGEN_ERROR),
+        Ok(None) => return drive::<O>(this, value, result),
+    };
+    // SAFETY: the interpreter gives a place to write to.
+    unsafe { *result = value_at_once };
+    said
+}
+
+/// `am_send` of what does not end at once.
+#[inline(never)]
+fn drive<O: Operation>(
+    this: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+    result: *mut *mut ffi::PyObject,
+) -> PySendResult {
     let sent = Python::try_attach(|py| {
         // SAFETY: the interpreter calls slots attached, with live objects.
         let step = unsafe {
@@ -383,11 +353,7 @@ unsafe extern "C" fn tp_dealloc<O: Operation>(this: *mut ffi::PyObject) {
             // What is left has no Python object in it.
             ManuallyDrop::drop(&mut (*raw).machine);
         }
-        let class = ffi::Py_TYPE(this);
-        if !O::store().keep(this) {
-            ffi::PyObject_GC_Del(this.cast());
-        }
-        ffi::Py_DECREF(class.cast());
+        O::store().spares.take_back(Python::assume_attached(), NonNull::new_unchecked(this));
     }
 }
 

@@ -30,7 +30,7 @@ impl Blocking {
 
     fn shared(&self) -> &Shared {
         match self {
-            Self::Emit(op) => &op.shared,
+            Self::Emit(op) => op.shared(),
             Self::Receive(op) => &op.mailbox().shared,
         }
     }

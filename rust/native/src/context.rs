@@ -57,9 +57,11 @@ pub fn variable(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 /// What the running code handles, if it runs in a handler of this medium.
 #[inline]
 fn handling<'py>(py: Python<'py>, shared: &Shared) -> Option<Bound<'py, PyHandling>> {
-    if !HANDLERS.load(Ordering::Relaxed) {
-        return None;
-    }
+    if HANDLERS.load(Ordering::Relaxed) { find_handling(py, shared) } else { None }
+}
+
+#[inline(never)]
+fn find_handling<'py>(py: Python<'py>, shared: &Shared) -> Option<Bound<'py, PyHandling>> {
     let variable = variable(py).ok()?;
     let mut value = ptr::null_mut();
     // SAFETY: attached; `variable` is a `ContextVar`, `value` a place to write to. What comes back is

@@ -2,9 +2,9 @@
 
 use std::f64::consts::PI;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use aether_core::medium::{Emission, Refusal, Ticket};
+use aether_core::medium::{Emission, Refusal, Sent, Ticket};
 use aether_core::router::Hint;
 use aether_core::wave::{Spent, Strength, wrapped};
 use pyo3::exceptions::PyValueError;
@@ -14,6 +14,8 @@ use pyo3::types::{PyList, PyString};
 use crate::channel::text;
 use crate::context::{handled, is_inside};
 use crate::errors::{Closed, NoReceiver, WouldBlock};
+use crate::guarded::Guarded;
+use crate::machine::{Quickly, Raised};
 use crate::medium::explain_rows;
 use crate::rare::{Given, Rare, checked_amplitude};
 use crate::receipt::PyReceipt;
@@ -29,8 +31,16 @@ pub struct Origin {
     /// 0 for the medium itself.
     pub identity: u64,
     pub name: Option<Py<PyString>>,
-    pub emitted: AtomicU64,
+    pub emitted: Guarded<u64>,
     pub closed: AtomicBool,
+}
+
+impl Origin {
+    /// Counts an emission.
+    #[inline]
+    pub fn count(&self, py: Python<'_>) {
+        self.emitted.with(py, |emitted| *emitted += 1);
+    }
 }
 
 /// What may be said of an emission beside channel and payload.
@@ -113,9 +123,26 @@ impl Draft {
         }
         let source = origin.name.as_ref().map(|name| name.clone_ref(py));
         let payload = payload.unwrap_or_else(|| py.None());
-        let wave = PyWave::new(channel, payload, source, strength, timestamp, rare);
+        let wave = PyWave::new(py, channel, payload, source, strength, timestamp, rare);
         let wave = Held(wave.into_object(py)?);
         Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent })
+    }
+
+    /// A new wave of which nothing is said but its strength after the first hop; `None`: there is no memory.
+    #[inline]
+    pub fn plain(
+        py: Python<'_>,
+        shared: &Shared,
+        origin: &Origin,
+        (channel, hint): (Py<PyAny>, Hint),
+        payload: Option<&Bound<'_, PyAny>>,
+        strength: Strength,
+    ) -> Option<Self> {
+        let payload = payload.map_or_else(|| py.None(), |payload| payload.clone().unbind());
+        let source = origin.name.as_ref().map(|name| name.clone_ref(py));
+        let timestamp = shared.medium.clock().unix();
+        let wave = PyWave::new(py, channel, payload, source, strength, timestamp, None);
+        Some(Self { wave: Held(wave.into_object(py).ok()?), hint, require: 0, spent: None })
     }
 
     /// An emission of a wave that exists: one more hop of it.
@@ -177,18 +204,81 @@ impl Draft {
         let (mut hint, mut after) = (self.hint, Aftermath::default());
         let medium = &shared.medium;
         let outcome = medium.emit(&emission, &mut hint, ticket, &self.wave, &Hands(py), &mut after);
-        if hint != self.hint {
-            self.hint = hint;
-            shared.remember(name, hint);
-        }
+        self.note_route(name, shared, hint, &outcome);
         shared.settle(py, after);
         match outcome {
             Ok(sent) => {
-                origin.emitted.fetch_add(1, Ordering::Relaxed);
-                Ok(Attempt::Sent(PyReceipt::sent(py, shared, &sent)?))
+                origin.count(py);
+                Ok(Attempt::Sent(PyReceipt::sent(py, shared, sent)?))
             }
             Err(Refusal::Full(full)) => Ok(Attempt::Full(full)),
             Err(refusal) => Err(self.refused(py, shared, origin, &refusal)),
+        }
+    }
+
+    /// The same where nothing stands in the way; `None`: it has to be sent by [`Self::send`], which says why
+    /// if it fails. Nothing has happened then.
+    #[inline]
+    pub fn send_quickly(
+        &mut self,
+        py: Python<'_>,
+        shared: &Shared,
+        origin: &Origin,
+        name: &Bound<'_, PyAny>,
+    ) -> Quickly<Py<PyReceipt>> {
+        if !shared.home.is_here() || origin.closed.load(Ordering::Relaxed) || self.spent.is_some() {
+            return Ok(None);
+        }
+        let wave = self.wave.0.get();
+        if wave.rare.is_none() && self.require <= 1 {
+            let (priority, mut listener) = (wave.strength.priority, None);
+            let medium = &shared.medium;
+            let one =
+                medium.emit_to_one(priority, self.hint, &self.wave, &Hands(py), &mut listener);
+            if let Some((sequence, handled)) = one {
+                origin.count(py);
+                if let Some(waker) = listener {
+                    shared.wake(py, waker);
+                }
+                return PyReceipt::one(py, shared, sequence, handled);
+            }
+        }
+        self.send_to_all(py, shared, origin, name)
+    }
+
+    #[inline(never)]
+    fn send_to_all(
+        &mut self,
+        py: Python<'_>,
+        shared: &Shared,
+        origin: &Origin,
+        name: &Bound<'_, PyAny>,
+    ) -> Quickly<Py<PyReceipt>> {
+        let Ok(channel) = self.channel(py) else { return Ok(None) };
+        let emission = self.emission(py, shared, origin, channel);
+        let (mut hint, mut after) = (self.hint, Aftermath::default());
+        let medium = &shared.medium;
+        let outcome = medium.emit(&emission, &mut hint, None, &self.wave, &Hands(py), &mut after);
+        self.note_route(name, shared, hint, &outcome);
+        shared.settle_attached(py, after);
+        let Ok(sent) = outcome else { return Ok(None) };
+        origin.count(py);
+        PyReceipt::sent(py, shared, sent).map(Some).map_err(|error| Raised::set(py, error))
+    }
+
+    /// Remembers what the next emission on the same name would like to know.
+    #[inline]
+    fn note_route(
+        &mut self,
+        name: &Bound<'_, PyAny>,
+        shared: &Shared,
+        hint: Hint,
+        outcome: &Result<Sent, Refusal>,
+    ) {
+        let heard = outcome.as_ref().map_or(true, |sent| sent.matched > 0);
+        if hint != self.hint || !heard {
+            self.hint = hint;
+            shared.remember(name, hint, heard);
         }
     }
 
@@ -205,6 +295,12 @@ impl Draft {
             Attempt::Sent(receipt) => Ok(receipt),
             Attempt::Full(full) => Err(would_block(self.channel(py)?, &full)),
         }
+    }
+
+    /// Drops it in a thread that is attached though `PyO3` may not know it.
+    #[inline]
+    pub fn release(self, py: Python<'_>) {
+        drop(self.wave.0.into_bound(py));
     }
 
     /// The text of its channel.
@@ -278,6 +374,15 @@ impl Draft {
             }
         }
     }
+}
+
+/// Whether a wave of which nothing is said gets headers all the same, from the one that is handled.
+#[inline]
+pub fn inherits(py: Python<'_>, shared: &Shared) -> bool {
+    handled(py, shared).is_some_and(|handled| {
+        let handled = handled.into_bound(py);
+        handled.get().headers(py).is_some()
+    })
 }
 
 /// The strength of a wave that another causes: an amplitude that is given stands as it is.

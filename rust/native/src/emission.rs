@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use aether_core::medium::{Actor, Enlisted, Link, Patience, Ticket};
 use pyo3::exceptions::{PyRuntimeWarning, PyTimeoutError};
@@ -12,31 +11,49 @@ use pyo3::types::PyList;
 
 use crate::actors;
 use crate::awaitable::Store;
-use crate::draft::{Attempt, Draft, Origin, listed};
+use crate::draft::{Attempt, Draft, listed};
+use crate::emitter::PyEmitter;
 use crate::errors::Deadlock;
-use crate::machine::{IN_PLACE_LIMIT, Operation};
+use crate::here::Thread;
+use crate::machine::{IN_PLACE_LIMIT, Operation, Quickly};
 use crate::shared::Shared;
 use crate::stalls;
 use crate::waker::{Aftermath, Post, Sleeper, Waker};
 
 /// An emission that may wait for room.
 pub struct EmitOp {
-    pub shared: Arc<Shared>,
-    pub origin: Arc<Origin>,
-    pub draft: Draft,
+    emitter: Py<PyEmitter>,
+    draft: Draft,
     /// The name as given, to remember its route by.
-    pub name: Py<PyAny>,
+    name: Py<PyAny>,
     /// Seconds.
-    pub timeout: Option<f64>,
+    timeout: Option<f64>,
     /// Its place among those that wait, once it has waited.
-    pub ticket: Option<Ticket>,
-    pub enlisted: bool,
+    ticket: Option<Ticket>,
+    enlisted: bool,
 }
 
 impl EmitOp {
+    #[inline]
+    pub fn new(
+        emitter: &Bound<'_, PyEmitter>,
+        draft: Draft,
+        name: &Bound<'_, PyAny>,
+        timeout: Option<f64>,
+    ) -> Self {
+        let (emitter, name) = (emitter.clone().unbind(), name.clone().unbind());
+        Self { emitter, draft, name, timeout, ticket: None, enlisted: false }
+    }
+
+    #[inline]
+    pub fn shared(&self) -> &Shared {
+        &self.emitter.get().shared
+    }
+
     fn send(&mut self, py: Python<'_>) -> PyResult<Attempt> {
         let ticket = self.ticket.filter(|_| self.enlisted);
-        let sent = self.draft.send(py, &self.shared, &self.origin, self.name.bind(py), ticket);
+        let PyEmitter { shared, origin } = self.emitter.get();
+        let sent = self.draft.send(py, shared, origin, self.name.bind(py), ticket);
         // An error may come from before the medium, which withdraws the ticket at each attempt. What waits
         // still is abandoned then; a ticket that is gone does no harm.
         self.enlisted &= sent.is_err();
@@ -46,7 +63,7 @@ impl EmitOp {
     /// Whether the emission that has just begun to wait is stuck for ever.
     #[cold]
     fn deadlock(&mut self, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
-        let medium = &self.shared.medium;
+        let medium = &self.shared().medium;
         if !stalls::is_stuck(py, medium, ticket)? {
             return Ok(());
         }
@@ -83,12 +100,24 @@ impl Operation for EmitOp {
         &STORE
     }
 
-    #[inline]
     fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         match self.send(py)? {
             Attempt::Sent(receipt) => Ok(Some(receipt.into_any())),
             Attempt::Full(_) => Ok(None),
         }
+    }
+
+    #[inline]
+    fn quick(&mut self, py: Python<'_>, _thread: &Thread) -> Quickly<Py<PyAny>> {
+        let PyEmitter { shared, origin } = self.emitter.get();
+        let sent = self.draft.send_quickly(py, shared, origin, self.name.bind(py))?;
+        Ok(sent.map(Py::into_any))
+    }
+
+    #[inline]
+    fn release(self, py: Python<'_>) {
+        self.draft.release(py);
+        drop((self.name.into_bound(py), self.emitter.into_bound(py)));
     }
 
     fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool> {
@@ -101,17 +130,18 @@ impl Operation for EmitOp {
             None => actors::current_actor(py)?,
         };
         let patience = if self.timeout.is_some() { Patience::Timed } else { Patience::Endless };
-        let ticket = *self.ticket.get_or_insert_with(|| self.shared.medium.new_ticket());
+        let PyEmitter { shared, origin } = self.emitter.get();
+        let ticket = *self.ticket.get_or_insert_with(|| shared.medium.new_ticket());
         let channel = self.draft.channel(py)?;
-        let emission = self.draft.emission(py, &self.shared, &self.origin, channel);
+        let emission = self.draft.emission(py, shared, origin, channel);
         let waker = Waker { post: Post::Sender(ticket), sleeper };
-        match self.shared.medium.enlist_sender(&emission, ticket, (actor, patience), waker) {
+        match shared.medium.enlist_sender(&emission, ticket, (actor, patience), waker) {
             Enlisted::Retry(_unused) => Ok(false),
             Enlisted::Waiting(ticket) => {
                 self.enlisted = true;
                 self.deadlock(py, ticket)?;
                 if thread.is_none() {
-                    stalls::watch(py, &self.shared)?;
+                    stalls::watch(py, &self.emitter.get().shared)?;
                 }
                 Ok(true)
             }
@@ -120,10 +150,11 @@ impl Operation for EmitOp {
 
     fn abandon(&mut self, py: Python<'_>) {
         if let Some(ticket) = self.ticket.filter(|_| std::mem::take(&mut self.enlisted)) {
-            if self.shared.home.is_here() {
+            let shared = self.shared();
+            if shared.home.is_here() {
                 let mut after = Aftermath::default();
-                self.shared.medium.abandon_sender(ticket, &mut after);
-                self.shared.settle(py, after);
+                shared.medium.abandon_sender(ticket, &mut after);
+                shared.settle(py, after);
             }
         }
     }
@@ -156,10 +187,11 @@ impl Operation for EmitOp {
     fn visit(&self, each: &mut dyn FnMut(&Py<PyAny>)) {
         each(self.draft.wave.0.as_any());
         each(&self.name);
-        if let Some(ticket) = self.ticket.filter(|_| self.enlisted && self.shared.home.is_here()) {
+        each(self.emitter.as_any());
+        let shared = self.shared();
+        if let Some(ticket) = self.ticket.filter(|_| self.enlisted && shared.home.is_here()) {
             // Somebody holds the lock: what is not reported only lives longer.
-            let _ = self
-                .shared
+            let _ = shared
                 .medium
                 .try_visit_sender(ticket, &mut |waker| waker.objects().for_each(&mut *each));
         }

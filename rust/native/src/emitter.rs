@@ -1,18 +1,21 @@
 //! `Emitter`: a handle that only emits, from any thread; the base of vibrators and of the medium.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use aether_core::wave::{Strength, clamped};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::awaitable::awaitable;
 use crate::blocking::{Blocking, PyWaiting};
-use crate::draft::{Draft, Options, Origin};
+use crate::draft::{Draft, Options, Origin, inherits};
 use crate::emission::{EmitManyOp, EmitOp};
 use crate::errors::{count, number, seconds, type_error};
+use crate::machine::Quickly;
 use crate::rare::Given;
 use crate::receipt::PyReceipt;
-use crate::shared::Shared;
+use crate::shared::{Recalled, Shared};
 use crate::wave::PyWave;
 
 /// A handle that only emits: the native half of `aether.Emitter`, and of all that emit.
@@ -129,7 +132,7 @@ impl PyEmitter {
     #[pyo3(signature = (channel, payload=None, *, amplitude=None, phase=None, frequency=None, headers=None,
                         ttl=None, cause=None, compensates=None, require=None, timeout=None))]
     fn emit_wave<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         py: Python<'py>,
         channel: &Bound<'py, PyAny>,
         payload: Option<Py<PyAny>>,
@@ -155,8 +158,7 @@ impl PyEmitter {
             timeout,
         };
         let options = asked.checked()?;
-        let op = self.prepare(py, channel, payload, &options)?;
-        awaitable(py, op)
+        awaitable(py, Self::prepare(slf, channel, payload, &options)?)
     }
 
     /// Emits a wave that exists: one more hop of it; awaited, it waits for room.
@@ -191,7 +193,7 @@ impl PyEmitter {
     ///     'min_amplitude'
     #[pyo3(signature = (wave, *, require=None, timeout=None))]
     fn emit<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         py: Python<'py>,
         wave: &Bound<'py, PyAny>,
         require: Option<&Bound<'py, PyAny>>,
@@ -200,7 +202,7 @@ impl PyEmitter {
         let require = require.map(|require| count("require", 0, require)).transpose()?;
         let timeout = seconds("timeout", timeout)?;
         let options = Options { require, timeout, ..Options::default() };
-        awaitable(py, self.again(py, wave, &options)?)
+        awaitable(py, Self::again(slf, wave, &options)?)
     }
 
     /// Emits a new wave now, from any thread, with or without a loop: it never waits.
@@ -254,8 +256,7 @@ impl PyEmitter {
     #[pyo3(signature = (channel, payload=None, *, amplitude=None, phase=None, frequency=None, headers=None,
                         ttl=None, cause=None, compensates=None, require=None, timeout=None))]
     fn begin_emit_sync<'py>(
-        &self,
-        py: Python<'py>,
+        slf: &Bound<'py, Self>,
         channel: &Bound<'py, PyAny>,
         payload: Option<Py<PyAny>>,
         amplitude: Option<&Bound<'py, PyAny>>,
@@ -280,7 +281,7 @@ impl PyEmitter {
             timeout,
         };
         let options = asked.checked()?;
-        let op = self.prepare(py, channel, payload, &options)?;
+        let op = Self::prepare(slf, channel, payload, &options)?;
         Ok(PyWaiting::new(Blocking::Emit(op)))
     }
 
@@ -309,7 +310,10 @@ impl PyEmitter {
     ///     ...         return await medium.emit_many([*pairs, Wave("jobs.done")])
     ///     >>> [receipt.sequence for receipt in asyncio.run(main())]
     ///     [1, 2, 3, 4]
-    fn emit_many<'py>(&self, items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn emit_many<'py>(
+        slf: &Bound<'py, Self>,
+        items: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = items.py();
         let options = Options::default();
         let waves = items
@@ -317,7 +321,7 @@ impl PyEmitter {
             .map(|item| {
                 let item = item?;
                 if item.is_instance_of::<PyWave>() {
-                    return self.again(py, &item, &options);
+                    return Self::again(slf, &item, &options);
                 }
                 let pair = item.cast::<PyTuple>().ok().filter(|pair| pair.len() == 2);
                 let Some(pair) = pair else {
@@ -328,7 +332,7 @@ impl PyEmitter {
                     ));
                 };
                 let (channel, payload) = (pair.get_item(0)?, Some(pair.get_item(1)?.unbind()));
-                self.prepare(py, &channel, payload, &options)
+                Self::prepare(slf, &channel, payload, &options)
             })
             .collect::<PyResult<_>>()?;
         awaitable(py, EmitManyOp { waves, receipts: Vec::new(), pausing: false })
@@ -344,44 +348,89 @@ impl PyEmitter {
 }
 
 impl PyEmitter {
-    fn prepare(
+    /// [`Self::emit_nowait`] of a wave of which nothing but the amplitude is said. `None`: it takes the long
+    /// way; nothing has happened.
+    #[inline]
+    pub fn emit_now(
         &self,
         py: Python<'_>,
+        name: &Bound<'_, PyAny>,
+        payload: Option<&Bound<'_, PyAny>>,
+        amplitude: f64,
+    ) -> Quickly<Py<PyReceipt>> {
+        let Self { shared, origin } = self;
+        let Some(strength) = self.plain_strength(py, amplitude) else { return Ok(None) };
+        let (channel, hint) = match shared.recall(name) {
+            Recalled::Heard(channel, hint) => (channel, hint),
+            other => {
+                let known = other.unheard(py);
+                match shared.emit_unheard(name, known) {
+                    Err(_) => return Ok(None),
+                    Ok(Some(sequence)) => {
+                        origin.count(py);
+                        return PyReceipt::nobody(py, shared, sequence);
+                    }
+                    Ok(None) => match shared.channel(name) {
+                        Ok(channel) => channel,
+                        Err(_) => return Ok(None),
+                    },
+                }
+            }
+        };
+        let draft = Draft::plain(py, shared, origin, (channel, hint), payload, strength);
+        let Some(mut draft) = draft else { return Ok(None) };
+        let receipt = draft.send_quickly(py, shared, origin, name);
+        draft.release(py);
+        receipt
+    }
+
+    /// [`Self::emit_wave`] of such a wave.
+    #[inline]
+    pub fn emit_soon<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyAny>,
+        payload: Option<&Bound<'py, PyAny>>,
+        amplitude: f64,
+    ) -> Option<Bound<'py, PyAny>> {
+        let (py, Self { shared, origin }) = (slf.py(), slf.get());
+        let strength = slf.get().plain_strength(py, amplitude)?;
+        let channel = shared.channel(name).ok()?;
+        let draft = Draft::plain(py, shared, origin, channel, payload, strength)?;
+        awaitable(py, EmitOp::new(slf, draft, name, None)).ok()
+    }
+
+    /// The strength of a wave that takes the short way, after its first hop.
+    #[inline]
+    fn plain_strength(&self, py: Python<'_>, amplitude: f64) -> Option<Strength> {
+        let Self { shared, origin } = self;
+        let open = shared.home.is_here() && !origin.closed.load(Ordering::Relaxed);
+        if !open || inherits(py, shared) {
+            return None;
+        }
+        Strength::new(clamped(amplitude)?).hop(&shared.rules).ok()
+    }
+
+    fn prepare(
+        slf: &Bound<'_, Self>,
         name: &Bound<'_, PyAny>,
         payload: Option<Py<PyAny>>,
         options: &Options<'_, '_>,
     ) -> PyResult<EmitOp> {
-        let draft = Draft::new(py, &self.shared, &self.origin, name, payload, options)?;
-        Ok(self.operation(draft, name, options))
+        let Self { shared, origin } = slf.get();
+        let draft = Draft::new(slf.py(), shared, origin, name, payload, options)?;
+        Ok(EmitOp::new(slf, draft, name, options.timeout))
     }
 
     fn again(
-        &self,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         wave: &Bound<'_, PyAny>,
         options: &Options<'_, '_>,
     ) -> PyResult<EmitOp> {
         let Ok(wave) = wave.cast::<PyWave>() else {
             return Err(type_error("emit()", "given a Wave (emit_wave takes a channel)", wave));
         };
-        let draft = Draft::again(py, &self.shared, &self.origin, wave, options)?;
-        Ok(self.operation(draft, wave.get().channel.bind(py), options))
-    }
-
-    fn operation(
-        &self,
-        draft: Draft,
-        name: &Bound<'_, PyAny>,
-        options: &Options<'_, '_>,
-    ) -> EmitOp {
-        EmitOp {
-            shared: Arc::clone(&self.shared),
-            origin: Arc::clone(&self.origin),
-            draft,
-            name: name.clone().unbind(),
-            timeout: options.timeout,
-            ticket: None,
-            enlisted: false,
-        }
+        let Self { shared, origin } = slf.get();
+        let draft = Draft::again(slf.py(), shared, origin, wave, options)?;
+        Ok(EmitOp::new(slf, draft, wave.get().channel.bind(slf.py()), options.timeout))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing here imports `asyncio` or `trio`: a library that the program has not imported cannot be running.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
@@ -23,6 +23,10 @@ pub enum Here<'py> {
 impl<'py> Here<'py> {
     /// Asks the libraries that are imported.
     pub fn find(py: Python<'py>) -> PyResult<Self> {
+        // Where a task of asyncio runs, nobody has to be asked.
+        if let Some(running) = Thread::with(|thread| thread.running_loop(py)) {
+            return Ok(Self::Asyncio(running));
+        }
         // trio first: it knows exactly, also as a guest of asyncio's loop.
         if trio_task(py)?.is_some() {
             return Ok(Self::Trio);
@@ -36,8 +40,15 @@ impl<'py> Here<'py> {
         Ok(Self::Nowhere)
     }
 
-    /// Whether this asyncio loop runs in this thread.
+    /// Whether this asyncio loop runs in this thread, and a task in it.
     pub fn runs(home: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let py = home.py();
+        if Thread::with(|thread| thread.running_loop(py)).is_some_and(|running| running.is(home)) {
+            return Ok(true);
+        }
+        if current_task(py)?.is_none() {
+            return Ok(false);
+        }
         match asyncio(home.py(), &RUNNING_LOOP, "_get_running_loop")? {
             Some(running) => Ok(running.call0()?.is(home)),
             None => Ok(false),
@@ -56,29 +67,99 @@ static RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static CURRENT_TASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 thread_local! {
+    static THREAD: Thread = const { Thread::new() };
+}
+
+/// What is remembered of a thread. One look-up gives all, as each costs.
+pub struct Thread {
+    /// How many awaits in a row have ended in place.
+    pub in_place: Cell<u32>,
     /// The asyncio loop that ran last in this thread, with asyncio's own table of running tasks, where it
     /// has one: a look-up in it is all that a task costs then.
-    static LAST_LOOP: RefCell<Option<(Py<PyAny>, Py<PyDict>)>> = const { RefCell::new(None) };
+    last_loop: RefCell<Option<(Py<PyAny>, Py<PyDict>)>>,
+    /// The version of that table, and the address of the running task that was found in it.
+    seen: Cell<(u64, usize)>,
+}
+
+impl Thread {
+    /// Gives the running thread; at its very end, a new one.
+    #[inline]
+    pub fn with<R>(act: impl FnOnce(&Self) -> R) -> R {
+        let mut act = Some(act);
+        let done = THREAD.try_with(|thread| act.take().map(|act| act(thread)));
+        match (done, act) {
+            (Ok(Some(done)), _) => done,
+            (_, Some(act)) => act(&Self::new()),
+            (_, None) => unreachable!("whoever did not run is still there"),
+        }
+    }
+
+    const fn new() -> Self {
+        Self { in_place: Cell::new(0), last_loop: RefCell::new(None), seen: Cell::new((0, 0)) }
+    }
+
+    /// The address of the running task, if next to nothing tells it.
+    #[inline]
+    pub fn running_task(&self, py: Python<'_>) -> Option<usize> {
+        let version = self.version();
+        let (seen, task) = self.seen.get();
+        if version.is_some() && version == Some(seen) {
+            return Some(task);
+        }
+        let task = self.find_task(py)?.as_ptr() as usize;
+        // Should the table change in between, what was seen is of no version that comes again.
+        self.seen.set((version.unwrap_or(0), task));
+        Some(task)
+    }
+
+    /// The version of asyncio's table of running tasks, which is another after each switch of tasks.
+    #[inline]
+    #[cfg(all(not(Py_3_13), not(Py_GIL_DISABLED)))]
+    #[allow(
+        unsafe_code,
+        deprecated,
+        reason = "CPython 3.11 and 3.12 keep it; nobody else gives it out"
+    )]
+    fn version(&self) -> Option<u64> {
+        let last = self.last_loop.try_borrow().ok()?;
+        let (_, tasks) = last.as_ref()?;
+        // SAFETY: a live `dict`.
+        Some(unsafe { (*tasks.as_ptr().cast::<pyo3::ffi::PyDictObject>()).ma_version_tag })
+    }
+
+    #[inline]
+    #[cfg(any(Py_3_13, Py_GIL_DISABLED))]
+    #[expect(clippy::unused_self, reason = "as for other versions of Python")]
+    fn version(&self) -> Option<u64> {
+        None
+    }
+
+    /// The loop of the running task, if next to nothing tells it.
+    fn running_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.running_task(py)?;
+        let last = self.last_loop.try_borrow().ok()?;
+        last.as_ref().map(|(running, _)| running.bind(py).clone())
+    }
+
+    /// The running task, if a single look-up tells; nobody is asked otherwise.
+    fn find_task<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        // Out of the cell first: a loop may compare itself by code that comes back here.
+        let (running, tasks) = {
+            let last = self.last_loop.try_borrow().ok()?;
+            let (running, tasks) = last.as_ref()?;
+            (running.bind(py).clone(), tasks.bind(py).clone())
+        };
+        tasks.get_item(running).ok().flatten().filter(|task| !task.is_none())
+    }
 }
 
 /// The task that runs in this thread, of asyncio or trio.
 #[inline]
 pub fn current_task(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    match running_task(py) {
+    match Thread::with(|thread| thread.find_task(py)) {
         None => find_task(py),
         known => Ok(known),
     }
-}
-
-/// The same, if a single look-up tells; nobody is asked otherwise.
-#[inline]
-pub fn running_task(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
-    // Out of the cell first: a loop may compare itself by code that comes back here.
-    let (running, tasks) = LAST_LOOP.with_borrow(|last| {
-        let (running, tasks) = last.as_ref()?;
-        Some((running.bind(py).clone(), tasks.bind(py).clone()))
-    })?;
-    tasks.get_item(running).ok().flatten().filter(|task| !task.is_none())
 }
 
 #[cold]
@@ -90,7 +171,11 @@ fn find_task(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     if let Some(Ok(tasks)) = tasks.map(Bound::cast_into::<PyDict>) {
         // Only a table that is really in use.
         if tasks.get_item(&running)?.is_some_and(|listed| listed.is(&task)) {
-            let last = LAST_LOOP.replace(Some((running.unbind(), tasks.unbind())));
+            let now = (running.unbind(), tasks.unbind());
+            let last = Thread::with(|thread| {
+                thread.seen.set((0, 0));
+                thread.last_loop.replace(Some(now))
+            });
             drop(last);
         }
     }

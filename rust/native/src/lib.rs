@@ -17,13 +17,18 @@ mod context;
 mod draft;
 mod emission;
 mod emitter;
+#[allow(unsafe_code)] // methods entered by C's calling conventions, see its header
+mod entries;
 mod errors;
 mod fork;
+#[allow(unsafe_code)] // a lock that is the interpreter's
+mod guarded;
 mod here;
 mod log;
 mod machine;
 mod mailbox;
 mod medium;
+mod names;
 mod physics;
 mod quiet;
 mod rare;
@@ -31,12 +36,15 @@ mod rare;
 mod receipt;
 mod receive;
 mod shared;
+#[allow(unsafe_code)] // objects in the raw
+mod spares;
 mod stalls;
 mod vibrator;
 #[allow(unsafe_code)] // `PyThread_get_thread_ident`
 mod waker;
-#[allow(unsafe_code)] // `PyObject_GC_UnTrack`
 mod wave;
+#[allow(unsafe_code)] // objects made and ended by hand, see its header
+mod wave_object;
 
 use pyo3::prelude::*;
 
@@ -71,6 +79,8 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
+        crate::wave_object::install(py)?;
+        crate::entries::install(py)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("DEBUG_BUILD", cfg!(debug_assertions))?;
         module.add("REPLY_HEADER", crate::draft::REPLY_HEADER)?;

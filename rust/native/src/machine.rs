@@ -9,7 +9,6 @@
 //!   first.
 //! - Each is awaited once; it refuses to be driven by two tasks.
 
-use std::cell::Cell;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -22,15 +21,26 @@ use pyo3::types::iterator::PySendResult as Sent;
 
 use crate::awaitable::Store;
 use crate::errors::quietly;
-use crate::here::Here;
+use crate::here::{Here, Thread};
 use crate::waker::{Sleeper, set_if_pending, thread_ident};
 
 /// How many awaits in a row may end in place.
 pub const IN_PLACE_LIMIT: u32 = 128;
 
-thread_local! {
-    static IN_PLACE: Cell<u32> = const { Cell::new(0) };
+/// A Python error is set.
+pub struct Raised;
+
+impl Raised {
+    /// Sets an error.
+    #[cold]
+    pub fn set(py: Python<'_>, error: PyErr) -> Self {
+        error.restore(py);
+        Self
+    }
 }
+
+/// What a short way gives: the value; `None` if it is not passable, and nothing has happened.
+pub type Quickly<T> = Result<Option<T>, Raised>;
 
 /// Something that can be awaited, and waited for by a thread.
 pub trait Operation: Send + Sized + 'static {
@@ -62,11 +72,11 @@ pub trait Operation: Send + Sized + 'static {
     /// It is dropped and was never awaited.
     fn never_awaited(&self, _py: Python<'_>) {}
 
-    /// Does it, if that takes nothing but handing a value out: without a wait, a wake-up, or the drop of
-    /// anything of Python's. Otherwise nothing has happened.
+    /// Does it, if nothing stands in the way; otherwise nothing has happened. `PyO3` does not know that the
+    /// thread is attached: what is dropped here is dropped as `Bound`.
     #[inline]
-    fn quick(&mut self, _py: Python<'_>) -> Option<Py<PyAny>> {
-        None
+    fn quick(&mut self, _py: Python<'_>, _thread: &Thread) -> Quickly<Py<PyAny>> {
+        Ok(None)
     }
 
     /// Drops it after [`Self::quick`] in a thread that is attached though `PyO3` does not know it.
@@ -96,7 +106,7 @@ pub struct Machine<O> {
     /// Gone once it is done.
     op: Option<O>,
     state: State,
-    asleep: Option<Box<Asleep>>,
+    asleep: Asleep,
 }
 
 /// What only those have that had to wait.
@@ -112,7 +122,7 @@ struct Asleep {
 
 impl<O: Operation> Machine<O> {
     pub fn new(op: O) -> Self {
-        Self { op: Some(op), state: State::Fresh, asleep: None }
+        Self { op: Some(op), state: State::Fresh, asleep: Asleep::default() }
     }
 
     #[inline]
@@ -120,25 +130,28 @@ impl<O: Operation> Machine<O> {
         self.state
     }
 
-    /// The first step, if it is also the last and takes next to nothing; otherwise nothing has happened.
+    /// The first step, if it is also the last and nothing stands in its way; otherwise nothing has happened.
     #[inline]
-    pub fn quick(&mut self, py: Python<'_>) -> Option<Py<PyAny>> {
-        if self.state != State::Fresh {
-            return None;
-        }
-        IN_PLACE.with(|in_place| {
-            let next = in_place.get() + 1;
+    pub fn quick(&mut self, py: Python<'_>) -> Quickly<Py<PyAny>> {
+        let (State::Fresh, Some(op)) = (self.state, &mut self.op) else { return Ok(None) };
+        let done = Thread::with(|thread| {
+            let next = thread.in_place.get() + 1;
             if next >= IN_PLACE_LIMIT {
-                return None;
+                return Ok(None);
             }
-            let value = self.op.as_mut()?.quick(py)?;
-            in_place.set(next);
+            let done = op.quick(py, thread)?;
+            if done.is_some() {
+                thread.in_place.set(next);
+            }
+            Ok(done)
+        })?;
+        if done.is_some() {
             self.state = State::Done;
             if let Some(op) = self.op.take() {
                 op.release(py);
             }
-            Some(value)
-        })
+        }
+        Ok(done)
     }
 
     pub fn send(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Step> {
@@ -155,11 +168,10 @@ impl<O: Operation> Machine<O> {
                 }
             }
             State::Begun => {
-                let asleep = self.asleep.as_mut();
-                if let Some(inner) = asleep.and_then(|asleep| asleep.inner.take()) {
+                if let Some(inner) = self.asleep.inner.take() {
                     match inner.bind(py).send(value)? {
                         Sent::Next(yielded) => {
-                            self.asleep().inner = Some(inner);
+                            self.asleep.inner = Some(inner);
                             return Ok(Step::Yield(yielded.unbind()));
                         }
                         Sent::Return(_) => {}
@@ -170,10 +182,6 @@ impl<O: Operation> Machine<O> {
         self.advance(py)
     }
 
-    fn asleep(&mut self) -> &mut Asleep {
-        self.asleep.get_or_insert_default()
-    }
-
     fn op(&mut self) -> PyResult<&mut O> {
         self.op.as_mut().ok_or_else(awaited_already)
     }
@@ -182,10 +190,10 @@ impl<O: Operation> Machine<O> {
         self.stop_timer(py)?;
         loop {
             if let Some(value) = self.op()?.attempt(py)? {
-                IN_PLACE.set(IN_PLACE.get() + 1);
+                in_place(|row| row + 1);
                 return Ok(Step::Return(value));
             }
-            IN_PLACE.set(0);
+            in_place(|_| 0);
             if let Some(step) = self.park(py)? {
                 return Ok(step);
             }
@@ -195,10 +203,10 @@ impl<O: Operation> Machine<O> {
     /// One yield to the loop, when it is due.
     #[inline]
     fn give_way(&mut self, py: Python<'_>) -> PyResult<Option<Step>> {
-        if IN_PLACE.get() + 1 < IN_PLACE_LIMIT {
+        if in_place(|row| row) + 1 < IN_PLACE_LIMIT {
             return Ok(None);
         }
-        IN_PLACE.set(0);
+        in_place(|_| 0);
         match Here::find(py)? {
             Here::Asyncio(_) => Ok(Some(Step::Yield(py.None()))),
             Here::Trio => {
@@ -224,10 +232,10 @@ impl<O: Operation> Machine<O> {
                     return self.run_out(py);
                 }
                 let future = home.call_method0(intern!(py, "create_future"))?;
-                let waiting = future.call_method0(intern!(py, "__await__"))?;
-                if let Some(deadline) = self.asleep().deadline {
+                let waiting = future.try_iter()?.into_any();
+                if let Some(deadline) = self.asleep.deadline {
                     let timed = (deadline, set_if_pending(py)?, &future);
-                    self.asleep().timer =
+                    self.asleep.timer =
                         Some(home.call_method1(intern!(py, "call_at"), timed)?.unbind());
                 }
                 let (future, home) = (future.unbind(), home.unbind());
@@ -250,22 +258,22 @@ impl<O: Operation> Machine<O> {
                     return Ok(None);
                 }
                 let sleep =
-                    sleeper.call_method1(intern!(py, "sleep_until"), (self.asleep().deadline,))?;
+                    sleeper.call_method1(intern!(py, "sleep_until"), (self.asleep.deadline,))?;
                 self.delegate(&sleep).map(Some)
             }
         }
     }
 
     fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Step>> {
-        self.asleep().deadline = None;
+        self.asleep.deadline = None;
         Ok(self.op()?.run_out(py)?.map(Step::Return))
     }
 
     /// Sets the deadline by the operation's patience; true if it has passed.
     fn runs_out(&mut self, now: impl FnOnce() -> PyResult<f64>) -> PyResult<bool> {
-        match (self.asleep().deadline, self.op()?.patience()) {
+        match (self.asleep.deadline, self.op()?.patience()) {
             (None, Some(patience)) => {
-                self.asleep().deadline = Some(now()? + patience);
+                self.asleep.deadline = Some(now()? + patience);
                 Ok(patience <= 0.0)
             }
             (Some(deadline), _) => Ok(now()? >= deadline),
@@ -274,7 +282,7 @@ impl<O: Operation> Machine<O> {
     }
 
     fn stop_timer(&mut self, py: Python<'_>) -> PyResult<()> {
-        match self.asleep.as_mut().and_then(|asleep| asleep.timer.take()) {
+        match self.asleep.timer.take() {
             Some(timer) => timer.call_method0(py, intern!(py, "cancel")).map(drop),
             None => Ok(()),
         }
@@ -290,7 +298,7 @@ impl<O: Operation> Machine<O> {
         let first = inner.send(py.None().bind(py))?;
         match first {
             Sent::Next(yielded) => {
-                self.asleep().inner = Some(inner.unbind());
+                self.asleep.inner = Some(inner.unbind());
                 Ok(Step::Yield(yielded.unbind()))
             }
             // It was woken before it slept.
@@ -303,13 +311,12 @@ impl<O: Operation> Machine<O> {
             return Err(error);
         }
         self.state = State::Begun;
-        let asleep = self.asleep.as_mut();
-        let Some(inner) = asleep.and_then(|asleep| asleep.inner.take()) else {
+        let Some(inner) = self.asleep.inner.take() else {
             return Err(error);
         };
         match inner.bind(py).call_method1(intern!(py, "throw"), (error,)) {
             Ok(yielded) => {
-                self.asleep().inner = Some(inner);
+                self.asleep.inner = Some(inner);
                 Ok(Step::Yield(yielded.unbind()))
             }
             Err(end) if end.is_instance_of::<PyStopIteration>(py) => self.advance(py),
@@ -318,7 +325,7 @@ impl<O: Operation> Machine<O> {
     }
 
     pub fn close(&mut self, py: Python<'_>) -> PyResult<Step> {
-        let inner = self.asleep.as_mut().and_then(|asleep| asleep.inner.take());
+        let inner = self.asleep.inner.take();
         self.finish(py, false);
         if let Some(inner) = inner {
             if let Some(close) = inner.bind(py).getattr_opt(intern!(py, "close"))? {
@@ -354,17 +361,23 @@ impl<O: Operation> Machine<O> {
         if let Err(error) = self.stop_timer(py) {
             error.write_unraisable(py, None);
         }
-        self.asleep = None;
+        self.asleep = Asleep::default();
     }
 
     /// Every Python object that it owns, for the garbage collector.
     pub fn visit(&self, each: &mut dyn FnMut(&Py<PyAny>)) {
-        if let Some(asleep) = &self.asleep {
-            asleep.inner.iter().for_each(|inner| each(inner.as_any()));
-            asleep.timer.iter().for_each(&mut *each);
-        }
+        self.asleep.inner.iter().for_each(|inner| each(inner.as_any()));
+        self.asleep.timer.iter().for_each(&mut *each);
         self.op.iter().for_each(|op| op.visit(each));
     }
+}
+
+/// Changes how many awaits in a row have ended in place in this thread, and says how many.
+fn in_place(change: impl FnOnce(u32) -> u32) -> u32 {
+    Thread::with(|thread| {
+        thread.in_place.set(change(thread.in_place.get()));
+        thread.in_place.get()
+    })
 }
 
 /// What to raise for a second await.

@@ -47,28 +47,30 @@ impl PyMailbox {
         self.name.bind(py).to_string()
     }
 
-    /// Notes who reads, where that can matter: only who blocks can be part of a deadlock.
+    /// Notes who reads, where that can matter: only who blocks can be part of a deadlock. Returns what is
+    /// remembered of the running task then, if it is one that can be named.
     #[inline]
-    pub fn note_reader(&self, py: Python<'_>) -> PyResult<()> {
+    pub fn note_reader(&self, py: Python<'_>) -> PyResult<Option<&LastReader>> {
         // Once somebody has read whom nobody can name, there is no proof, whoever reads later.
-        if self.overflow != Overflow::Block || self.unknown_reader.load(Ordering::Relaxed) {
-            return Ok(());
+        if self.is_anonymous() || self.unknown_reader.load(Ordering::Relaxed) {
+            return Ok(None);
         }
         match self.last_reader.changed(py)? {
             None => {}
             Some(0) => {
                 self.unknown_reader.store(true, Ordering::Relaxed);
                 self.shared.medium.read_by(self.key, None);
+                return Ok(None);
             }
             known => self.shared.medium.read_by(self.key, known),
         }
-        Ok(())
+        Ok(Some(&self.last_reader))
     }
 
-    /// Whether nothing has to be noted of the running reader.
+    /// Whether nothing ever has to be noted of readers.
     #[inline]
-    pub fn is_last_reader(&self, py: Python<'_>) -> bool {
-        self.overflow != Overflow::Block || self.last_reader.is_current(py)
+    pub fn is_anonymous(&self) -> bool {
+        self.overflow != Overflow::Block
     }
 
     /// The next wave, or the error that says why there is none.

@@ -19,6 +19,7 @@ use crate::context::PyHandling;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{Closed, channel_error, count, number, seconds, type_error};
+use crate::guarded::Guarded;
 use crate::mailbox::PyMailbox;
 use crate::quiet::{Until, UntilOp};
 use crate::rare::checked_amplitude;
@@ -184,12 +185,12 @@ impl PyMedium {
         let clock = clock.map_or(Clock::System, |clock| Clock::Manual(Arc::clone(&clock.get().0)));
         let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
         let limits = Limits { max_bytes: max_channel_length, ..Limits::DEFAULT };
-        let medium = medium::Medium::new(clock);
+        let medium = medium::Medium::with_lock(clock);
         let shared = Arc::new(Shared::new(medium, rules, limits, stall_warning));
         let origin = Origin {
             identity: 0,
             name: None,
-            emitted: AtomicU64::new(0),
+            emitted: Guarded::new(0),
             closed: AtomicBool::new(false),
         };
         let emitter = PyEmitter { shared: Arc::clone(&shared), origin: Arc::new(origin) };

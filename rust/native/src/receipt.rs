@@ -8,6 +8,7 @@ use aether_core::wave::Spent;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::machine::{Quickly, Raised};
 use crate::shared::Shared;
 
 /// What an emission did: immutable, and true if somebody got the wave.
@@ -48,29 +49,65 @@ impl PyReceipt {
     /// Most callers drop a receipt at once. One that nobody else holds any more is used again: to make and
     /// drop an object is a quarter of an emission's cost.
     #[inline]
-    pub fn sent(py: Python<'_>, shared: &Shared, sent: &Sent) -> PyResult<Py<Self>> {
+    pub fn sent(py: Python<'_>, shared: &Shared, sent: Sent) -> PyResult<Py<Self>> {
         let (matched, dropped) = (sent.matched as u32, sent.dropped as u32);
         let handlers = sent.lanes as u32;
         if let Some(tally) = sent.reasons {
             return Py::new(
                 py,
-                Self::new(sent.sequence, matched, dropped, handlers, Why::Dropped(Box::new(tally))),
+                Self::new(sent.sequence, matched, dropped, handlers, Why::Dropped(tally)),
             );
         }
-        let mut spare = shared.receipt.lock();
-        if let Some(receipt) = spare.as_ref().filter(|receipt| is_unshared(py, receipt)) {
-            let reused = receipt.get();
-            reused.sequence.store(sent.sequence, Relaxed);
+        Self::plain(py, shared, sent.sequence, matched, handlers)
+    }
+
+    /// Of an emission that reached one mailbox, or with [`Self::nobody`] none.
+    #[inline]
+    pub fn one(py: Python<'_>, shared: &Shared, sequence: u64, handled: bool) -> Quickly<Py<Self>> {
+        let receipt = Self::plain(py, shared, sequence, 1, u32::from(handled));
+        receipt.map(Some).map_err(|error| Raised::set(py, error))
+    }
+
+    /// Of an emission that nobody heard.
+    #[inline]
+    pub fn nobody(py: Python<'_>, shared: &Shared, sequence: u64) -> Quickly<Py<Self>> {
+        let receipt = Self::plain(py, shared, sequence, 0, 0);
+        receipt.map(Some).map_err(|error| Raised::set(py, error))
+    }
+
+    /// Of an emission of which nothing was dropped.
+    #[inline]
+    fn plain(
+        py: Python<'_>,
+        shared: &Shared,
+        sequence: u64,
+        matched: u32,
+        handlers: u32,
+    ) -> PyResult<Py<Self>> {
+        let reused = shared.receipt.with(py, |spare| {
+            let spare = spare.as_ref().filter(|spare| is_unshared(py, spare))?;
+            let reused = spare.get();
+            reused.sequence.store(sequence, Relaxed);
             reused.matched.store(matched, Relaxed);
             reused.handlers.store(handlers, Relaxed);
-            return Ok(receipt.clone_ref(py));
-        }
-        let taken = spare.take();
-        drop(spare);
-        drop(taken);
-        let receipt = Py::new(py, Self::new(sent.sequence, matched, 0, handlers, Why::Nothing))?;
-        let unused = shared.receipt.lock().replace(receipt.clone_ref(py));
-        drop(unused);
+            Some(spare.clone_ref(py))
+        });
+        reused.map_or_else(|| Self::fresh(py, shared, sequence, matched, handlers), Ok)
+    }
+
+    /// A new one, which will be used again.
+    #[cold]
+    fn fresh(
+        py: Python<'_>,
+        shared: &Shared,
+        sequence: u64,
+        matched: u32,
+        handlers: u32,
+    ) -> PyResult<Py<Self>> {
+        let receipt = Py::new(py, Self::new(sequence, matched, 0, handlers, Why::Nothing))?;
+        let next = receipt.clone_ref(py);
+        let last = shared.receipt.with(py, |spare| spare.replace(next));
+        drop(last.map(|last| last.into_bound(py)));
         Ok(receipt)
     }
 

@@ -11,10 +11,12 @@ use pyo3::types::PyList;
 use crate::actors::actor;
 use crate::awaitable::Store;
 use crate::errors::WrongLoop;
-use crate::machine::Operation;
+use crate::here::Thread;
+use crate::machine::{Operation, Quickly, Raised};
 use crate::mailbox::PyMailbox;
 use crate::vibrator::PyVibrator;
 use crate::waker::{Aftermath, Post, Sleeper, Waker};
+use crate::wave::Held;
 
 /// What is to be taken.
 #[derive(Clone, Copy, PartialEq)]
@@ -125,7 +127,7 @@ impl ReceiveOp {
             return Ok(None);
         }
         self.missed(missed.unwrap_or(0));
-        Ok(Some(PyList::new(py, taken.into_iter().map(|held| held.0))?.into_any().unbind()))
+        listed(py, taken).map(Some)
     }
 
     /// How many waves must be there before it is worth an attempt.
@@ -135,6 +137,11 @@ impl ReceiveOp {
             _ => 1,
         }
     }
+}
+
+/// Waves as a Python list.
+fn listed(py: Python<'_>, waves: Vec<Held>) -> PyResult<Py<PyAny>> {
+    Ok(PyList::new(py, waves.into_iter().map(|held| held.0))?.into_any().unbind())
 }
 
 impl Operation for ReceiveOp {
@@ -153,7 +160,10 @@ impl Operation for ReceiveOp {
             return self.end(py).map(Some);
         }
         if !self.by_thread {
-            self.mailbox().note_reader(py)?;
+            match &self.source {
+                Source::Vibrator(reader) => reader.get().note_reader(py)?,
+                Source::Mailbox(mailbox) => drop(mailbox.get().note_reader(py)?),
+            }
         }
         match self.wanted {
             Wanted::One | Wanted::Next => self.one(py),
@@ -168,18 +178,23 @@ impl Operation for ReceiveOp {
     }
 
     #[inline]
-    fn quick(&mut self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let mailbox = self.mailbox();
-        let plain = matches!(self.wanted, Wanted::One | Wanted::Next);
-        if !plain || !mailbox.shared.home.is_here() || self.has_departed() {
-            return None;
+    fn quick(&mut self, py: Python<'_>, thread: &Thread) -> Quickly<Py<PyAny>> {
+        let Source::Vibrator(reader) = &self.source else { return Ok(None) };
+        let Some((medium, key)) = PyVibrator::at_hand(reader.bind(py), thread) else {
+            return Ok(None);
+        };
+        match self.wanted {
+            Wanted::One | Wanted::Next => Ok(medium.take_quickly(key).map(|taken| {
+                reader.get().set_missed(taken.missed);
+                taken.item.0.into_any()
+            })),
+            Wanted::Many(most, max_wait) if max_wait <= 0.0 => {
+                let Some(taken) = medium.take_many_quickly(key, most) else { return Ok(None) };
+                reader.get().set_missed(0);
+                listed(py, taken).map(Some).map_err(|error| Raised::set(py, error))
+            }
+            Wanted::Many(..) => Ok(None),
         }
-        if !mailbox.is_last_reader(py) {
-            return None;
-        }
-        let taken = mailbox.shared.medium.take_quickly(mailbox.key)?;
-        self.missed(taken.missed);
-        Some(taken.item.0.into_any())
     }
 
     #[inline]

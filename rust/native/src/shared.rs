@@ -3,23 +3,27 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use aether_core::channel::Limits;
-use aether_core::medium::Medium;
+use aether_core::channel::{Limits, check_channel};
+use aether_core::medium;
 use aether_core::router::Hint;
 use aether_core::wave::Rules;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::channel::text;
+use crate::errors::channel_error;
 use crate::fork::Home;
+use crate::guarded::{Guarded, Lock};
 use crate::log;
+use crate::names::{Name, Names};
 use crate::rare::Trail;
 use crate::receipt::PyReceipt;
 use crate::waker::Waker;
 use crate::wave::{Held, concrete};
 
-/// How many names are remembered by their address, at first and at most.
-const NAMES: (usize, usize) = (256, 16_384);
+/// The medium of the core, as it is used here.
+pub type Medium = medium::Medium<Held, Waker, Lock>;
 
 /// How many kinds of dying chains are remembered.
 const CHAINS: usize = 256;
@@ -28,7 +32,7 @@ const CHAINS: usize = 256;
 pub struct Shared {
     /// No other medium has had it.
     pub number: u64,
-    pub medium: Medium<Held, Waker>,
+    pub medium: Medium,
     pub rules: Rules,
     pub limits: Limits,
     /// Seconds.
@@ -39,72 +43,38 @@ pub struct Shared {
     /// Somebody looks after emissions that wait.
     pub watched: AtomicBool,
     /// The receipt that was given out last, to be used again.
-    pub receipt: Mutex<Option<Py<PyReceipt>>>,
-    names: Mutex<Names>,
+    pub receipt: Guarded<Option<Py<PyReceipt>>>,
+    names: Guarded<Names>,
     /// When a chain last died on a channel, in monotonic seconds.
     chains: Mutex<HashMap<String, f64>>,
 }
 
-/// A table of names by the address of their `str`: one place each, the newcomer takes it. It grows while
-/// newcomers keep pushing others out.
-#[derive(Default)]
-struct Names {
-    places: Vec<Option<Name>>,
-    pushed_out: usize,
+/// What is known of a name.
+pub enum Recalled {
+    /// Somebody heard it last time.
+    Heard(Py<PyAny>, Hint),
+    /// Nobody did.
+    Unheard(Option<Py<PyAny>>, Hint),
+    Unknown,
 }
 
-impl Names {
+impl Recalled {
+    /// The hint of a known name that is not heard.
     #[inline]
-    fn get(&mut self, name: &Bound<'_, PyAny>) -> Option<&mut Name> {
-        let place = place(name.as_ptr() as usize, self.places.len());
-        self.places.get_mut(place)?.as_mut().filter(|known| known.given.is(name))
-    }
-
-    /// Remembers a name, and returns those that are forgotten, to be dropped without the lock.
-    fn learn(&mut self, learned: Name) -> Vec<Name> {
-        let mut forgotten = Vec::new();
-        if self.places.is_empty() {
-            self.places.resize_with(NAMES.0, || None);
-        } else if self.pushed_out > self.places.len() && self.places.len() < NAMES.1 {
-            self.pushed_out = 0;
-            let size = self.places.len() * 4;
-            let known = std::mem::take(&mut self.places);
-            self.places.resize_with(size, || None);
-            for name in known.into_iter().flatten() {
-                forgotten.extend(self.put(name));
+    pub fn unheard(self, py: Python<'_>) -> Option<Hint> {
+        match self {
+            Self::Heard(channel, hint) | Self::Unheard(Some(channel), hint) => {
+                drop(channel.into_bound(py));
+                Some(hint)
             }
+            Self::Unheard(None, hint) => Some(hint),
+            Self::Unknown => None,
         }
-        forgotten.extend(self.put(learned));
-        self.pushed_out += forgotten.len();
-        forgotten
     }
-
-    fn put(&mut self, name: Name) -> Option<Name> {
-        let place = place(name.given.as_ptr() as usize, self.places.len());
-        self.places[place].replace(name)
-    }
-}
-
-/// The place of an address in a table of a power of two. Objects are aligned to 16 bytes.
-#[inline]
-fn place(address: usize, size: usize) -> usize {
-    (address >> 4) & size.wrapping_sub(1)
-}
-
-/// A name that was emitted on, remembered by the address of its `str`, which it keeps alive.
-struct Name {
-    given: Py<PyAny>,
-    channel: Py<PyAny>,
-    hint: Hint,
 }
 
 impl Shared {
-    pub fn new(
-        medium: Medium<Held, Waker>,
-        rules: Rules,
-        limits: Limits,
-        stall_warning: f64,
-    ) -> Self {
+    pub fn new(medium: Medium, rules: Rules, limits: Limits, stall_warning: f64) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         Self {
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
@@ -115,8 +85,8 @@ impl Shared {
             home: Home::new(),
             working: AtomicUsize::new(0),
             watched: AtomicBool::new(false),
-            receipt: Mutex::new(None),
-            names: Mutex::new(Names::default()),
+            receipt: Guarded::new(None),
+            names: Guarded::new(Names::default()),
             chains: Mutex::new(HashMap::new()),
         }
     }
@@ -124,33 +94,84 @@ impl Shared {
     /// The checked channel of a name, and where its route was.
     #[inline]
     pub fn channel(&self, name: &Bound<'_, PyAny>) -> PyResult<(Py<PyAny>, Hint)> {
-        if let Some(known) = self.names.lock().get(name) {
-            return Ok((known.channel.clone_ref(name.py()), known.hint));
+        match self.recall(name) {
+            Recalled::Heard(channel, hint) | Recalled::Unheard(Some(channel), hint) => {
+                Ok((channel, hint))
+            }
+            Recalled::Unheard(None, _) | Recalled::Unknown => self.learn(name),
         }
-        self.learn(name)
+    }
+
+    /// What is known of a name by its address alone.
+    #[inline]
+    pub fn recall(&self, name: &Bound<'_, PyAny>) -> Recalled {
+        let py = name.py();
+        self.names.with(py, |names| {
+            let Some(known) = names.get(name) else { return Recalled::Unknown };
+            let channel = known.channel.as_ref().map(|channel| channel.clone_ref(py));
+            match channel {
+                Some(channel) if known.heard => Recalled::Heard(channel, known.hint),
+                channel => Recalled::Unheard(channel, known.hint),
+            }
+        })
     }
 
     #[cold]
     fn learn(&self, name: &Bound<'_, PyAny>) -> PyResult<(Py<PyAny>, Hint)> {
-        let py = name.py();
         let channel = concrete(name, self.limits)?;
-        let hint = Hint::default();
-        // A `str` of some other class could be part of a cycle, which nobody would see here.
-        if !name.is_exact_instance_of::<PyString>() && !channel.is(name) {
-            return Ok((channel, hint));
-        }
-        let learned = Name { given: name.clone().unbind(), channel: channel.clone_ref(py), hint };
-        let forgotten = self.names.lock().learn(learned);
-        drop(forgotten);
-        Ok((channel, hint))
+        self.keep(name, Some(&channel), Hint::default());
+        Ok((channel, Hint::default()))
     }
 
-    /// Remembers where the route of a name was found.
-    #[inline]
-    pub fn remember(&self, name: &Bound<'_, PyAny>, hint: Hint) {
-        if let Some(known) = self.names.lock().get(name) {
-            known.hint = hint;
+    /// Remembers a name that was checked; without a channel, it was not heard.
+    fn keep(&self, name: &Bound<'_, PyAny>, channel: Option<&Py<PyAny>>, hint: Hint) {
+        let py = name.py();
+        // A `str` of some other class could be part of a cycle, which nobody would see here.
+        if name.is_exact_instance_of::<PyString>()
+            || channel.is_some_and(|channel| channel.is(name))
+        {
+            let (given, heard) = (name.clone().unbind(), channel.is_some());
+            let channel = channel.map(|channel| channel.clone_ref(py));
+            let learned = Name { given, channel, hint, heard };
+            for Name { given, channel, .. } in self.names.with(py, |names| names.learn(learned)) {
+                drop((given.into_bound(py), channel.map(|channel| channel.into_bound(py))));
+            }
         }
+    }
+
+    /// Remembers where the route of a name was found, and whether somebody may hear it.
+    #[inline]
+    pub fn remember(&self, name: &Bound<'_, PyAny>, hint: Hint, heard: bool) {
+        self.names.with(name.py(), |names| {
+            if let Some(known) = names.get(name) {
+                known.hint = hint;
+                known.heard = heard;
+            }
+        });
+    }
+
+    /// Emits on a name that nobody resonates with, without a wave, and returns the sequence. `None`: somebody
+    /// may hear it, or the medium is not open; then nothing has happened. `hint` is that of a known name.
+    #[inline(never)]
+    pub fn emit_unheard(
+        &self,
+        name: &Bound<'_, PyAny>,
+        hint: Option<Hint>,
+    ) -> PyResult<Option<u64>> {
+        let read = text(name)?;
+        if hint.is_none() {
+            check_channel(read, self.limits).map_err(|fault| channel_error(read, &fault))?;
+        }
+        let mut found = hint.unwrap_or_default();
+        let sequence = self.medium.emit_unheard(read, &mut found);
+        match hint {
+            None if sequence.is_some() => self.keep(name, None, found),
+            Some(hint) if found != hint || sequence.is_none() => {
+                self.remember(name, found, sequence.is_none());
+            }
+            _ => {}
+        }
+        Ok(sequence)
     }
 
     /// Logs a chain that died, once an episode: while it goes on dying, nothing more is said, until none

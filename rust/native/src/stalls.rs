@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use aether_core::medium::{Medium, Ticket};
+use aether_core::medium::Ticket;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -11,12 +11,11 @@ use pyo3::types::PyDict;
 use crate::actors;
 use crate::draft::listed;
 use crate::here::Here;
-use crate::shared::Shared;
-use crate::waker::{Aftermath, Waker};
-use crate::wave::Held;
+use crate::shared::{Medium, Shared};
+use crate::waker::Aftermath;
 
 /// Whether an emission waits for ever, once those who have ended are forgotten.
-pub fn is_stuck(py: Python<'_>, medium: &Medium<Held, Waker>, ticket: Ticket) -> PyResult<bool> {
+pub fn is_stuck(py: Python<'_>, medium: &Medium, ticket: Ticket) -> PyResult<bool> {
     let mut gone = Vec::new();
     for actor in medium.suspects(ticket) {
         if actors::is_gone(py, actor)? {

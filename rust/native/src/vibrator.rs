@@ -3,18 +3,23 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use aether_core::medium::Key;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use crate::actors::LastReader;
 use crate::awaitable::awaitable;
 use crate::blocking::{Blocking, PyWaiting};
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{at_most, seconds};
+use crate::guarded::Guarded;
+use crate::here::Thread;
 use crate::mailbox::PyMailbox;
 use crate::medium::PyMedium;
 use crate::receive::{ReceiveOp, Source, Wanted};
+use crate::shared::Medium;
 use crate::waker::Aftermath;
 use crate::wave::PyWave;
 
@@ -22,9 +27,15 @@ use crate::wave::PyWave;
 #[pyclass(frozen, subclass, weakref, extends = PyEmitter, name = "Vibrator", module = "aether._native")]
 pub struct PyVibrator {
     mailbox: Py<PyMailbox>,
+    /// The key of the mailbox, close at hand.
+    key: Key,
     missed: AtomicU64,
     /// It has left its mailbox to the others of its group.
     departed: AtomicBool,
+    /// Nobody asks who reads.
+    anonymous: bool,
+    /// Whom the mailbox knows as a reader.
+    reader: LastReader,
 }
 
 impl PyVibrator {
@@ -44,8 +55,28 @@ impl PyVibrator {
     }
 
     #[inline]
-    fn receiving(slf: &Bound<'_, Self>, wanted: Wanted) -> ReceiveOp {
+    pub fn receiving(slf: &Bound<'_, Self>, wanted: Wanted) -> ReceiveOp {
         ReceiveOp::new(Source::Vibrator(slf.clone().unbind()), wanted)
+    }
+
+    /// Notes who reads; see [`PyMailbox::note_reader`].
+    pub fn note_reader(&self, py: Python<'_>) -> PyResult<()> {
+        let noted = self.mailbox().note_reader(py)?;
+        if let Some(noted) = noted {
+            self.reader.copy(noted);
+        }
+        Ok(())
+    }
+
+    /// The medium and the key of the mailbox, if the running task may take from it and nothing else has to be
+    /// thought of.
+    #[inline]
+    pub fn at_hand<'a>(slf: &'a Bound<'_, Self>, thread: &Thread) -> Option<(&'a Medium, Key)> {
+        let this = slf.get();
+        let shared = &slf.as_super().get().shared;
+        let known = this.anonymous || this.reader.is_current(slf.py(), thread);
+        let free = known && !this.has_departed() && shared.home.is_here();
+        free.then_some((&shared.medium, this.key))
     }
 }
 
@@ -64,15 +95,19 @@ impl PyVibrator {
         let origin = Origin {
             identity,
             name: Some(name),
-            emitted: AtomicU64::new(0),
+            emitted: Guarded::new(0),
             closed: AtomicBool::new(false),
         };
         let shared = Arc::clone(&medium.as_super().get().shared);
         let emitter = PyEmitter { shared, origin: Arc::new(origin) };
+        let (key, anonymous) = (mailbox.get().key, mailbox.get().is_anonymous());
         PyClassInitializer::from(emitter).add_subclass(Self {
             mailbox,
+            key,
             missed: AtomicU64::new(0),
             departed: AtomicBool::new(false),
+            anonymous,
+            reader: LastReader::default(),
         })
     }
 
@@ -183,7 +218,7 @@ impl PyVibrator {
     /// What this vibrator, or an emitter of it, has emitted.
     #[getter]
     fn emitted(slf: &Bound<'_, Self>) -> u64 {
-        slf.as_super().get().origin.emitted.load(Ordering::Relaxed)
+        slf.as_super().get().origin.emitted.with(slf.py(), |emitted| *emitted)
     }
 
     /// Its emitters emit no more.
@@ -210,7 +245,7 @@ impl PyVibrator {
 /// The waves of a vibrator, for `async for`.
 #[pyclass(frozen, name = "Waves", module = "aether._native")]
 pub struct PyWaves {
-    vibrator: Py<PyVibrator>,
+    pub vibrator: Py<PyVibrator>,
 }
 
 #[pymethods]

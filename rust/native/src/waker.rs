@@ -1,5 +1,7 @@
 //! How a waiting task or thread is woken, and what is done after each operation of the core.
 
+use std::mem;
+
 use aether_core::medium::{self, Key, Ticket};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
@@ -81,23 +83,14 @@ impl Waker {
     fn wake(self, py: Python<'_>) -> PyResult<bool> {
         match self.sleeper {
             Sleeper::Asyncio { future, home, thread } => {
+                let (future, home) = (future.into_bound(py), home.into_bound(py));
                 // In a signal handler no task runs, and the loop may sleep in its selector; and this thread
                 // may run another loop by now.
-                let awake = thread == thread_ident()
-                    && current_task(py)?.is_some()
-                    && Here::runs(home.bind(py))?;
-                if awake {
-                    let future = future.bind(py);
-                    if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
-                        future.call_method1(intern!(py, "set_result"), (py.None(),))?;
-                    }
-                    return Ok(true);
+                if thread == thread_ident() && Here::runs(&home)? {
+                    return set_now(&future).map(|()| true);
                 }
                 let set = set_if_pending(py)?;
-                through_loop(
-                    &home.bind(py).getattr(intern!(py, "call_soon_threadsafe"))?,
-                    (set, future),
-                )
+                through_loop(&home.getattr(intern!(py, "call_soon_threadsafe"))?, (set, future))
             }
             Sleeper::Trio { sleeper, thread } => {
                 let sleeper = sleeper.bind(py);
@@ -125,6 +118,15 @@ impl Waker {
     }
 }
 
+/// Sets a future of the running loop, unless it was cancelled.
+fn set_now(future: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = future.py();
+    let Err(error) = future.call_method1(intern!(py, "set_result"), (py.None(),)) else {
+        return Ok(());
+    };
+    if future.call_method0(intern!(py, "done"))?.is_truthy()? { Ok(()) } else { Err(error) }
+}
+
 /// `aether._wait.set_if_pending`.
 pub fn set_if_pending(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static SET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -146,7 +148,46 @@ fn through_loop<'py>(
 impl Shared {
     /// Does what the core has left to be done. No lock is held here: wakers and payloads run Python code.
     #[inline]
-    pub fn settle(&self, py: Python<'_>, mut after: Aftermath) {
+    pub fn settle(&self, py: Python<'_>, after: Aftermath) {
+        if after.is_untouched() {
+            // Nothing was allocated either.
+            return mem::forget(after);
+        }
+        self.settle_all(py, after);
+    }
+
+    /// The same in a thread that is attached though `PyO3` may not know it.
+    #[inline]
+    pub fn settle_attached(&self, py: Python<'_>, after: Aftermath) {
+        if after.is_untouched() {
+            return mem::forget(after);
+        }
+        let mut after = Some(after);
+        let settled = Python::try_attach(|py| {
+            if let Some(after) = after.take() {
+                self.settle_all(py, after);
+            }
+        });
+        // The interpreter ends, and PyO3 attaches no more: what is dropped now stays as it is.
+        if let (None, Some(after)) = (settled, after) {
+            self.settle_all(py, after);
+        }
+    }
+
+    /// Wakes one, in a thread that is attached though `PyO3` may not know it.
+    #[inline(never)]
+    pub fn wake(&self, py: Python<'_>, waker: Waker) {
+        let post = waker.post;
+        let woken = waker.wake(py);
+        if !matches!(woken, Ok(true)) {
+            let mut after = Aftermath::default();
+            self.not_woken(py, post, woken, &mut after);
+            self.settle_attached(py, after);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_all(&self, py: Python<'_>, mut after: Aftermath) {
         while !after.wakes.is_empty() || !after.episodes.is_empty() {
             self.wake_and_log(py, &mut after);
         }
@@ -155,13 +196,9 @@ impl Shared {
     fn wake_and_log(&self, py: Python<'_>, after: &mut Aftermath) {
         for waker in std::mem::take(&mut after.wakes) {
             let post = waker.post;
-            match waker.wake(py) {
-                Ok(true) => {}
-                Ok(false) => self.not_woken(post, after),
-                Err(error) => {
-                    error.write_unraisable(py, None);
-                    self.not_woken(post, after);
-                }
+            let woken = waker.wake(py);
+            if !matches!(woken, Ok(true)) {
+                self.not_woken(py, post, woken, after);
             }
         }
         for episode in std::mem::take(&mut after.episodes) {
@@ -170,7 +207,11 @@ impl Shared {
     }
 
     /// What the sleeper would have got goes to others. If it wakes all the same, nothing is lost by that.
-    fn not_woken(&self, post: Post, after: &mut Aftermath) {
+    #[cold]
+    fn not_woken(&self, py: Python<'_>, post: Post, woken: PyResult<bool>, after: &mut Aftermath) {
+        if let Err(error) = woken {
+            error.write_unraisable(py, None);
+        }
         match post {
             Post::Reader(key) => self.medium.pass_on(key, after),
             Post::Sender(ticket) => self.medium.abandon_sender(ticket, after),

@@ -21,7 +21,9 @@ use pyo3::types::{PyDict, PyMappingProxy, PyString, PyTuple, PyType};
 use crate::channel::{channel_object, text};
 use crate::errors::{channel_error, number, type_error};
 use crate::fork;
+use crate::guarded::Guarded;
 use crate::rare::{Given, Rare, Trail, bad, checked_amplitude};
+use crate::wave_object;
 
 /// One immutable message; the same object reaches every receiver.
 ///
@@ -97,6 +99,7 @@ impl PyWave {
     /// A wave that was never emitted, with an id of its own.
     #[inline]
     pub fn new(
+        py: Python<'_>,
         channel: Py<PyAny>,
         payload: Py<PyAny>,
         source: Option<Py<PyString>>,
@@ -104,13 +107,17 @@ impl PyWave {
         timestamp: f64,
         rare: Option<Box<Rare>>,
     ) -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
+        static LAST: Guarded<u64> = Guarded::new(0);
+        let id = LAST.with(py, |last| {
+            *last += 1;
+            *last
+        });
         Self {
             channel,
             payload,
             source,
             rare,
-            id: LAST.fetch_add(1, Ordering::Relaxed) + 1,
+            id,
             sequence: AtomicU64::new(0),
             strength,
             generation: fork::generation(),
@@ -118,16 +125,15 @@ impl PyWave {
         }
     }
 
-    /// Makes the Python object. One that cannot be part of a cycle is nothing for the collector to look at.
+    /// A wave to look at the layout of its object.
+    pub fn probe(py: Python<'_>) -> Self {
+        Self::new(py, py.None(), py.None(), None, Strength::new(1.0), 0.0, None)
+    }
+
+    /// Makes the Python object.
     #[inline]
     pub fn into_object(self, py: Python<'_>) -> PyResult<Py<Self>> {
-        let plain = self.rare.as_ref().is_none_or(|rare| rare.headers.is_none())
-            && is_atomic(self.payload.bind(py));
-        let wave = Py::new(py, self)?;
-        if plain {
-            untrack(&wave);
-        }
-        Ok(wave)
+        wave_object::make(py, self)
     }
 
     /// The same wave, the same id, of another strength; not admitted yet.
@@ -182,22 +188,6 @@ impl PyWave {
     }
 }
 
-/// Whether an object refers to nothing that the collector knows of, for ever: a number, a text, bytes.
-#[inline]
-fn is_atomic(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: a live object, and its type.
-    unsafe {
-        pyo3::ffi::PyType_HasFeature(object.get_type_ptr(), pyo3::ffi::Py_TPFLAGS_HAVE_GC) == 0
-    }
-}
-
-/// Takes a wave off the collector's list.
-#[inline]
-fn untrack(wave: &Py<PyWave>) {
-    // SAFETY: a live object of a class with the collector's head; untracking twice is allowed.
-    unsafe { pyo3::ffi::PyObject_GC_UnTrack(wave.as_ptr().cast()) };
-}
-
 /// The part of an id that tells processes apart; a fork begins a new one.
 fn prefix(generation: u32) -> String {
     static PREFIXES: RwLock<Vec<Option<String>>> = RwLock::new(Vec::new());
@@ -235,13 +225,14 @@ impl PyWave {
         headers: Option<&Bound<'py, PyAny>>,
         timestamp: Option<f64>,
         ttl: Option<f64>,
-    ) -> PyResult<Self> {
+    ) -> PyResult<Py<Self>> {
         let channel = concrete(channel, Limits::DEFAULT)?;
         let strength = Strength::new(checked_amplitude(amplitude)?);
         let rare = Rare::checked(&Given { phase, frequency, ttl, headers })?;
         let timestamp = checked_moment("timestamp", timestamp)?;
         let payload = payload.unwrap_or_else(|| py.None());
-        Ok(Self::new(channel, payload, checked_source(source)?, strength, timestamp, rare))
+        let source = checked_source(source)?;
+        Self::new(py, channel, payload, source, strength, timestamp, rare).into_object(py)
     }
 
     /// A builder: puts a wave together field by field.
@@ -370,11 +361,11 @@ impl PyWave {
     ///     >>> wave.amplitude, wave.priority, wave.propagation_count
     ///     (0.5, 1.0, 1)
     #[pyo3(signature = (attenuation_factor=0.95))]
-    fn propagate(&self, py: Python<'_>, attenuation_factor: f64) -> PyResult<Self> {
+    fn propagate(&self, py: Python<'_>, attenuation_factor: f64) -> PyResult<Py<Self>> {
         let factor = checked_factor(attenuation_factor)?;
         let amplitude = attenuated(self.strength.amplitude, factor, 1.0);
         let hops = self.strength.hops.saturating_add(1);
-        Ok(self.with(py, Strength { amplitude, hops, ..self.strength }))
+        self.with(py, Strength { amplitude, hops, ..self.strength }).into_object(py)
     }
 
     /// The wave as faint as its age has made it: amplitude x factor ** (age / interval).
@@ -402,13 +393,13 @@ impl PyWave {
         now: Option<f64>,
         attenuation_factor: f64,
         decay_interval: f64,
-    ) -> PyResult<Self> {
+    ) -> PyResult<Py<Self>> {
         let factor = checked_factor(attenuation_factor)?;
         if !(decay_interval > 0.0 && decay_interval.is_finite()) {
             return Err(bad("decay_interval", decay_interval, "a number of seconds above 0"));
         }
         let amplitude = decayed(self.strength.amplitude, self.age(now)?, factor, decay_interval);
-        Ok(self.with(py, Strength { amplitude, ..self.strength }))
+        self.with(py, Strength { amplitude, ..self.strength }).into_object(py)
     }
 
     /// A wave with other fields and an id of its own, which no medium has admitted.
@@ -431,7 +422,7 @@ impl PyWave {
     ///     >>> louder.payload, louder.source, louder.id == wave.id
     ///     ({'id': 7}, 'shop', False)
     #[pyo3(signature = (**changes))]
-    fn replace(&self, py: Python<'_>, changes: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+    fn replace(&self, py: Python<'_>, changes: Option<&Bound<'_, PyDict>>) -> PyResult<Py<Self>> {
         let mut strength = self.strength;
         let mut channel = self.channel.clone_ref(py);
         let mut payload = self.payload.clone_ref(py);
@@ -473,7 +464,7 @@ impl PyWave {
         if let (Some(rare), Some(mine)) = (&mut rare, &self.rare) {
             rare.trail.clone_from(&mine.trail);
         }
-        Ok(Self::new(channel, payload, source, strength, timestamp, rare))
+        Self::new(py, channel, payload, source, strength, timestamp, rare).into_object(py)
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
@@ -535,8 +526,9 @@ pub fn restore_wave<'py>(
     named: (Bound<'py, PyAny>, Py<PyAny>, Option<Py<PyString>>, String),
     numbers: (f64, f64, u32, Option<u64>, f64),
     rare: (f64, f64, Option<f64>, Option<Bound<'py, PyAny>>),
-) -> PyResult<PyWave> {
+) -> PyResult<Py<PyWave>> {
     let (channel, payload, source, id) = named;
+    let py = channel.py();
     let (amplitude, priority, hops, sequence, timestamp) = numbers;
     let (phase, frequency, ttl, headers) = rare;
     let given =
@@ -550,10 +542,10 @@ pub fn restore_wave<'py>(
     }
     let channel = channel_object(channel.cast()?)?;
     let strength = Strength { amplitude: checked_amplitude(amplitude)?, priority, hops };
-    let mut wave = PyWave::new(channel, payload, source, strength, timestamp, Some(rare));
+    let mut wave = PyWave::new(py, channel, payload, source, strength, timestamp, Some(rare));
     wave.sequence = AtomicU64::new(sequence.unwrap_or(0));
     wave.id = local.unwrap_or(0);
-    Ok(wave)
+    wave.into_object(py)
 }
 
 fn checked_factor(factor: f64) -> PyResult<f64> {

@@ -98,24 +98,29 @@ pub(crate) enum Phase {
     Closed,
 }
 
-/// A mailbox of items `T` whose readers are woken through `W`.
+/// A mailbox of items `T` whose readers are woken through `W`. What every wave looks at stands first.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Mailbox<T, W> {
-    /// The last round of the medium that visited it: a wave comes once, by however many patterns.
-    pub(crate) visited: u64,
-    pub(crate) phase: Phase,
+    /// It takes every wave that finds room: see [`Self::is_plain`].
+    plain: bool,
+    phase: Phase,
     overflow: Overflow,
-    capacity: usize,
-    /// The one emission that is promised room here: it was woken and has not resumed yet.
-    pub(crate) promised: Option<Ticket>,
     lane: bool,
-    noise_floor: f64,
-    ignored: u64,
+    /// It has lost waves of which no reader knows yet, or is in an episode of loss: see [`Rest`].
+    losses: bool,
+    capacity: usize,
     queue: Queue<T>,
     pub(crate) waiters: Waiters<W>,
+    pub(crate) received: u64,
     /// Emissions that wait for room here, by seniority.
     pub(crate) senders: BTreeSet<Ticket>,
-    pub(crate) received: u64,
+    /// The last round of the medium that visited it: a wave comes once, by however many patterns.
+    pub(crate) visited: u64,
+    noise_floor: f64,
+    ignored: u64,
+    /// The one emission that is promised room here: it was woken and has not resumed yet.
+    promised: Option<Ticket>,
     rest: Box<Rest>,
 }
 
@@ -152,19 +157,21 @@ pub struct Taken<T> {
 
 impl<T, W> Mailbox<T, W> {
     pub(crate) fn new(spec: Spec, fading: Fading) -> Self {
-        Self {
-            visited: 0,
+        let mut mailbox = Self {
+            plain: false,
             phase: Phase::Open,
             overflow: spec.overflow,
-            capacity: spec.capacity.max(1),
-            promised: None,
             lane: spec.lane,
-            noise_floor: spec.noise_floor,
-            ignored: spec.ignored,
+            losses: false,
+            capacity: spec.capacity.max(1),
             queue: Queue::new(spec.order, spec.overflow),
             waiters: Waiters::new(),
-            senders: BTreeSet::new(),
             received: 0,
+            senders: BTreeSet::new(),
+            visited: 0,
+            noise_floor: spec.noise_floor,
+            ignored: spec.ignored,
+            promised: None,
             rest: Box::new(Rest {
                 name: spec.name,
                 order: spec.order,
@@ -179,7 +186,39 @@ impl<T, W> Mailbox<T, W> {
                 unknown_reader: false,
                 expected_readers: spec.readers,
             }),
-        }
+        };
+        mailbox.note_plain();
+        mailbox
+    }
+
+    /// Whether every wave matches it and it takes it, if it has room.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    fn note_plain(&mut self) {
+        let hears_all = self.noise_floor <= 0.0 && self.ignored == 0;
+        self.plain = hears_all && self.phase == Phase::Open && self.promised.is_none();
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(crate) fn set_phase(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.note_plain();
+    }
+
+    pub(crate) fn promised(&self) -> Option<Ticket> {
+        self.promised
+    }
+
+    /// Promises room to an emission, or to nobody any more.
+    pub(crate) fn promise(&mut self, to: Option<Ticket>) {
+        self.promised = to;
+        self.note_plain();
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -190,6 +229,7 @@ impl<T, W> Mailbox<T, W> {
         self.lane
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }
@@ -242,15 +282,9 @@ impl<T, W> Mailbox<T, W> {
         self.queue.len() >= self.capacity
     }
 
-    /// Whether time can remove waves from it.
-    #[inline]
-    fn is_timed(&self) -> bool {
-        self.rest.order == Order::Fresh || self.queue.has_expiries()
-    }
-
     /// Whether a purge would make room.
     pub(crate) fn is_outdated(&self, clock: &Clock) -> bool {
-        if !self.is_timed() || self.queue.len() == 0 {
+        if !self.queue.is_timed() || self.queue.len() == 0 {
             return false;
         }
         let now = clock.monotonic();
@@ -261,7 +295,7 @@ impl<T, W> Mailbox<T, W> {
 
     /// Lets go of what is expired or faded by now.
     pub(crate) fn purge(&mut self, clock: &Clock, garbage: &mut impl Extend<T>) -> bool {
-        if !self.is_timed() || self.queue.len() == 0 {
+        if !self.queue.is_timed() || self.queue.len() == 0 {
             return false;
         }
         let now = clock.monotonic();
@@ -291,28 +325,40 @@ impl<T, W> Mailbox<T, W> {
     fn take_first(&mut self) -> Option<Taken<T>> {
         let (item, arrival) = self.queue.pop()?;
         self.received += 1;
-        let missed = if self.rest.gaps.is_empty() { 0 } else { self.report_gaps(arrival) };
-        if self.rest.losing && self.queue.len() == 0 {
-            self.rest.losing = false;
-        }
+        let missed = if self.losses { self.report_losses(arrival) } else { 0 };
         Some(Taken { item, missed })
+    }
+
+    /// Takes up to `most` waves of a plain line, if nobody but their reader is concerned and none was
+    /// lost; returns how many.
+    pub(crate) fn take_line(&mut self, most: usize, taken: &mut Vec<T>) -> usize {
+        if self.losses || !self.senders.is_empty() || self.queue.is_timed() {
+            return 0;
+        }
+        let count = self.queue.pop_line(most, taken);
+        self.received += count as u64;
+        count
     }
 
     /// The wave that leaves first, if nobody but its reader is concerned: no time has to be read, and
     /// nobody waits for room.
     #[inline]
     pub(crate) fn take_quickly(&mut self) -> Option<Taken<T>> {
-        if self.is_timed() || !self.senders.is_empty() {
+        if self.queue.is_timed() || !self.senders.is_empty() {
             return None;
         }
         self.take_first()
     }
 
-    fn report_gaps(&mut self, arrival: u64) -> u64 {
+    /// How many were lost before the wave that was taken just now; ends the episode with the last wave.
+    #[cold]
+    fn report_losses(&mut self, arrival: u64) -> u64 {
         let mut missed = 0;
         while let Some(gap) = self.rest.gaps.first_entry().filter(|gap| *gap.key() <= arrival) {
             missed += gap.remove();
         }
+        self.rest.losing &= self.queue.len() > 0;
+        self.losses = self.rest.losing || !self.rest.gaps.is_empty();
         missed
     }
 
@@ -327,6 +373,7 @@ impl<T, W> Mailbox<T, W> {
     }
 
     fn mark_gap(&mut self, arrival: u64, lost: u64) {
+        self.losses = true;
         *self.rest.gaps.entry(arrival).or_default() += lost;
         // A reader that stopped must not make this grow.
         if self.rest.gaps.len() > self.capacity.saturating_mul(2).saturating_add(2) {

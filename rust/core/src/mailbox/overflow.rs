@@ -1,7 +1,5 @@
 //! How a wave enters a mailbox, and what a full one lets go for it.
 
-use std::collections::VecDeque;
-
 use super::queue::Mark;
 use super::{Mailbox, Overflow};
 use crate::clock::Clock;
@@ -51,13 +49,12 @@ impl<T, W> Mailbox<T, W> {
         Mark { key: self.queue.key(priority, loudness), amplitude, expires, channel }
     }
 
-    /// Where a wave without a ttl is only to be added at the end, if there is room for it.
+    /// Adds a wave without a ttl, if it is only to be added at the end of a line that has room; false:
+    /// nothing has happened. `amplitude_key` is its key where amplitudes count.
     #[inline]
-    pub(crate) fn plain_end(&mut self, amplitude_key: u64) -> Option<&mut VecDeque<T>> {
-        if self.queue.len() >= self.capacity {
-            return None;
-        }
-        self.queue.plain_end(amplitude_key)
+    pub(crate) fn append(&mut self, amplitude_key: u64, item: impl FnOnce() -> T) -> bool {
+        let end = self.queue.plain_end(amplitude_key, self.capacity);
+        end.map(|end| end.push_back(item())).is_some()
     }
 
     /// Puts a wave in. `Err` says why this very wave was let go; what else goes, goes to `garbage`.

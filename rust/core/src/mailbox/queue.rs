@@ -2,18 +2,22 @@
 //!
 //! ```text
 //! Line    [w1, w2, w3, w4, w5]          one priority, nothing to look up: a plain deque, 8 bytes a wave
-//! Ranked  (!0.9, 4) -> w4               mixed priorities, a ttl, or a policy that removes from the middle:
-//!         (!0.5, 1) -> w1               sorted by (key, arrival), with an index for each further question
+//! Heap    (!0.9, 4) w4                  mixed priorities, and only the first is ever asked for: a binary
+//!         (!0.5, 1) w1   (!0.1, 2) w2   heap by (key, arrival), 24 bytes a wave
+//!         (!0.5, 3) w3   (!0.1, 5) w5
+//! Ranked  (!0.9, 4) -> w4               a ttl, or a policy that removes from the middle: sorted by
+//!         (!0.5, 1) -> w1               (key, arrival), with an index for each further question
 //!         (!0.5, 3) -> w3
 //!         (!0.1, 2) -> w2
 //!         (!0.1, 5) -> w5
 //! ```
-//! A queue starts as a `Line` and becomes `Ranked` with the first wave that needs it; empty again, it
-//! goes back. So a program that never sets an amplitude pays for a FIFO only. Turning a line of n waves
-//! costs O(n) once for the n pushes before it. `Ranked` answers everything in O(log n).
+//! A queue starts as a `Line` and becomes a `Heap` or `Ranked` with the first wave that needs it; empty
+//! again, it goes back. So a program that never sets an amplitude pays for a FIFO only. Turning a queue of
+//! n waves costs O(n log n) once for the n pushes before it. A `Heap` and `Ranked` answer everything that
+//! they are asked in O(log n).
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
@@ -70,17 +74,49 @@ pub(crate) struct Queue<T> {
 #[derive(Debug)]
 enum Form<T> {
     Line { items: VecDeque<T>, key: u64 },
+    Heap(BinaryHeap<Standing<T>>),
     Ranked(Box<Ranked<T>>),
 }
+
+/// A wave in a heap. The greatest leaves first, so its order is that of its rank turned round.
+#[derive(Debug)]
+struct Standing<T> {
+    rank: Rank,
+    item: T,
+}
+
+impl<T> Ord for Standing<T> {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.rank.cmp(&self.rank)
+    }
+}
+
+impl<T> PartialOrd for Standing<T> {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> PartialEq for Standing<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank
+    }
+}
+
+impl<T> Eq for Standing<T> {}
 
 impl<T> Queue<T> {
     pub(crate) fn new(order: Order, overflow: Overflow) -> Self {
         Self { form: Form::empty(order, overflow), arrivals: 0, order, overflow }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         match &self.form {
             Form::Line { items, .. } => items.len(),
+            Form::Heap(heap) => heap.len(),
             Form::Ranked(ranked) => ranked.entries.len(),
         }
     }
@@ -100,16 +136,20 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Where a wave without a ttl is only to be added at the end; the caller adds it. `amplitude_key` is
-    /// its key where amplitudes count.
+    /// Where a wave without a ttl is only to be added at the end, unless `capacity` is reached; the caller
+    /// adds it. `amplitude_key` is its key where amplitudes count.
     #[inline]
-    pub(crate) fn plain_end(&mut self, amplitude_key: u64) -> Option<&mut VecDeque<T>> {
+    pub(crate) fn plain_end(
+        &mut self,
+        amplitude_key: u64,
+        capacity: usize,
+    ) -> Option<&mut VecDeque<T>> {
         let Form::Line { items, key } = &mut self.form else { return None };
         let newcomer = if self.order == Order::Fifo { 0 } else { amplitude_key };
         if items.is_empty() {
             *key = newcomer;
         }
-        if *key != newcomer {
+        if *key != newcomer || items.len() >= capacity {
             return None;
         }
         self.arrivals += 1;
@@ -118,31 +158,58 @@ impl<T> Queue<T> {
 
     #[inline]
     pub(crate) fn push(&mut self, item: T, mark: &Mark<'_>) {
-        if let Form::Line { items, key } = &mut self.form {
-            if items.is_empty() {
+        let immortal = mark.expires == f64::INFINITY;
+        match &mut self.form {
+            Form::Line { items, key } if immortal && (items.is_empty() || *key == mark.key) => {
                 *key = mark.key;
-            }
-            if *key == mark.key && mark.expires == f64::INFINITY {
                 items.push_back(item);
                 self.arrivals += 1;
-                return;
             }
+            Form::Heap(heap) if immortal => {
+                let rank = Rank { key: mark.key, arrival: self.arrivals };
+                heap.push(Standing { rank, item });
+                self.arrivals += 1;
+            }
+            _ => self.turn_and_push(item, mark),
         }
+    }
+
+    /// Brings the queue into the form that the newcomer needs, if it has not got it, and adds it.
+    fn turn_and_push(&mut self, item: T, mark: &Mark<'_>) {
         let arrival = self.arrivals;
         self.arrivals += 1;
-        self.insert_ranked(item, mark, arrival);
+        let keyed =
+            matches!(self.overflow, Overflow::Block | Overflow::Error | Overflow::DropNewest);
+        if keyed && mark.expires == f64::INFINITY && matches!(self.form, Form::Line { .. }) {
+            let mut heap: BinaryHeap<_> = self.take_standing(arrival).collect();
+            heap.push(Standing { rank: Rank { key: mark.key, arrival }, item });
+            self.form = Form::Heap(heap);
+        } else {
+            self.insert_ranked(item, mark, arrival);
+        }
+    }
+
+    /// Takes out what stands in a line or heap; `next` is the arrival number of the next wave.
+    fn take_standing(&mut self, next: u64) -> impl Iterator<Item = Standing<T>> + use<T> {
+        let first = next - self.len() as u64;
+        let empty = Form::Line { items: VecDeque::new(), key: 0 };
+        let (line, heap, key) = match mem::replace(&mut self.form, empty) {
+            Form::Line { items, key } => (items, BinaryHeap::new(), key),
+            Form::Heap(heap) => (VecDeque::new(), heap, 0),
+            Form::Ranked(_) => unreachable!("a ranked queue stays one until it is empty"),
+        };
+        let place = move |(item, arrival)| Standing { rank: Rank { key, arrival }, item };
+        line.into_iter().zip(first..).map(place).chain(heap)
     }
 
     fn insert_ranked(&mut self, item: T, mark: &Mark<'_>, arrival: u64) {
-        let first = self.arrivals - 1 - self.len() as u64;
         let (order, overflow) = (self.order, self.overflow);
-        if let Form::Line { items, key } = &mut self.form {
-            let (items, key) = (mem::take(items), *key);
+        if !matches!(self.form, Form::Ranked(_)) {
             let mut ranked = Ranked::new(order, overflow);
-            for (item, arrival) in items.into_iter().zip(first..) {
-                // Without an index on faintness or channel, a line has nothing else to hand over.
+            for Standing { rank, item } in self.take_standing(arrival) {
+                // Without an index on faintness or channel, there is nothing else to hand over.
                 let entry = Entry { item, faintness: 0, expires: f64::INFINITY, channel: None };
-                ranked.insert(Rank { key, arrival }, entry);
+                ranked.insert(rank, entry);
             }
             self.form = Form::Ranked(Box::new(ranked));
         }
@@ -154,25 +221,47 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Moves up to `most` waves from the front of a line to `taken`; not all that there are, in
+    /// another form.
+    pub(crate) fn pop_line(&mut self, most: usize, taken: &mut Vec<T>) -> usize {
+        let Form::Line { items, .. } = &mut self.form else { return 0 };
+        let count = most.min(items.len());
+        taken.extend(items.drain(..count));
+        count
+    }
+
     /// The first wave, with its arrival number.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<(T, u64)> {
+        let Form::Line { items, .. } = &mut self.form else { return self.pop_greatest() };
+        let arrival = self.arrivals - items.len() as u64;
+        items.pop_front().map(|item| (item, arrival))
+    }
+
+    /// [`Self::pop`] of a heap or a ranked queue.
+    #[inline(never)]
+    fn pop_greatest(&mut self) -> Option<(T, u64)> {
         match &mut self.form {
-            Form::Line { items, .. } => {
-                let arrival = self.arrivals - items.len() as u64;
-                items.pop_front().map(|item| (item, arrival))
+            Form::Heap(heap) => {
+                let Standing { rank, item } = heap.pop()?;
+                if heap.is_empty() {
+                    self.form = Form::empty(self.order, self.overflow);
+                }
+                Some((item, rank.arrival))
             }
             Form::Ranked(ranked) => {
                 let rank = *ranked.entries.first_key_value()?.0;
                 Some(self.remove(rank))
             }
+            Form::Line { .. } => None,
         }
     }
 
     /// The wave that arrived first.
     pub(crate) fn pop_oldest(&mut self) -> Option<(T, u64)> {
         match &mut self.form {
-            Form::Line { .. } => self.pop(),
+            // No policy that asks for the oldest has a heap.
+            Form::Line { .. } | Form::Heap(_) => self.pop(),
             Form::Ranked(ranked) => {
                 let rank = ranked.oldest()?;
                 Some(self.remove(rank))
@@ -248,7 +337,14 @@ impl<T> Queue<T> {
         last.is_some_and(|(rank, _)| rank.key > !ordered(threshold))
     }
 
+    /// Whether time can remove waves from it.
+    #[inline]
+    pub(crate) fn is_timed(&self) -> bool {
+        self.order == Order::Fresh || self.has_expiries()
+    }
+
     /// Whether any waiting wave has a ttl.
+    #[inline]
     pub(crate) fn has_expiries(&self) -> bool {
         matches!(&self.form, Form::Ranked(ranked) if !ranked.by_expiry.is_empty())
     }
@@ -257,6 +353,10 @@ impl<T> Queue<T> {
     pub(crate) fn drain(&mut self) -> Vec<T> {
         match mem::replace(&mut self.form, Form::empty(self.order, self.overflow)) {
             Form::Line { items, .. } => items.into(),
+            Form::Heap(heap) => {
+                // `into_sorted_vec` is from the least up, and the greatest leaves first.
+                heap.into_sorted_vec().into_iter().rev().map(|standing| standing.item).collect()
+            }
             Form::Ranked(ranked) => ranked.entries.into_values().map(|entry| entry.item).collect(),
         }
     }
@@ -267,12 +367,8 @@ impl<T> Queue<T> {
             Form::Line { items, .. } => {
                 (self.arrivals - items.len() as u64..self.arrivals).collect()
             }
-            Form::Ranked(ranked) => {
-                let mut arrivals: Vec<u64> =
-                    ranked.entries.keys().map(|rank| rank.arrival).collect();
-                arrivals.sort_unstable();
-                arrivals
-            }
+            Form::Heap(heap) => sorted(heap.iter().map(|standing| standing.rank)),
+            Form::Ranked(ranked) => sorted(ranked.entries.keys().copied()),
         }
     }
 
@@ -280,6 +376,7 @@ impl<T> Queue<T> {
     pub(crate) fn for_each(&self, each: &mut dyn FnMut(&T)) {
         match &self.form {
             Form::Line { items, .. } => items.iter().for_each(each),
+            Form::Heap(heap) => heap.iter().for_each(|standing| each(&standing.item)),
             Form::Ranked(ranked) => ranked.entries.values().for_each(|entry| each(&entry.item)),
         }
     }
@@ -298,6 +395,13 @@ impl<T> Queue<T> {
         };
         (ranked.remove(rank), rank.arrival)
     }
+}
+
+/// The arrival numbers of ranks, in their order.
+fn sorted(ranks: impl Iterator<Item = Rank>) -> Vec<u64> {
+    let mut arrivals: Vec<u64> = ranks.map(|rank| rank.arrival).collect();
+    arrivals.sort_unstable();
+    arrivals
 }
 
 impl<T> Form<T> {

@@ -74,8 +74,8 @@ impl<T, W> Boxes<T, W> {
     pub(super) fn hold(&mut self, keys: &[Key], ticket: Ticket) {
         for &key in keys {
             if let Some(mailbox) = self.get_mut(key) {
-                debug_assert_eq!(mailbox.promised, None, "one promise at a time");
-                mailbox.promised = Some(ticket);
+                debug_assert_eq!(mailbox.promised(), None, "one promise at a time");
+                mailbox.promise(Some(ticket));
             }
         }
     }
@@ -84,7 +84,7 @@ impl<T, W> Boxes<T, W> {
     pub(super) fn release(&mut self, keys: &[Key]) {
         for &key in keys {
             if let Some(mailbox) = self.get_mut(key) {
-                mailbox.promised = None;
+                mailbox.promise(None);
             }
         }
     }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Aftermath, Key, Medium, Phase, State, Ticket, note_episode};
+use super::boxes::Boxes;
+use super::{Aftermath, Counted, Key, Medium, Phase, State, Ticket, note_episode};
+use crate::clock::Clock;
 use crate::mailbox::{Arrival, Overflow, amplitude_key};
 use crate::reason::{Reason, Tally};
-use crate::router::Hint;
+use crate::router::{Hint, Route};
+use crate::sync::RawLock;
 
 /// What the medium needs to know of a wave. Rules that concern the wave alone (hops, faintness) have been
 /// applied before.
@@ -36,7 +39,7 @@ pub trait Carry<T> {
 }
 
 /// What an emission did.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sent {
     /// The place of the wave among all that the medium has admitted: 1, 2, ...
     pub sequence: u64,
@@ -47,7 +50,7 @@ pub struct Sent {
     /// Mailboxes of handlers that kept it.
     pub lanes: usize,
     /// Why they did not.
-    pub reasons: Option<Tally>,
+    pub reasons: Option<Box<Tally>>,
 }
 
 /// Why an emission did nothing. The medium is as it was.
@@ -66,7 +69,7 @@ pub enum Refusal {
     Refused(Arc<str>),
 }
 
-impl<T, W> Medium<T, W> {
+impl<T, W, R: RawLock> Medium<T, W, R> {
     /// Delivers a wave to every mailbox that matches, or to none.
     ///
     /// `hint` remembers where the route of this channel was. `ticket` is that of an emission that has
@@ -92,6 +95,50 @@ impl<T, W> Medium<T, W> {
                 sent
             }
         }
+    }
+
+    /// The short way of a wave without a ttl that reaches a single mailbox, which has only to add it to its
+    /// line. Returns the sequence, and whether the mailbox is one of handlers; `wake` is to be woken
+    /// afterwards. `None`: it is another kind of emission, and nothing has happened.
+    #[inline]
+    pub fn emit_to_one(
+        &self,
+        priority: f64,
+        hint: Hint,
+        item: &T,
+        carry: &impl Carry<T>,
+        wake: &mut Option<W>,
+    ) -> Option<(u64, bool)> {
+        let mut state = self.lock();
+        let State { router, boxes, counted, phase, .. } = &mut *state;
+        let mailbox = boxes.at_mut(router.recall(hint)?.single()?)?;
+        if *phase != Phase::Open || !mailbox.is_plain() {
+            return None;
+        }
+        if !mailbox.append(amplitude_key(priority), || carry.share(item)) {
+            return None;
+        }
+        counted.sequence += 1;
+        counted.delivered += 1;
+        carry.number(item, counted.sequence);
+        if mailbox.waiters.has_listed() {
+            *wake = mailbox.wake_one();
+        }
+        Some((counted.sequence, mailbox.is_lane()))
+    }
+
+    /// Emits a wave that nobody resonates with, and returns its sequence. `None`: somebody may hear it, or
+    /// the medium is not open; then nothing has happened. So a wave that nobody will see need not be made.
+    #[inline]
+    pub fn emit_unheard(&self, channel: &str, hint: &mut Hint) -> Option<u64> {
+        let mut state = self.lock();
+        let State { router, counted, phase, .. } = &mut *state;
+        if *phase != Phase::Open || !router.route(channel, hint).is_empty() {
+            return None;
+        }
+        counted.sequence += 1;
+        counted.unheard += 1;
+        Some(counted.sequence)
     }
 
     /// Puts an item straight into one mailbox, past the routes; false if it is closed or did not keep it.
@@ -121,7 +168,7 @@ impl<T, W> Medium<T, W> {
 
 impl<'a> Emission<'a> {
     #[inline]
-    fn arrival(&self, clock: &crate::clock::Clock) -> Arrival<'a> {
+    fn arrival(&self, clock: &Clock) -> Arrival<'a> {
         let expires = match self.lifetime {
             f64::INFINITY => f64::INFINITY,
             lifetime => clock.monotonic() + lifetime,
@@ -145,30 +192,19 @@ impl<T, W> State<T, W> {
         if self.phase != Phase::Open && (self.phase == Phase::Closed || !emission.inside) {
             return Err(Refusal::Closed);
         }
-        if !self.check(emission, hint)? {
-            self.check_again(emission, hint, promised, after)?;
-        }
-        Ok(self.deliver(emission, hint, item, carry, after))
-    }
-
-    /// Whether every matching mailbox has room; an error if too few match.
-    #[inline]
-    fn check(&mut self, emission: &Emission<'_>, hint: &mut Hint) -> Result<bool, Refusal> {
-        let Self { router, boxes, round, .. } = self;
-        *round += 1;
-        let (mut matched, mut room) = (0, true);
-        router.route(emission.channel, hint).for_each(|member| {
-            let Some(mailbox) = boxes.at_mut(member) else { return };
-            if mailbox.visited != *round && mailbox.accepts(emission.amplitude, emission.emitter) {
-                mailbox.visited = *round;
-                matched += 1;
-                room &= !mailbox.is_full();
-            }
-        });
+        let Self { router, boxes, round, counted, clock, .. } = self;
+        let route = router.route(emission.channel, hint);
+        let (matched, room) = survey(&route, boxes, round, emission);
         if matched < emission.require {
             return Err(Refusal::TooFew { matched });
         }
-        Ok(room)
+        if room {
+            return Ok(deliver(&route, counted, boxes, round, clock, emission, item, carry, after));
+        }
+        self.check_again(emission, hint, promised, after)?;
+        let Self { router, boxes, round, counted, clock, .. } = self;
+        let route = router.route(emission.channel, hint);
+        Ok(deliver(&route, counted, boxes, round, clock, emission, item, carry, after))
     }
 
     /// Some mailbox was full: lets time remove what it may, offers that room to those who wait already,
@@ -216,65 +252,104 @@ impl<T, W> State<T, W> {
         });
         matching
     }
+}
 
-    #[inline]
-    fn deliver(
-        &mut self,
-        emission: &Emission<'_>,
-        hint: &mut Hint,
-        item: &T,
-        carry: &impl Carry<T>,
-        after: &mut Aftermath<T, W>,
-    ) -> Sent {
-        let Self { router, boxes, round, clock, .. } = self;
-        *round += 1;
-        self.sequence += 1;
-        carry.number(item, self.sequence);
-        let arrival = emission.arrival(clock);
-        let plain = arrival.expires == f64::INFINITY;
-        let amplitude_key = amplitude_key(arrival.priority);
-        let Aftermath { wakes, garbage, episodes, .. } = after;
-        let (mut matched, mut dropped, mut lanes, mut reasons) = (0, 0, 0, None::<Tally>);
-        router.route(emission.channel, hint).for_each(|member| {
-            let Some(mailbox) = boxes.at_mut(member) else { return };
-            if mailbox.visited == *round || !mailbox.accepts(emission.amplitude, emission.emitter) {
-                return;
-            }
+/// How many distinct mailboxes on a route match, and whether all of them have room.
+#[inline]
+fn survey<T, W>(
+    route: &Route<'_>,
+    boxes: &mut Boxes<T, W>,
+    round: &mut u64,
+    emission: &Emission<'_>,
+) -> (usize, bool) {
+    *round += 1;
+    // Of one pattern, no mailbox comes twice.
+    let distinct = route.patterns() <= 1;
+    let (mut matched, mut room) = (0, true);
+    route.for_each(|member| {
+        let Some(mailbox) = boxes.at_mut(member) else { return };
+        if distinct && mailbox.is_plain() {
+            matched += 1;
+            room &= !mailbox.is_full();
+        } else if mailbox.visited != *round && mailbox.accepts(emission.amplitude, emission.emitter)
+        {
             mailbox.visited = *round;
             matched += 1;
+            room &= !mailbox.is_full();
+        }
+    });
+    (matched, room)
+}
+
+/// Puts an item into every matching mailbox on a route; the caller has made sure that those that block
+/// have room.
+#[inline]
+#[expect(clippy::too_many_arguments, reason = "the fields of a state, apart from its router")]
+fn deliver<T, W>(
+    route: &Route<'_>,
+    counted: &mut Counted,
+    boxes: &mut Boxes<T, W>,
+    round: &mut u64,
+    clock: &Clock,
+    emission: &Emission<'_>,
+    item: &T,
+    carry: &impl Carry<T>,
+    after: &mut Aftermath<T, W>,
+) -> Sent {
+    *round += 1;
+    counted.sequence += 1;
+    let sequence = counted.sequence;
+    carry.number(item, sequence);
+    let arrival = emission.arrival(clock);
+    let plain = arrival.expires == f64::INFINITY;
+    let distinct = plain && route.patterns() <= 1;
+    let amplitude_key = amplitude_key(arrival.priority);
+    let Aftermath { wakes, garbage, episodes, .. } = after;
+    let (mut matched, mut dropped, mut lanes, mut reasons) = (0, 0, 0, None::<Box<Tally>>);
+    route.for_each(|member| {
+        let Some(mailbox) = boxes.at_mut(member) else { return };
+        if distinct && mailbox.is_plain() && mailbox.append(amplitude_key, || carry.share(item)) {
+            // Nearly every wave, in nearly every mailbox.
+            matched += 1;
             lanes += usize::from(mailbox.is_lane());
-            if plain {
-                // Nearly every wave, in nearly every mailbox.
-                if let Some(end) = mailbox.plain_end(amplitude_key) {
-                    end.push_back(carry.share(item));
-                    if mailbox.waiters.has_listed() {
-                        wakes.extend(mailbox.wake_one());
-                    }
-                    return;
-                }
-            }
-            let before = (garbage.len(), mailbox.len());
-            if let Err(reason) = mailbox.put(carry.share(item), &arrival, clock, garbage) {
-                dropped += 1;
-                lanes -= usize::from(mailbox.is_lane());
-                reasons.get_or_insert_default().add(reason, 1);
-            }
-            if garbage.len() != before.0 {
-                note_episode(mailbox, episodes);
-            }
-            if mailbox.len() > before.1 {
+            if mailbox.waiters.has_listed() {
                 wakes.extend(mailbox.wake_one());
             }
-        });
-        self.delivered += (matched - dropped) as u64;
-        self.unheard += u64::from(matched == 0);
-        Sent { sequence: self.sequence, matched, dropped, lanes, reasons }
-    }
+            return;
+        }
+        if mailbox.visited == *round || !mailbox.accepts(emission.amplitude, emission.emitter) {
+            return;
+        }
+        mailbox.visited = *round;
+        matched += 1;
+        lanes += usize::from(mailbox.is_lane());
+        if plain && mailbox.append(amplitude_key, || carry.share(item)) {
+            if mailbox.waiters.has_listed() {
+                wakes.extend(mailbox.wake_one());
+            }
+            return;
+        }
+        let before = (garbage.len(), mailbox.len());
+        if let Err(reason) = mailbox.put(carry.share(item), &arrival, clock, garbage) {
+            dropped += 1;
+            lanes -= usize::from(mailbox.is_lane());
+            reasons.get_or_insert_default().add(reason, 1);
+        }
+        if garbage.len() != before.0 {
+            note_episode(mailbox, episodes);
+        }
+        if mailbox.len() > before.1 {
+            wakes.extend(mailbox.wake_one());
+        }
+    });
+    counted.delivered += (matched - dropped) as u64;
+    counted.unheard += u64::from(matched == 0);
+    Sent { sequence, matched, dropped, lanes, reasons }
 }
 
 impl Sent {
     /// The first reason, in the order of [`Reason::ALL`], why a mailbox did not keep the wave.
     pub fn reason(&self) -> Option<Reason> {
-        self.reasons.and_then(|tally| tally.iter().next().map(|(reason, _)| reason))
+        self.reasons.as_ref().and_then(|tally| tally.iter().next().map(|(reason, _)| reason))
     }
 }

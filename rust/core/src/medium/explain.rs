@@ -6,6 +6,7 @@ use super::{Key, Medium};
 use crate::channel::Pattern;
 use crate::mailbox::{Arrival, Mailbox, Overflow, Phase as BoxPhase, Victim};
 use crate::reason::Reason;
+use crate::sync::RawLock;
 
 /// What would happen to a wave at one mailbox.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,7 +46,7 @@ pub struct Row {
     pub verdict: Verdict,
 }
 
-impl<T, W> Medium<T, W> {
+impl<T, W, R: RawLock> Medium<T, W, R> {
     /// For each mailbox, whether a wave on this concrete channel would reach it and, if not, why. What is
     /// expired or faded by now does not count, and stays.
     pub fn explain(&self, channel: &str, amplitude: f64, emitter: u64) -> Vec<Row> {
@@ -55,7 +56,7 @@ impl<T, W> Medium<T, W> {
         let wave = Arrival { channel, amplitude, priority: amplitude, expires: f64::INFINITY };
         let clock = &state.clock;
         let verdict = |key: Key, mailbox: &Mailbox<T, W>| match mailbox.overflow() {
-            _ if mailbox.phase != BoxPhase::Open => Verdict::Closed,
+            _ if mailbox.phase() != BoxPhase::Open => Verdict::Closed,
             _ if !matching.contains(&key.index) => Verdict::Pattern,
             _ if mailbox.ignores(emitter) => Verdict::Own,
             _ if amplitude < mailbox.noise_floor() => Verdict::NoiseFloor(mailbox.noise_floor()),

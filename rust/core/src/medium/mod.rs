@@ -23,9 +23,11 @@ mod senders;
 mod take;
 
 use std::collections::BTreeMap;
+use std::ops::DerefMut;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use self::boxes::Boxes;
 pub use self::boxes::Key;
@@ -41,7 +43,7 @@ use crate::decay::Fading;
 use crate::mailbox::{Mailbox, Phase as BoxPhase, Spec};
 use crate::reason::{Reason, Tally};
 use crate::router::{CACHE_CAPACITY, Router, RouterStatistics};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{DefaultLock, Mutex, RawLock};
 
 /// Names a task or thread that reads or emits.
 pub type Actor = u64;
@@ -52,8 +54,8 @@ pub type Ticket = u64;
 /// What remains to be done once the lock is gone.
 #[derive(Debug)]
 pub struct Aftermath<T, W> {
-    /// To be woken.
-    pub wakes: Vec<W>,
+    /// To be woken: seldom more than one.
+    pub wakes: SmallVec<[W; 1]>,
     /// Waves that were let go, to be dropped.
     pub garbage: Vec<T>,
     /// Wakers that are not needed any more, to be dropped.
@@ -65,7 +67,22 @@ pub struct Aftermath<T, W> {
 impl<T, W> Default for Aftermath<T, W> {
     #[inline]
     fn default() -> Self {
-        Self { wakes: Vec::new(), garbage: Vec::new(), spent: Vec::new(), episodes: Vec::new() }
+        Self {
+            wakes: SmallVec::new(),
+            garbage: Vec::new(),
+            spent: Vec::new(),
+            episodes: Vec::new(),
+        }
+    }
+}
+
+impl<T, W> Aftermath<T, W> {
+    /// Whether nothing is in it, and nothing ever was: to forget it leaks nothing.
+    #[inline]
+    pub fn is_untouched(&self) -> bool {
+        let Self { wakes, garbage, spent, episodes } = self;
+        let allocated = garbage.capacity() | spent.capacity() | episodes.capacity();
+        allocated == 0 && wakes.is_empty() && !wakes.spilled()
     }
 }
 
@@ -129,10 +146,10 @@ pub struct MailboxStatistics {
     pub dropped: Tally,
 }
 
-/// A medium of items `T` whose waiting tasks are woken through `W`.
-pub struct Medium<T, W> {
+/// A medium of items `T` whose waiting tasks are woken through `W`, under a lock of the kind `R`.
+pub struct Medium<T, W, R = DefaultLock> {
     clock: Clock,
-    state: Mutex<State<T, W>>,
+    state: Mutex<R, State<T, W>>,
 }
 
 struct State<T, W> {
@@ -142,10 +159,7 @@ struct State<T, W> {
     boxes: Boxes<T, W>,
     /// Grows with each attempt to emit; see `Mailbox::visited`.
     round: u64,
-    /// The sequence of the last wave admitted.
-    sequence: u64,
-    delivered: u64,
-    unheard: u64,
+    counted: Counted,
     senders: BTreeMap<Ticket, Sender<W>>,
     /// Who waits with which ticket.
     waiting_actors: HashMap<Actor, Ticket, foldhash::fast::RandomState>,
@@ -158,9 +172,25 @@ struct State<T, W> {
     retired_received: u64,
 }
 
+/// What emissions have done.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    /// The sequence of the last wave admitted.
+    sequence: u64,
+    delivered: u64,
+    unheard: u64,
+}
+
 impl<T, W> Medium<T, W> {
     /// An empty, open medium.
     pub fn new(clock: Clock) -> Self {
+        Self::with_lock(clock)
+    }
+}
+
+impl<T, W, R: RawLock> Medium<T, W, R> {
+    /// The same with another kind of lock.
+    pub fn with_lock(clock: Clock) -> Self {
         Self {
             clock: clock.clone(),
             state: Mutex::new(State {
@@ -169,9 +199,7 @@ impl<T, W> Medium<T, W> {
                 router: Router::new(CACHE_CAPACITY),
                 boxes: Boxes::new(),
                 round: 0,
-                sequence: 0,
-                delivered: 0,
-                unheard: 0,
+                counted: Counted::default(),
                 senders: BTreeMap::new(),
                 waiting_actors: HashMap::default(),
                 next_ticket: 0,
@@ -188,7 +216,7 @@ impl<T, W> Medium<T, W> {
         &self.clock
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T, W>> {
+    fn lock(&self) -> impl DerefMut<Target = State<T, W>> {
         self.state.lock()
     }
 
@@ -202,7 +230,7 @@ impl<T, W> Medium<T, W> {
     pub fn join(&self, key: Key) -> bool {
         let mut state = self.lock();
         match state.boxes.get_mut(key) {
-            Some(mailbox) if mailbox.phase == BoxPhase::Open => {
+            Some(mailbox) if mailbox.phase() == BoxPhase::Open => {
                 *mailbox.members_mut() += 1;
                 true
             }
@@ -223,7 +251,7 @@ impl<T, W> Medium<T, W> {
     /// A member goes; the last one closes the mailbox. Returns whether it did: false if it was closed already.
     pub fn leave(&self, key: Key, after: &mut Aftermath<T, W>) -> bool {
         let mut state = self.lock();
-        let alive = |mailbox: &&mut Mailbox<T, W>| mailbox.phase != BoxPhase::Closed;
+        let alive = |mailbox: &&mut Mailbox<T, W>| mailbox.phase() != BoxPhase::Closed;
         let Some(mailbox) = state.boxes.get_mut(key).filter(alive) else { return false };
         let members = mailbox.members_mut();
         *members = members.saturating_sub(1);
@@ -239,7 +267,7 @@ impl<T, W> Medium<T, W> {
     pub fn resonate(&self, key: Key, pattern: Pattern) -> Option<bool> {
         let mut state = self.lock();
         let State { router, boxes, .. } = &mut *state;
-        let mailbox = boxes.get_mut(key).filter(|mailbox| mailbox.phase == BoxPhase::Open)?;
+        let mailbox = boxes.get_mut(key).filter(|mailbox| mailbox.phase() == BoxPhase::Open)?;
         let canonical = pattern.canonical();
         if mailbox.patterns().iter().any(|(known, _)| known.canonical() == canonical) {
             return Some(false);
@@ -297,7 +325,7 @@ impl<T, W> Medium<T, W> {
 
     /// Whether a mailbox still takes waves.
     pub fn is_open(&self, key: Key) -> bool {
-        self.lock().boxes.get(key).is_some_and(|mailbox| mailbox.phase == BoxPhase::Open)
+        self.lock().boxes.get(key).is_some_and(|mailbox| mailbox.phase() == BoxPhase::Open)
     }
 
     /// Drops what waits in every mailbox, counted as cleared. Returns how many waves.
@@ -379,16 +407,16 @@ impl<T, W> Medium<T, W> {
     pub fn progress(&self) -> u64 {
         let state = self.lock();
         let received: u64 = state.boxes.iter().map(|(_, mailbox)| mailbox.received).sum();
-        state.sequence + state.retired_received + received
+        state.counted.sequence + state.retired_received + received
     }
 
     /// Counters of the medium.
     pub fn statistics(&self) -> MediumStatistics {
         let state = self.lock();
         let mut statistics = MediumStatistics {
-            emitted: state.sequence,
-            delivered: state.delivered,
-            unheard: state.unheard,
+            emitted: state.counted.sequence,
+            delivered: state.counted.delivered,
+            unheard: state.counted.unheard,
             received: state.retired_received,
             dropped: state.retired,
             waiting_send: state.senders.len(),
@@ -479,8 +507,8 @@ impl<T, W> State<T, W> {
     fn finish(&mut self, key: Key, after: &mut Aftermath<T, W>) {
         self.detune(key, |_| true);
         let Some(mailbox) = self.boxes.get_mut(key) else { return };
-        if mailbox.phase == BoxPhase::Open {
-            mailbox.phase = BoxPhase::Closing;
+        if mailbox.phase() == BoxPhase::Open {
+            mailbox.set_phase(BoxPhase::Closing);
             after.wakes.extend(mailbox.waiters.wake_all());
             self.reconsider_senders(&[key], after);
         }
@@ -489,7 +517,7 @@ impl<T, W> State<T, W> {
     fn close(&mut self, key: Key, after: &mut Aftermath<T, W>) {
         self.finish(key, after);
         let Some(mailbox) = self.boxes.get_mut(key) else { return };
-        mailbox.phase = BoxPhase::Closed;
+        mailbox.set_phase(BoxPhase::Closed);
         after.garbage.extend(mailbox.empty(Reason::Abandoned));
         after.wakes.extend(mailbox.waiters.wake_all());
         self.stir(after);

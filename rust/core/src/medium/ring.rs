@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use super::{Actor, Medium, Patience, State, Ticket};
 use crate::mailbox::Mailbox;
+use crate::sync::RawLock;
 
 /// One link of a ring: an emission, the full mailbox that it waits for, and who would have to read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct Link {
     pub reader: Actor,
 }
 
-impl<T, W> Medium<T, W> {
+impl<T, W, R: RawLock> Medium<T, W, R> {
     /// Everybody on whose life the proof for this emission rests. The caller checks who is gone and says
     /// so with [`Self::forget_actors`] before it asks for the [`Self::ring`].
     pub fn suspects(&self, ticket: Ticket) -> Vec<Actor> {

@@ -23,6 +23,7 @@ use smallvec::SmallVec;
 use super::{Actor, Aftermath, Emission, Key, Medium, Phase, State, Ticket};
 use crate::mailbox::{Mailbox, Overflow, Phase as BoxPhase};
 use crate::router::Hint;
+use crate::sync::RawLock;
 
 /// An emission that waits.
 #[derive(Debug)]
@@ -107,7 +108,7 @@ impl<W> Sender<W> {
     }
 }
 
-impl<T, W> Medium<T, W> {
+impl<T, W, R: RawLock> Medium<T, W, R> {
     /// The ticket of an emission that is about to wait for the first time.
     pub fn new_ticket(&self) -> Ticket {
         let mut state = self.lock();
@@ -247,12 +248,12 @@ impl<T, W> State<T, W> {
 
     /// How many emissions wait until a mailbox is not full any more, or are promised room in it.
     pub(super) fn count_waiting(&mut self, key: Key) -> usize {
-        let open = |mailbox: &&Mailbox<T, W>| mailbox.phase == BoxPhase::Open;
+        let open = |mailbox: &&Mailbox<T, W>| mailbox.phase() == BoxPhase::Open;
         let Some(mailbox) = self.boxes.get(key).filter(open) else { return 0 };
         if !self.blocks(key.index) {
             return 0;
         }
-        let promised = mailbox.promised.is_some();
+        let promised = mailbox.promised().is_some();
         let tickets: Vec<Ticket> = self.senders.keys().copied().collect();
         let waits = |ticket: &Ticket| self.matching_of(*ticket).contains(&key.index);
         usize::from(promised) + tickets.into_iter().filter(waits).count()

@@ -3,6 +3,7 @@
 use super::{Actor, Aftermath, Key, Medium, State, note_episode};
 use crate::mailbox::Phase as BoxPhase;
 use crate::mailbox::{Left, Mailbox, Taken, WaiterId};
+use crate::sync::RawLock;
 
 /// What a mailbox had.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub enum Take<T> {
     Ended,
 }
 
-impl<T, W> Medium<T, W> {
+impl<T, W, R: RawLock> Medium<T, W, R> {
     /// Takes the wave that leaves first. `waiter`: the caller was enlisted and resumes; it is no more.
     #[inline]
     pub fn take(&self, key: Key, waiter: Option<WaiterId>, after: &mut Aftermath<T, W>) -> Take<T> {
@@ -36,6 +37,17 @@ impl<T, W> Medium<T, W> {
         state.boxes.get_mut(key)?.take_quickly()
     }
 
+    /// Takes up to `most` waves, if that concerns nobody else and none was lost; otherwise, or if none waits,
+    /// nothing has happened.
+    pub fn take_many_quickly(&self, key: Key, most: usize) -> Option<Vec<T>> {
+        let mut state = self.lock();
+        let mut taken = Vec::new();
+        if state.watchers.is_empty() {
+            state.boxes.get_mut(key)?.take_line(most, &mut taken);
+        }
+        (!taken.is_empty()).then_some(taken)
+    }
+
     /// Takes up to `most` waves if at least `least` wait, or the mailbox holds no more, or it has ended;
     /// returns how many were missed with them, or `None` if it ended and nothing was left.
     pub fn take_many(
@@ -51,9 +63,14 @@ impl<T, W> Medium<T, W> {
         let before = taken.len();
         state.purge(key, after);
         let enough = state.boxes.get(key).is_none_or(|mailbox| {
-            mailbox.phase != BoxPhase::Open || mailbox.len() >= least.min(mailbox.capacity())
+            mailbox.phase() != BoxPhase::Open || mailbox.len() >= least.min(mailbox.capacity())
         });
         let mut missed = 0;
+        if enough && state.watchers.is_empty() {
+            if let Some(mailbox) = state.boxes.get_mut(key) {
+                mailbox.take_line(most, taken);
+            }
+        }
         while enough && taken.len() < most {
             match state.take(key, after) {
                 Take::Wave(wave) => {
@@ -90,7 +107,7 @@ impl<T, W> Medium<T, W> {
         let mut state = self.lock();
         let Some(mailbox) = state.boxes.get_mut(key) else { return Err(Unlisted::Retry(waker)) };
         let want = want.min(mailbox.capacity());
-        if mailbox.phase != BoxPhase::Open || mailbox.len() >= want {
+        if mailbox.phase() != BoxPhase::Open || mailbox.len() >= want {
             return Err(Unlisted::Retry(waker));
         }
         if mailbox.waiters.listed().next().is_some_and(|first| !with(first, &waker)) {
@@ -155,7 +172,7 @@ impl<T, W> State<T, W> {
         if !after.garbage.is_empty() {
             note_episode(mailbox, &mut after.episodes);
         }
-        let phase = mailbox.phase;
+        let phase = mailbox.phase();
         if !mailbox.senders.is_empty() {
             self.offer_room(key.index, after);
         }

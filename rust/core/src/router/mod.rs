@@ -204,6 +204,17 @@ impl Router {
         }
     }
 
+    /// The same by the hint alone; `None` if it is not good any more.
+    #[inline]
+    pub fn recall(&mut self, hint: Hint) -> Option<Route<'_>> {
+        let index = self.cache.recall(hint)?;
+        if !self.cache.holds(index, &self.stamps) {
+            return None;
+        }
+        self.hits += 1;
+        Some(Route { patterns: &self.patterns, numbers: self.cache.patterns(index) })
+    }
+
     /// Calls `each` with the members of [`Router::route`], without touching the cache or
     /// the counters: for questions that are asked seldom.
     pub fn walk(&self, channel: &str, each: &mut dyn FnMut(Member)) {
@@ -378,6 +389,20 @@ impl<'a> Route<'a> {
     #[inline]
     pub fn patterns(&self) -> usize {
         self.numbers.iter().filter(|&&number| self.patterns.is_held(number)).count()
+    }
+
+    /// The member that is reached, if it is the only one.
+    #[inline]
+    pub fn single(&self) -> Option<Member> {
+        let mut single = None;
+        for &number in self.numbers {
+            match (self.patterns.members(number), single) {
+                ([], _) => {}
+                (&[member], None) => single = Some(member),
+                _ => return None,
+            }
+        }
+        single
     }
 
     /// Calls `each` with every member.

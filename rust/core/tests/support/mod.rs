@@ -121,7 +121,7 @@ impl Rig {
     }
 
     pub fn wakes(&self) -> Vec<u32> {
-        self.after.wakes.clone()
+        self.after.wakes.to_vec()
     }
 
     pub fn emit_as(
