@@ -17,6 +17,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
+use crate::guarded::Guarded;
 use crate::machine::{Machine, Operation, Quickly, Raised, State, Step, awaited_already};
 use crate::spares::Spares;
 
@@ -30,21 +31,53 @@ struct Raw<O> {
     tracked: Cell<bool>,
 }
 
-/// What all awaitables of one kind share: their class, and objects that were dropped, to be used again.
+/// What all awaitables of one kind share: their class, and objects to be used again.
 pub struct Store {
     class: PyOnceLock<Py<PyType>>,
+    /// Dropped ones.
     spares: Spares,
+    /// One that has ended in place. Mostly it is dropped at once, and the next one wanted right after.
+    ended: Guarded<Option<Py<PyAny>>>,
 }
 
 impl Store {
     pub const fn new() -> Self {
-        Self { class: PyOnceLock::new(), spares: Spares::new(64) }
+        Self { class: PyOnceLock::new(), spares: Spares::new(64), ended: Guarded::new(None) }
+    }
+
+    /// Remembers an awaitable that has ended in place.
+    #[inline]
+    fn keep(&self, py: Python<'_>, object: Borrowed<'_, '_, PyAny>) {
+        // Without the interpreter's lock, nobody could tell that it was dropped.
+        if !cfg!(Py_GIL_DISABLED) {
+            self.ended.with(py, |ended| {
+                if ended.is_none() {
+                    *ended = Some(object.to_owned().unbind());
+                }
+            });
+        }
+    }
+
+    /// The awaitable that has ended in place, if nobody else holds it any more.
+    #[inline]
+    fn reuse<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let ended = self.ended.with(py, Option::take)?.into_bound(py);
+        // SAFETY: a live object.
+        (unsafe { ffi::Py_REFCNT(ended.as_ptr()) } == 1).then_some(ended)
     }
 }
 
 /// A new awaitable.
 #[inline]
 pub fn awaitable<O: Operation>(py: Python<'_>, op: O) -> PyResult<Bound<'_, PyAny>> {
+    if let Some(ended) = O::store().reuse(py) {
+        // SAFETY: it is of this class, nobody else can reach it, and it has ended: its operation is gone.
+        unsafe {
+            let raw = ended.as_ptr().cast::<Raw<O>>();
+            (&raw mut (*raw).machine).write(ManuallyDrop::new(Machine::new(op)));
+        }
+        return Ok(ended);
+    }
     let class = O::store().class.get_or_try_init(py, || make_class::<O>(py))?;
     // SAFETY: the class was made by `make_class::<O>`, so its basic size is that of `Raw<O>`; each field is
     // written before anybody sees the object.
@@ -108,8 +141,12 @@ impl<O: Operation> Raw<O> {
             }
             (*raw).entered.set(true);
             let machine = &mut *(&raw mut (*raw).machine).cast::<Machine<O>>();
-            let value = machine.quick(Python::assume_attached());
+            let py = Python::assume_attached();
+            let value = machine.quick(py);
             (*raw).entered.set(false);
+            if let Ok(Some(_)) = value {
+                O::store().keep(py, Borrowed::from_ptr(py, this));
+            }
             value
         }
     }

@@ -5,8 +5,9 @@
 //! be used again.
 //!
 //! Contract:
-//! - The collector looks only at waves that can be part of a cycle: not at those whose payload refers to
-//!   nothing, for ever, and that have no headers.
+//! - The collector looks only at waves that can be part of a cycle: not at those whose payload it does not
+//!   look at itself (numbers, text, bytes, a `dict` or `tuple` of such), and that have no headers. A payload
+//!   that is changed after it was emitted, so as to refer to the medium, is not found by that.
 //! - A wave in a wave in a wave ... ends without recursion, however deep.
 
 use std::mem::{self, size_of};
@@ -20,7 +21,7 @@ use pyo3::type_object::PyTypeInfo;
 use crate::spares::Spares;
 use crate::wave::PyWave;
 
-static SPARES: Spares = Spares::new(1024);
+static SPARES: Spares = Spares::new(16384);
 
 /// Where the value stands in the object: right after the head, for a frozen class without a `__dict__` and
 /// without weak references. [`install`] makes sure that it is so.
@@ -39,7 +40,7 @@ unsafe fn value(object: NonNull<ffi::PyObject>) -> *mut PyWave {
 /// Makes the Python object of a wave.
 #[inline]
 pub fn make(py: Python<'_>, wave: PyWave) -> PyResult<Py<PyWave>> {
-    let plain = wave.headers(py).is_none() && is_atomic(wave.payload.bind(py));
+    let plain = wave.rare.is_none() && !is_watched(wave.payload.bind(py));
     // SAFETY: the class is that of all spares; the object is complete before anybody sees it.
     unsafe {
         let object = SPARES.make(py, PyWave::type_object_raw(py))?;
@@ -51,11 +52,14 @@ pub fn make(py: Python<'_>, wave: PyWave) -> PyResult<Py<PyWave>> {
     }
 }
 
-/// Whether an object refers to nothing that the collector knows of, for ever: a number, a text, bytes.
+/// Whether the collector looks at an object.
 #[inline]
-fn is_atomic(object: &Bound<'_, PyAny>) -> bool {
+fn is_watched(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: a live object, and its type.
-    unsafe { ffi::PyType_HasFeature(object.get_type_ptr(), ffi::Py_TPFLAGS_HAVE_GC) == 0 }
+    unsafe {
+        ffi::PyType_HasFeature(object.get_type_ptr(), ffi::Py_TPFLAGS_HAVE_GC) != 0
+            && ffi::PyObject_GC_IsTracked(object.as_ptr()) != 0
+    }
 }
 
 /// The end of a wave.
@@ -63,7 +67,9 @@ unsafe extern "C" fn dealloc(this: *mut ffi::PyObject) {
     // SAFETY: called once, attached, with the last reference gone. What is read out of the object is not
     // looked at again in it.
     unsafe {
-        ffi::PyObject_GC_UnTrack(this.cast());
+        if ffi::PyObject_GC_IsTracked(this) != 0 {
+            ffi::PyObject_GC_UnTrack(this.cast());
+        }
         let py = Python::assume_attached();
         let object = NonNull::new_unchecked(this);
         let PyWave { channel, payload, source, rare, .. } = ptr::read(value(object));

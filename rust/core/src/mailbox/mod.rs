@@ -111,10 +111,10 @@ pub(crate) struct Mailbox<T, W> {
     losses: bool,
     capacity: usize,
     queue: Queue<T>,
-    pub(crate) waiters: Waiters<W>,
     pub(crate) received: u64,
     /// Emissions that wait for room here, by seniority.
     pub(crate) senders: BTreeSet<Ticket>,
+    pub(crate) waiters: Waiters<W>,
     /// The last round of the medium that visited it: a wave comes once, by however many patterns.
     pub(crate) visited: u64,
     noise_floor: f64,
@@ -165,9 +165,9 @@ impl<T, W> Mailbox<T, W> {
             losses: false,
             capacity: spec.capacity.max(1),
             queue: Queue::new(spec.order, spec.overflow),
-            waiters: Waiters::new(),
             received: 0,
             senders: BTreeSet::new(),
+            waiters: Waiters::new(),
             visited: 0,
             noise_floor: spec.noise_floor,
             ignored: spec.ignored,

@@ -49,12 +49,11 @@ impl<T, W> Mailbox<T, W> {
         Mark { key: self.queue.key(priority, loudness), amplitude, expires, channel }
     }
 
-    /// Adds a wave without a ttl, if it is only to be added at the end of a line that has room; false:
-    /// nothing has happened. `amplitude_key` is its key where amplitudes count.
+    /// Adds a wave without a ttl, if it only joins a line or a heap that has room; false: nothing has
+    /// happened. `amplitude_key` is its key where amplitudes count.
     #[inline]
     pub(crate) fn append(&mut self, amplitude_key: u64, item: impl FnOnce() -> T) -> bool {
-        let end = self.queue.plain_end(amplitude_key, self.capacity);
-        end.map(|end| end.push_back(item())).is_some()
+        self.queue.append(amplitude_key, self.capacity, item)
     }
 
     /// Puts a wave in. `Err` says why this very wave was let go; what else goes, goes to `garbage`.

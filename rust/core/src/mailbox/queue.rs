@@ -63,6 +63,7 @@ pub(crate) fn amplitude_key(priority: f64) -> u64 {
 
 /// The waiting waves of one mailbox.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Queue<T> {
     form: Form<T>,
     /// The number of the next arrival.
@@ -136,24 +137,35 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Where a wave without a ttl is only to be added at the end, unless `capacity` is reached; the caller
-    /// adds it. `amplitude_key` is its key where amplitudes count.
+    /// Adds a wave without a ttl, if it only joins a line or a heap of less than `capacity`; false: nothing
+    /// has happened. `amplitude_key` is its key where amplitudes count.
     #[inline]
-    pub(crate) fn plain_end(
+    pub(crate) fn append(
         &mut self,
         amplitude_key: u64,
         capacity: usize,
-    ) -> Option<&mut VecDeque<T>> {
-        let Form::Line { items, key } = &mut self.form else { return None };
-        let newcomer = if self.order == Order::Fifo { 0 } else { amplitude_key };
-        if items.is_empty() {
-            *key = newcomer;
-        }
-        if *key != newcomer || items.len() >= capacity {
-            return None;
+        item: impl FnOnce() -> T,
+    ) -> bool {
+        match &mut self.form {
+            Form::Line { items, key } => {
+                let newcomer = if self.order == Order::Fifo { 0 } else { amplitude_key };
+                if items.is_empty() {
+                    *key = newcomer;
+                }
+                if *key != newcomer || items.len() >= capacity {
+                    return false;
+                }
+                items.push_back(item());
+            }
+            // Only the order by amplitude has heaps.
+            Form::Heap(heap) if heap.len() < capacity => {
+                let rank = Rank { key: amplitude_key, arrival: self.arrivals };
+                heap.push(Standing { rank, item: item() });
+            }
+            _ => return false,
         }
         self.arrivals += 1;
-        Some(items)
+        true
     }
 
     #[inline]

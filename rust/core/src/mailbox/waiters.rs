@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 pub struct WaiterId(u64);
 
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Waiters<W> {
     listed: VecDeque<Waiter<W>>,
     /// Woken and not resumed yet.

@@ -16,7 +16,9 @@ pub(super) struct Boxes<T, W> {
     free: Vec<u32>,
 }
 
+/// Begins with a cache line, and what every wave looks at is in its first two.
 #[derive(Debug)]
+#[repr(C, align(128))]
 struct Slot<T, W> {
     generation: u32,
     mailbox: Option<Mailbox<T, W>>,
