@@ -3,8 +3,10 @@
 //! Nothing here imports `asyncio` or `trio`: a library that the program has not imported cannot be running.
 
 use std::cell::{Cell, RefCell};
+use std::ptr;
 
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi::PyObject;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -77,6 +79,8 @@ pub struct Thread {
     /// The asyncio loop that ran last in this thread, with asyncio's own table of running tasks, where it
     /// has one: a look-up in it is all that a task costs then.
     last_loop: RefCell<Option<(Py<PyAny>, Py<PyDict>)>>,
+    /// That table again, or null.
+    tasks: Cell<*mut PyObject>,
     /// The version of that table, and the address of the running task that was found in it.
     seen: Cell<(u64, usize)>,
 }
@@ -95,24 +99,32 @@ impl Thread {
     }
 
     const fn new() -> Self {
-        Self { in_place: Cell::new(0), last_loop: RefCell::new(None), seen: Cell::new((0, 0)) }
+        Self {
+            in_place: Cell::new(0),
+            last_loop: RefCell::new(None),
+            tasks: Cell::new(ptr::null_mut()),
+            seen: Cell::new((0, 0)),
+        }
     }
 
     /// The address of the running task, if next to nothing tells it.
     #[inline]
     pub fn running_task(&self, py: Python<'_>) -> Option<usize> {
-        let version = self.version();
         let (seen, task) = self.seen.get();
-        if version.is_some() && version == Some(seen) {
-            return Some(task);
-        }
+        if seen != 0 && seen == self.version() { Some(task) } else { self.look_for_task(py) }
+    }
+
+    #[inline(never)]
+    fn look_for_task(&self, py: Python<'_>) -> Option<usize> {
+        let version = self.version();
         let task = self.find_task(py)?.as_ptr() as usize;
         // Should the table change in between, what was seen is of no version that comes again.
-        self.seen.set((version.unwrap_or(0), task));
+        self.seen.set((version, task));
         Some(task)
     }
 
-    /// The version of asyncio's table of running tasks, which is another after each switch of tasks.
+    /// The version of asyncio's table of running tasks, which is another after each switch of tasks; 0 where
+    /// it is not known.
     #[inline]
     #[cfg(all(not(Py_3_13), not(Py_GIL_DISABLED)))]
     #[allow(
@@ -120,18 +132,24 @@ impl Thread {
         deprecated,
         reason = "CPython 3.11 and 3.12 keep it; nobody else gives it out"
     )]
-    fn version(&self) -> Option<u64> {
-        let last = self.last_loop.try_borrow().ok()?;
-        let (_, tasks) = last.as_ref()?;
-        // SAFETY: a live `dict`.
-        Some(unsafe { (*tasks.as_ptr().cast::<pyo3::ffi::PyDictObject>()).ma_version_tag })
+    fn version(&self) -> u64 {
+        let tasks = self.tasks.get().cast::<pyo3::ffi::PyDictObject>();
+        // SAFETY: null, or the `dict` that `last_loop` holds.
+        unsafe { tasks.as_ref() }.map_or(0, |tasks| tasks.ma_version_tag)
     }
 
     #[inline]
     #[cfg(any(Py_3_13, Py_GIL_DISABLED))]
     #[expect(clippy::unused_self, reason = "as for other versions of Python")]
-    fn version(&self) -> Option<u64> {
-        None
+    fn version(&self) -> u64 {
+        0
+    }
+
+    /// Remembers the loop that runs, and asyncio's table of tasks.
+    fn learn(&self, running: Py<PyAny>, tasks: Py<PyDict>) -> Option<(Py<PyAny>, Py<PyDict>)> {
+        self.seen.set((0, 0));
+        self.tasks.set(tasks.as_ptr());
+        self.last_loop.replace(Some((running, tasks)))
     }
 
     /// The loop of the running task, if next to nothing tells it.
@@ -171,11 +189,7 @@ fn find_task(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     if let Some(Ok(tasks)) = tasks.map(Bound::cast_into::<PyDict>) {
         // Only a table that is really in use.
         if tasks.get_item(&running)?.is_some_and(|listed| listed.is(&task)) {
-            let now = (running.unbind(), tasks.unbind());
-            let last = Thread::with(|thread| {
-                thread.seen.set((0, 0));
-                thread.last_loop.replace(Some(now))
-            });
+            let last = Thread::with(|thread| thread.learn(running.unbind(), tasks.unbind()));
             drop(last);
         }
     }

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use aether_core::mailbox::WaiterId;
-use aether_core::medium::{Take, Unlisted};
+use aether_core::medium::{Key, Take, Unlisted};
 use pyo3::exceptions::{PyStopAsyncIteration, PyTimeoutError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -14,6 +14,7 @@ use crate::errors::WrongLoop;
 use crate::here::Thread;
 use crate::machine::{Operation, Quickly, Raised};
 use crate::mailbox::PyMailbox;
+use crate::shared::Medium;
 use crate::vibrator::PyVibrator;
 use crate::waker::{Aftermath, Post, Sleeper, Waker};
 use crate::wave::Held;
@@ -139,6 +140,19 @@ impl ReceiveOp {
     }
 }
 
+#[inline(never)]
+fn many_quickly(
+    py: Python<'_>,
+    reader: &PyVibrator,
+    medium: &Medium,
+    key: Key,
+    most: usize,
+) -> Quickly<Py<PyAny>> {
+    let Some(taken) = medium.take_many_quickly(key, most) else { return Ok(None) };
+    reader.set_missed(0);
+    listed(py, taken).map(Some).map_err(|error| Raised::set(py, error))
+}
+
 /// Waves as a Python list.
 fn listed(py: Python<'_>, waves: Vec<Held>) -> PyResult<Py<PyAny>> {
     Ok(PyList::new(py, waves.into_iter().map(|held| held.0))?.into_any().unbind())
@@ -189,9 +203,7 @@ impl Operation for ReceiveOp {
                 taken.item.0.into_any()
             })),
             Wanted::Many(most, max_wait) if max_wait <= 0.0 => {
-                let Some(taken) = medium.take_many_quickly(key, most) else { return Ok(None) };
-                reader.get().set_missed(0);
-                listed(py, taken).map(Some).map_err(|error| Raised::set(py, error))
+                many_quickly(py, reader.get(), medium, key, most)
             }
             Wanted::Many(..) => Ok(None),
         }
