@@ -19,9 +19,10 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 
 from aether import _native
-from aether._wait import Flag, checked_timeout, shielded
+from aether._wait import checked_timeout, shielded
 from aether.errors import Closed, ForkedMedium
 from aether.lane import Lane, others_idle
+from aether.run import OnError, Run
 from aether.statistics import VibratorStatistics
 from aether.threads import Emitting, block
 
@@ -110,6 +111,7 @@ class Vibrator(Emitting, _native.Vibrator):
         "_name",
         "_options",
         "_ordinals",
+        "_runs",
         "_shares",
         "_to_end",
     )
@@ -129,6 +131,7 @@ class Vibrator(Emitting, _native.Vibrator):
         self._options = options
         self._group = group
         self._lanes: list[Lane] = []
+        self._runs: list[Run] = []
         self._shares: list[object] = []
         self._ordinals: dict[tuple[str, ...], int] = {}
         self._to_end: list[Mailbox] = []
@@ -253,8 +256,8 @@ class Vibrator(Emitting, _native.Vibrator):
         """Has a function, async or plain, handle the waves of these patterns.
 
         Each `on` is a lane of its own with a mailbox of its own: every matching handler gets the wave. It
-        hears from the call on, and runs while the medium is entered or under `run`. What it returns, if not
-        `None`, answers a request.
+        hears from the call on, and runs while the medium is entered or under `run`, also one that has begun.
+        What it returns, if not `None`, answers a request.
 
         Args:
             patterns: What to handle: one or more.
@@ -304,20 +307,26 @@ class Vibrator(Emitting, _native.Vibrator):
                 key=key,
                 limit=options["buffer_size"],
             )
-            self._lanes.append(lane)
-            self._medium.adopt(lane, self)
+            self._add(lane)
             return handler
 
         return register
 
+    def _add(self, lane: Lane) -> None:
+        self._lanes.append(lane)
+        self._medium.adopt(lane, self)
+        for run in tuple(self._runs):
+            run.add(lane)
+
     async def run(
         self,
         *,
-        on_error: Literal["log", "raise"] | Callable[[BaseException, Wave[Any]], object] = "log",
+        on_error: OnError = "log",
     ) -> None:
-        """Runs the handlers that it has now, until it is closed, drained or this is cancelled.
+        """Runs its handlers, also those that it gets meanwhile, until it is closed, drained or this is cancelled.
 
         Where the medium is entered and runs them already, this only waits, and `on_error` holds meanwhile.
+        Without a handler it returns at once.
 
         Args:
             on_error: What happens when a handler raises: `log` it, `raise` it here (which ends the handlers,
@@ -329,39 +338,15 @@ class Vibrator(Emitting, _native.Vibrator):
             ValueError: `on_error` is another word.
             Exception: With `raise`, what the handler raised.
         """
-        failure: list[BaseException] = []
-        over = Flag()
-
-        def keep(error: BaseException, _wave: Wave[Any]) -> None:
-            failure.append(error)
-            over.set()
-
-        def look() -> None:
-            if not any(lane.is_running for lane in lanes):
-                over.set()
-
-        report = keep if on_error == "raise" else None if on_error == "log" else on_error
-        if report is not None and not callable(report):
-            message = f"on_error must be 'log', 'raise' or a function, not {on_error!r}"
-            raise (ValueError if isinstance(report, str) else TypeError)(message)
-        lanes = tuple(self._lanes)
-        started = [lane for lane in lanes if not lane.is_running]
-        before = {lane: lane.on_error for lane in lanes}
-        for lane in lanes:
-            lane.on_error = report
-            lane.on_ended.append(look)
-            lane.start()
+        run = Run(on_error)
+        self._runs.append(run)
         try:
-            if lanes:
-                await over.wait()
+            for lane in tuple(self._lanes):
+                run.add(lane)
+            await run.until_over()
         finally:
-            for lane in started:
-                lane.cancel()
-            for lane in lanes:
-                lane.on_error = before[lane]
-                lane.on_ended.remove(look)
-        if failure:
-            raise failure[0]
+            self._runs.remove(run)
+            run.leave()
 
     def receive_sync(self, timeout: float | None = None) -> Wave | None:
         """Waits for the next wave in a thread without a loop; Ctrl-C works meanwhile.
