@@ -25,6 +25,7 @@ from aether.expectation import Expectation
 from aether.explanation import Explanation
 from aether.groups import Groups
 from aether.lane import others_idle
+from aether.lanes import Lanes
 from aether.requests import Requests
 from aether.statistics import Health, MediumStatistics
 from aether.threads import Emitting, end_with_the_program
@@ -111,8 +112,7 @@ class Aether(Emitting, _native.Medium):
         self._requests = Requests()
         self._vibrators: weakref.WeakSet[Vibrator] = weakref.WeakSet()
         self._groups = Groups()
-        # A vibrator with handlers lives as long as its medium.
-        self._lanes: dict[Lane, Vibrator] = {}
+        self._lanes = Lanes()
         self._home: Home | None = None
         self._runs = 0
         self._entered = False
@@ -245,14 +245,13 @@ class Aether(Emitting, _native.Medium):
 
     def adopt(self, lane: Lane, vibrator: Vibrator) -> None:
         """Takes a new handler in, and runs it if handlers run now."""
-        self._lanes[lane] = vibrator
+        self._lanes.add(lane, vibrator)
         if self._runs and self._home is not None:
             self._home.run(lane.start)
 
     def disown(self, vibrator: Vibrator) -> None:
-        """Forgets the handlers of a vibrator that has ended."""
-        for lane in [lane for lane, owner in self._lanes.items() if owner is vibrator]:
-            del self._lanes[lane]
+        """Forgets the handlers of a vibrator that is closed, once they have ended what they are at."""
+        self._lanes.release(vibrator)
 
     # Requests
 
@@ -294,7 +293,14 @@ class Aether(Emitting, _native.Medium):
 
     def statistics(self) -> MediumStatistics:
         """The counters of the medium now."""
-        return MediumStatistics(**self.counters())
+        # Lanes first: what they have taken is counted as received when the mailboxes are asked.
+        behind, dropped = self._lanes.figures()
+        counted = self.counters()
+        counted["received"] -= behind + dropped.total()
+        counted["waiting"] += behind
+        dropped.update(counted["dropped"])
+        counted["dropped"] = dict(+dropped)
+        return MediumStatistics(**counted)
 
     def active_channels(self) -> tuple[Channel[Any], ...]:
         """The patterns that somebody resonates on, sorted; of several spellings of one, the first."""
@@ -449,12 +455,12 @@ class Aether(Emitting, _native.Medium):
             raise WrongLoop(message)
         self._runs += 1
         self._home = Home()
-        for lane in tuple(self._lanes):
+        for lane in self._lanes:
             lane.start()
 
     async def _stop(self, *, at_once: bool) -> None:
         """Ends the workers: at once, or after the waves that they handle."""
-        lanes = [lane for lane in tuple(self._lanes) if lane.is_running]
+        lanes = [lane for lane in self._lanes if lane.is_running]
         if not at_once:
             for lane in lanes:
                 lane.stop()
@@ -494,6 +500,15 @@ class Aether(Emitting, _native.Medium):
         left = None if deadline is None else max(0.0, deadline - loop_time())
         return await self.until_empty(mailboxes, idle, left)
 
+    def clear(self) -> int:
+        """Drops what waits in every mailbox and behind the keys of handlers, counted as `cleared`.
+
+        Returns:
+            How many waves were dropped.
+        """
+        cleared = super().clear()
+        return cleared + sum(lane.drop_behind("cleared") for lane in self._lanes)
+
     async def aclose(self) -> None:
         """Ends the medium as leaving `async with` does. A second time does nothing."""
         if self.phase == "closed":
@@ -506,7 +521,7 @@ class Aether(Emitting, _native.Medium):
             await shielded(self._end_at_once())
             raise
         self._runs = 0
-        for lane in tuple(self._lanes):
+        for lane in self._lanes:
             lane.mailbox.close()
         self.shut("closed", at_once=False)
         await shielded(self._stop(at_once=True))

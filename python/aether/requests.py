@@ -25,9 +25,22 @@ if TYPE_CHECKING:
 
 _numbers = count(1)
 
+_DROPPED = {
+    "abandoned": "its vibrator was closed, or its handler cancelled",
+    "cleared": "medium.clear() drops what waits",
+    "expired": "its ttl was over",
+}
+
+
+class _Dropped(Closed):
+    """Why nobody will answer: the cause of a `RequestFailed`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"it was {reason} before it was answered ({_DROPPED[reason]})")
+
 
 class _Failure:
-    """In the place of an answer: the error of a handler."""
+    """In the place of an answer: why there is none."""
 
     __slots__ = ("error",)
 
@@ -151,32 +164,34 @@ class Requests:
             slot.ended += 1
             self._settle(slot, wave)
 
-    def abandoned(self, wave: Wave[Any]) -> None:
+    def dropped(self, wave: Wave[Any], reason: str) -> None:
         """A handler was cancelled, or will not come to this wave any more."""
         if REPLY_HEADER in wave.headers:
-            message = (
-                f"the handler of the request on {str(wave.channel)!r} was ended before it answered"
-            )
-            self.failed(wave, Closed(message))
+            self.failed(wave, _Dropped(reason))
 
     def _settle(self, slot: _Slot, wave: Wave[Any] | None) -> None:
-        """Answers for the handlers, once all who got the request have ended without an answer."""
+        """Answers for who got the request, once nobody is left who may answer it."""
         if slot.expected is None or slot.ended < slot.handlers:
             return
         # A reader may answer still; but where handlers answer and one has failed, others only look on.
         if slot.error is None and slot.ended < slot.expected:
             return
+        error = slot.error
         if wave is None:
             wave = Wave("aether.request.ended")
-        self._put(slot, wave, None if slot.error is None else _Failure(slot.error), None)
+        self._put(slot, wave, None if error is None else _Failure(error), None)
 
     @staticmethod
     def _put(slot: _Slot, wave: Wave[Any], payload: Any, source: str | None) -> bool:
         headers = {key: value for key, value in wave.headers.items() if key != REPLY_HEADER}
-        answer = wave.replace(payload=payload, source=source, headers=headers)
-        return slot.mailbox.put(answer.propagate())
+        answer = wave.replace(payload=payload, source=source, headers=headers).propagate()
+        return slot.mailbox.put(answer)
 
 
 def _failed(channel: str, error: BaseException) -> RequestFailed:
-    message = f"the request on {str(channel)!r} failed: its handler raised {type(error).__name__}: {error}"
-    return RequestFailed(message)
+    what = (
+        error
+        if isinstance(error, _Dropped)
+        else f"its handler raised {type(error).__name__}: {error}"
+    )
+    return RequestFailed(f"the request on {str(channel)!r} failed: {what}")

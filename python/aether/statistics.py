@@ -15,7 +15,7 @@ class VibratorStatistics:
 
     Attributes:
         current_buffer_used: Waves that wait, without those expired or faded by now.
-        max_buffer_size: How many may wait.
+        max_buffer_size: How many may wait; behind the busy keys of handlers, others may besides.
         tasks_waiting_receive: Tasks and threads that wait for a wave.
         tasks_waiting_send: Emissions that wait for room here.
         received: Waves taken, since it was made.

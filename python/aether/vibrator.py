@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 
 from aether import _native
@@ -396,21 +397,20 @@ class Vibrator(Emitting, _native.Vibrator):
 
     def statistics(self) -> VibratorStatistics:
         """Its counters now, of its mailbox and its handlers together."""
-        used = size = receive = send = received = failed = 0
-        dropped: dict[str, int] = {}
-        counted = [self.mailbox.counters()] if not self._lanes or self.mailbox.patterns() else []
-        counted += [lane.mailbox.counters() for lane in self._lanes]
-        for one in counted:
+        used = receive = send = received = failed = 0
+        dropped: Counter[str] = Counter()
+        # Lanes first: what they have taken is counted as received by their mailboxes when those are asked.
+        for lane in self._lanes:
+            used, failed = used + lane.behind, failed + lane.failed
+            dropped.update(lane.dropped)
+        received -= used + dropped.total()
+        # A mailbox beside handlers that hears nothing is no place where waves could wait.
+        size = -self.mailbox.counters()[1] if self._lanes and not self.mailbox.patterns() else 0
+        mailboxes = [self.mailbox, *(lane.mailbox for lane in self._lanes)]
+        for one in [mailbox.counters() for mailbox in mailboxes]:
             used, size = used + one[0], size + one[1]
             receive, send, received = receive + one[2], send + one[3], received + one[4]
-            for reason, count in one[5].items():
-                dropped[reason] = dropped.get(reason, 0) + count
-        for lane in self._lanes:
-            failed += lane.failed
-            for reason, count in (("abandoned", lane.abandoned), ("expired", lane.expired)):
-                if count:
-                    received -= count
-                    dropped[reason] = dropped.get(reason, 0) + count
+            dropped.update(one[5])
         return VibratorStatistics(
             current_buffer_used=used,
             max_buffer_size=size,
@@ -418,8 +418,8 @@ class Vibrator(Emitting, _native.Vibrator):
             tasks_waiting_send=send,
             received=received,
             emitted=self.emitted,
-            missed=sum(dropped.values()),
-            dropped=dropped,
+            missed=dropped.total(),
+            dropped=dict(+dropped),
             failed=failed,
         )
 
@@ -443,7 +443,7 @@ class Vibrator(Emitting, _native.Vibrator):
     def close(self) -> None:
         """Ends it at once: detunes, and counts what waits as abandoned. A second time does nothing.
 
-        A handler that runs goes on; `aclose` waits for it.
+        A handler that runs goes on; `aclose` waits for it, and so does leaving the medium.
         """
         self.mute()
         self._end()
@@ -452,7 +452,7 @@ class Vibrator(Emitting, _native.Vibrator):
         for mailbox in self._detach():
             mailbox.close()
         for lane in self._lanes:
-            lane.stop()
+            lane.close()
         self._medium.disown(self)
 
     def _detach(self) -> list[Mailbox]:
