@@ -281,7 +281,8 @@ class Aether(Emitting, _native.Medium):
 
         Raises:
             NoReceiver: Nobody resonates on the channel.
-            RequestFailed: The handler raised; its error is the cause.
+            RequestFailed: The handler raised; its error is the cause. Or the request was dropped where it
+                waited: its vibrator was closed, or the medium cleared.
             TimeoutError: No answer came in time.
             Closed: The medium is closed, or was while the request waited.
         """
@@ -503,11 +504,18 @@ class Aether(Emitting, _native.Medium):
     def clear(self) -> int:
         """Drops what waits in every mailbox and behind the keys of handlers, counted as `cleared`.
 
+        Requests among it fail with `RequestFailed`.
+
         Returns:
             How many waves were dropped.
         """
-        cleared = super().clear()
-        return cleared + sum(lane.drop_behind("cleared") for lane in self._lanes)
+        readers = (vibrator.mailbox for vibrator in self._vibrators)
+        handlers = (lane.mailbox for lane in self._lanes)
+        with self._requests.dropping("cleared", readers, handlers):
+            cleared = super().clear()
+            answers = self._requests.restore()
+            behind = sum(lane.drop_behind("cleared") for lane in self._lanes)
+        return cleared - answers + behind
 
     async def aclose(self) -> None:
         """Ends the medium as leaving `async with` does. A second time does nothing."""

@@ -5,11 +5,15 @@ outside every route: the first answer fills it, later ones come to nothing. A re
 handler returns (not `None`), or by `reply`.
 
 When all handlers that got a request have ended without an answer and one of them failed, that is the answer
-(`RequestFailed`). When nobody else got it and none failed, `None` is.
+(`RequestFailed`). When nobody else got it and none failed, `None` is. A request that is dropped where it waits,
+because its vibrator is closed or the medium is cleared, counts as one that failed there; what other readers
+hold may still be answered.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import weakref
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -19,7 +23,7 @@ from aether._wait import checked_timeout, loop_time
 from aether.errors import Closed, NoReceiver, RequestFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Iterable, Mapping
 
     from aether._native import Emitter, Mailbox, Medium
 
@@ -51,7 +55,17 @@ class _Failure:
 class _Slot:
     """Where one request is answered."""
 
-    __slots__ = ("__weakref__", "ended", "error", "expected", "handlers", "mailbox")
+    __slots__ = (
+        "__weakref__",
+        "answer",
+        "ended",
+        "error",
+        "expected",
+        "handlers",
+        "lost",
+        "mailbox",
+        "unread",
+    )
 
     def __init__(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
@@ -62,6 +76,12 @@ class _Slot:
         self.ended = 0
         """How many handlers have ended without an answer."""
         self.error: BaseException | None = None
+        """How one of these failed."""
+        self.lost = 0
+        """How many got it in a mailbox of a reader that has dropped it."""
+        self.unread: BaseException | None = None
+        """How one of these did."""
+        self.answer: Wave[Any] | None = None
 
 
 class Requests:
@@ -169,14 +189,43 @@ class Requests:
         if REPLY_HEADER in wave.headers:
             self.failed(wave, _Dropped(reason))
 
+    def _unread(self, wave: Wave[Any], reason: str) -> None:
+        """A reader will not come to this request any more."""
+        slot = self._slots.get(wave.headers[REPLY_HEADER])
+        if slot is not None:
+            slot.unread = _Dropped(reason)
+            slot.lost += 1
+            self._settle(slot, wave)
+
+    @contextlib.contextmanager
+    def dropping(
+        self, reason: str, readers: Iterable[Mailbox], handlers: Iterable[Mailbox]
+    ) -> Generator[None]:
+        """Around what empties these mailboxes: the requests that wait there fail, each at once."""
+        if not self._slots:
+            yield
+            return
+        unread = [wave for mailbox in set(readers) for wave in _waiting(mailbox)]
+        unhandled = [wave for mailbox in set(handlers) for wave in _waiting(mailbox)]
+        yield
+        for wave in unread:
+            self._unread(wave, reason)
+        for wave in unhandled:
+            self.dropped(wave, reason)
+
+    def restore(self) -> int:
+        """Puts answers back that were cleared before their askers came to them; returns how many."""
+        lost = [slot for slot in tuple(self._slots.values()) if slot.answer and not slot.mailbox]
+        return sum(slot.mailbox.put(slot.answer) for slot in lost if slot.answer)
+
     def _settle(self, slot: _Slot, wave: Wave[Any] | None) -> None:
         """Answers for who got the request, once nobody is left who may answer it."""
         if slot.expected is None or slot.ended < slot.handlers:
             return
         # A reader may answer still; but where handlers answer and one has failed, others only look on.
-        if slot.error is None and slot.ended < slot.expected:
+        if slot.error is None and slot.ended + slot.lost < slot.expected:
             return
-        error = slot.error
+        error = slot.error or slot.unread
         if wave is None:
             wave = Wave("aether.request.ended")
         self._put(slot, wave, None if error is None else _Failure(error), None)
@@ -185,7 +234,17 @@ class Requests:
     def _put(slot: _Slot, wave: Wave[Any], payload: Any, source: str | None) -> bool:
         headers = {key: value for key, value in wave.headers.items() if key != REPLY_HEADER}
         answer = wave.replace(payload=payload, source=source, headers=headers).propagate()
-        return slot.mailbox.put(answer)
+        first = slot.mailbox.put(answer)
+        if first:
+            slot.answer = answer
+        return first
+
+
+def _waiting(mailbox: Mailbox) -> list[Wave[Any]]:
+    """The requests that wait in a mailbox, which keep their place there."""
+    # What a mailbox shows to the garbage collector is what waits in it; a look takes nothing out.
+    held = [one for one in gc.get_referents(mailbox) if isinstance(one, Wave)]
+    return [wave for wave in held if REPLY_HEADER in wave.headers]
 
 
 def _failed(channel: str, error: BaseException) -> RequestFailed:

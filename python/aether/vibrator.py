@@ -443,14 +443,21 @@ class Vibrator(Emitting, _native.Vibrator):
     def close(self) -> None:
         """Ends it at once: detunes, and counts what waits as abandoned. A second time does nothing.
 
-        A handler that runs goes on; `aclose` waits for it, and so does leaving the medium.
+        A handler that runs goes on; `aclose` waits for it, and so does leaving the medium. A request that
+        waits here fails with `RequestFailed`.
         """
         self.mute()
         self._end()
 
     def _end(self) -> None:
-        for mailbox in self._detach():
-            mailbox.close()
+        mailboxes = self._detach()
+        for mailbox in mailboxes:
+            mailbox.finish()
+        own = [mailbox for mailbox in mailboxes if mailbox is self.mailbox]
+        others = [mailbox for mailbox in mailboxes if mailbox is not self.mailbox]
+        with self._medium.requests.dropping("abandoned", own, others):
+            for mailbox in mailboxes:
+                mailbox.close()
         for lane in self._lanes:
             lane.close()
         self._medium.disown(self)
