@@ -16,10 +16,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Coroutine
+    from typing import NoReturn
 
     import trio
 
 _log = logging.getLogger("aether")
+
+# How often trio's main task is looked at until it can be interrupted, in seconds.
+_INTERRUPTING = 0.01
 
 
 def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
@@ -234,6 +238,9 @@ class _AsyncioTask:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._ended(self)
         if not task.cancelled() and (error := task.exception()) is not None:
+            # The loop has let this one out already; once more, it would stop the cleaning up after it.
+            if isinstance(error, (SystemExit, KeyboardInterrupt)):
+                return
             raise error
 
     def cancel(self) -> None:
@@ -262,6 +269,11 @@ class _TrioTask:
             try:
                 with self._scope:
                     await function()
+            except BaseException as error:
+                if not _ends_the_program(error):
+                    raise
+                # Before it counts as ended: whoever waits for that is still there to be interrupted.
+                await _raise_in_main(error)
             finally:
                 ended(self)
 
@@ -276,6 +288,50 @@ class _TrioTask:
         import trio
 
         return trio.lowlevel.in_trio_task() and trio.lowlevel.current_task() is self._task
+
+
+def _ends_the_program(error: BaseException) -> bool:
+    ends = (SystemExit, KeyboardInterrupt)
+    return isinstance(error, ends) or (
+        isinstance(error, BaseExceptionGroup) and error.subgroup(ends) is not None
+    )
+
+
+async def _raise_in_main(error: BaseException) -> None:
+    """Raises in trio's main task, where that waits next, what asyncio lets out of its loop by itself.
+
+    So does trio with Ctrl-C. Out of a task in the background, it would be an internal error.
+    """
+    import trio
+
+    raised = False
+
+    def throw() -> NoReturn:
+        nonlocal raised
+        raised = True
+        raise error
+
+    while not raised:
+        main = _trio_main_task()
+        if main is None:
+            raise error
+        # As trio itself: a task that waits already for its abort, or runs, is asked again later.
+        if main._abort_func is not None:  # noqa: SLF001 - nothing public interrupts another task
+            main._attempt_abort(throw)  # noqa: SLF001
+        await trio.sleep(_INTERRUPTING)
+
+
+def _trio_main_task() -> trio.lowlevel.Task | None:
+    """The task of `trio.run`; `None` once it has ended."""
+    import trio
+
+    root = trio.lowlevel.current_root_task()
+    if root is None or not root.child_nurseries:
+        return None
+    # The nurseries of trio itself: the innermost is the main task's, as long as that runs.
+    nursery = root.child_nurseries[-1]
+    background = trio.lowlevel.current_task().parent_nursery
+    return None if nursery is background else next(iter(nursery.child_tasks), None)
 
 
 def spawn(

@@ -10,6 +10,7 @@ Contract:
 - What stands behind a key still waits: it is counted so, and `clear` drops it.
 - A worker that is cancelled ends its handler; the wave and those that stand behind its key are counted as
   abandoned.
+- `SystemExit` and `KeyboardInterrupt` out of a handler come out of the loop; of trio, through its main task.
 """
 
 from __future__ import annotations

@@ -1,0 +1,148 @@
+"""`SystemExit` and `KeyboardInterrupt` out of a handler end the program, on each loop as themselves."""
+
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+from tests.conftest import NO_UVLOOP
+from tests.probes import tuned, turns, until
+
+from aether import Aether, Wave
+
+LOOPS = pytest.mark.parametrize(
+    "backend",
+    [
+        pytest.param(("asyncio", {}), id="asyncio"),
+        pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop", marks=NO_UVLOOP),
+        pytest.param(("trio", {}), id="trio"),
+    ],
+)
+ERRORS = pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt()], ids=["exit", "ctrl-c"]
+)
+
+
+def run(main: Callable[[], Awaitable[None]], backend: Any) -> None:
+    name, options = backend
+    anyio.run(main, backend=name, backend_options=options)
+
+
+def raising(medium: Aether, error: BaseException, *, after: int = 0) -> Any:
+    v = tuned(medium, name="worker")
+
+    @v.on("end.*")
+    async def handle(wave: Wave[Any]) -> None:
+        await turns(after)
+        raise error
+
+    return v
+
+
+@LOOPS
+@ERRORS
+def test_while_the_medium_is_entered(backend: Any, error: BaseException) -> None:
+    medium = Aether()
+    worker, ended = raising(medium, error, after=5), []
+
+    @worker.on("end.*")
+    async def other(wave: Wave[Any]) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append("other")
+
+    async def main() -> None:
+        async with medium:
+            await medium.emit_wave("end.now")
+            await anyio.sleep_forever()
+
+    with pytest.raises(type(error)) as caught:
+        run(main, backend)
+    assert caught.value is error
+    assert ended == ["other"]
+    assert medium.phase == "closed"
+    assert worker.statistics().dropped == medium.statistics().dropped == {"abandoned": 2}
+
+
+@LOOPS
+@ERRORS
+def test_while_the_medium_drains(backend: Any, error: BaseException) -> None:
+    medium = Aether()
+    raising(medium, error, after=5)
+
+    async def main() -> None:
+        async with medium:
+            await medium.emit_wave("end.now")
+
+    with pytest.raises(type(error)):
+        run(main, backend)
+    assert medium.phase == "closed"
+
+
+@LOOPS
+@ERRORS
+def test_under_run(backend: Any, error: BaseException) -> None:
+    medium = Aether()
+    worker = raising(medium, error)
+    medium.emit_nowait("end.now")
+    with pytest.raises(type(error)):
+        run(worker.run, backend)
+    worker.close()
+
+
+@LOOPS
+def test_of_a_plain_handler(backend: Any) -> None:
+    medium = Aether()
+    worker = tuned(medium)
+
+    @worker.on("end.*")
+    def handle(wave: Wave[Any]) -> None:
+        raise SystemExit("over")
+
+    medium.emit_nowait("end.now")
+    with pytest.raises(SystemExit, match="over"):
+        run(worker.run, backend)
+    worker.close()
+
+
+def test_trio_raises_it_where_the_main_task_waits_next() -> None:
+    """A thread that it waits for cannot be interrupted."""
+    import trio
+
+    medium, gate, steps = Aether(), threading.Event(), []
+    worker = raising(medium, SystemExit(3))
+
+    async def open_gate() -> None:
+        await until(lambda: bool(worker.statistics().dropped))
+        await turns()
+        gate.set()
+
+    async def main() -> None:
+        async with medium:
+            trio.lowlevel.spawn_system_task(open_gate)
+            await medium.emit_wave("end.now")
+            await anyio.to_thread.run_sync(gate.wait)
+            steps.append("thread")
+            await anyio.sleep_forever()
+
+    with pytest.raises(SystemExit):
+        run(main, ("trio", {}))
+    assert steps == ["thread"]
+
+
+def test_trio_raises_a_group_that_holds_it() -> None:
+    medium = Aether()
+    worker = tuned(medium)
+
+    @worker.on("end.*")
+    async def handle(wave: Wave[Any]) -> None:
+        async with anyio.create_task_group():
+            raise SystemExit(3)
+
+    medium.emit_nowait("end.now")
+    with pytest.raises(BaseExceptionGroup) as caught:
+        run(worker.run, ("trio", {}))
+    assert caught.value.subgroup(SystemExit)
+    worker.close()
