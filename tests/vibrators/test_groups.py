@@ -64,6 +64,25 @@ async def test_a_pattern_of_one_member_is_that_of_all() -> None:
         assert payloads(one) == [1, 2]
 
 
+async def test_what_one_member_detunes_is_detuned_for_all() -> None:
+    async with Aether() as medium:
+        one, two = members(medium)
+        one.resonate_on("a.*", "b.*")
+        two.detune("a.>")
+        assert_receipt(await medium.emit_wave("a.b"), 0, 0)
+        assert_receipt(await medium.emit_wave("b.b", 1), 1, 1)
+        assert payloads(one) == [1]
+
+
+async def test_a_request_is_answered_by_one_member() -> None:
+    async with Aether() as medium:
+        seen: list[str] = []
+        for worker in members(medium, 3):
+            worker.on("queries.*")(lambda wave, name=worker.name: seen.append(name) or name)
+        answer = await medium.request("queries.x", timeout=5.0)
+        assert seen == [answer.payload]
+
+
 async def test_the_same_pattern_of_two_members_delivers_once() -> None:
     async with Aether() as medium:
         one, two = members(medium)
