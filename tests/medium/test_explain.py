@@ -5,9 +5,9 @@ from typing import Any
 
 import anyio
 import pytest
-from tests.probes import assert_works, begin, payloads, tuned, until_sending
+from tests.probes import assert_works, begin, payloads, tuned, until, until_sending
 
-from aether import Aether, ChannelError
+from aether import Aether, AetherConfig, ChannelError
 
 
 def row(explanation: Any, name: str) -> Any:
@@ -196,3 +196,48 @@ def test_default_is_one_medium() -> None:
     medium = Aether.default()
     assert isinstance(medium, Aether)
     assert Aether.default() is medium
+
+
+async def test_default_is_a_new_one_once_it_is_closed() -> None:
+    medium = Aether.default()
+    await medium.aclose()
+    assert Aether.default() is not medium
+    await assert_works(Aether.default())
+
+
+async def test_says_that_a_vibrator_is_closed() -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "orders.*", name="the-reader")
+        v.close()
+        found = row(medium.explain("orders.created"), "the-reader")
+        assert found.reached is False
+        assert found.reason == "closed"
+
+
+async def test_a_medium_is_not_ready_while_an_emission_waits_too_long() -> None:
+    async with (
+        Aether(AetherConfig(stall_warning=0.01)) as medium,
+        anyio.create_task_group() as group,
+    ):
+        v = tuned(medium, "orders.*", name="sleepy-reader", buffer_size=1)
+        await medium.emit_wave("orders.created")
+        sending = begin(group, lambda: medium.emit_wave("orders.created"))
+        await until(lambda: not medium.health().ready)
+        health = medium.health()
+        assert health.live is True
+        (reason,) = health.reasons
+        assert "orders.created" in reason
+        assert "sleepy-reader" in reason
+        v.receive_nowait()
+        await sending.result()
+        assert medium.health().ready is True
+
+
+@pytest.mark.xfail(reason="what listens for an expectation has a row, as a vibrator 'expect'")
+async def test_has_no_row_for_an_expectation() -> None:
+    async with Aether() as medium:
+        tuned(medium, "orders.*", name="the-reader")
+        expecting = medium.expect("orders.*")
+        explanation = medium.explain("orders.created")
+        expecting.close()
+        assert [one.vibrator for one in explanation.rows] == ["the-reader"]

@@ -17,7 +17,7 @@ from tests.probes import (
     until_receiving,
 )
 
-from aether import Aether, Channel, ChannelError, Closed, Wave
+from aether import Aether, AetherConfig, Channel, ChannelError, Closed, Wave
 
 
 async def test_a_quiet_medium_is_settled() -> None:
@@ -235,3 +235,12 @@ async def test_expect_refuses_bad_arguments(
             await medium.expect(*arguments, **options)
         assert list(medium.active_channels()) == []
         await assert_works(medium)
+
+
+@pytest.mark.xfail(reason="what it listens with is full before it is awaited")
+async def test_expect_with_a_condition_misses_nothing_before_it_is_awaited() -> None:
+    async with Aether(AetherConfig(channel_buffer_size=2)) as medium:
+        expecting = medium.expect("a.*", where=lambda wave: wave.payload == 5, timeout=0.01)
+        for number in range(8):
+            await medium.emit_wave("a.b", number)
+        assert (await expecting).payload == 5

@@ -193,3 +193,24 @@ async def test_bad_arguments_are_refused(
             await (medium if hand == "medium" else v).request(*arguments, **options)
         assert payloads(v) == []
         await assert_works(medium)
+
+
+@pytest.mark.xfail(reason="the slot of the request has a row, as a vibrator 'reply'")
+async def test_no_receiver_tells_of_vibrators_alone() -> None:
+    async with Aether() as medium:
+        tuned(medium, "orders.*", name="the-reader")
+        with pytest.raises(NoReceiver) as caught:
+            await medium.request("queries.x")
+        assert str(medium.explain("queries.x")) in str(caught.value)
+
+
+@pytest.mark.xfail(reason="the slot of the request is told of as a vibrator that loses waves")
+async def test_a_second_reply_is_no_loss(caplog: pytest.LogCaptureFixture) -> None:
+    async with Aether() as medium, anyio.create_task_group() as group:
+        v = tuned(medium, "queries.*")
+        asking = begin(group, lambda: medium.request("queries.x", timeout=5.0))
+        wave = await v.receive()
+        assert await v.reply(wave, 1) is True
+        assert await v.reply(wave, 2) is False
+        assert (await asking.result()).payload == 1
+    assert [record.getMessage() for record in caplog.records] == []
