@@ -291,7 +291,6 @@ async def test_handlers_may_still_request_while_leaving() -> None:
     assert seen == [2]
 
 
-@pytest.mark.xfail(reason="the medium counts a wave whose handler was cut short as received")
 async def test_the_medium_counts_as_its_vibrators_do() -> None:
     with anyio.fail_after(5):
         async with Aether(AetherConfig(drain_timeout=0.0)) as medium:
