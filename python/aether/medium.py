@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 # How often `settle` lets everybody run before it believes that nobody wants to.
 _SETTLING_TURNS = 5
 
+# The most waves that a mailbox can be told to hold.
+_UNLIMITED = 2**31 - 1
+
 
 class Aether(Emitting, _native.Medium):
     """A medium: routes, mailboxes, counters and a clock. Parts of a program meet here.
@@ -384,6 +387,8 @@ class Aether(Emitting, _native.Medium):
     ) -> Expectation:
         """The next wave that matches, listening from this call on: `wave = await medium.expect("orders.*")`.
 
+        With `where`, it keeps every wave that matches the pattern until it is awaited: do so soon, or close it.
+
         Args:
             pattern: A pattern.
             where: Only a wave for which this is true.
@@ -392,12 +397,14 @@ class Aether(Emitting, _native.Medium):
         Raises:
             ChannelError: The pattern is no pattern.
             TimeoutError: When awaited: no such wave came in time.
+            Closed: When awaited: it was closed, or the medium was before such a wave came.
         """
         mailbox = self.open_mailbox(
             "expect",
             order_by="fifo",
             overflow_by="drop_newest",
-            buffer_size=1 if where is None else self._default_buffer_size,
+            # What is no match takes no match's place; the queue grows only with what comes.
+            buffer_size=1 if where is None else _UNLIMITED,
         )
         mailbox.resonate(pattern)
         return Expectation(mailbox, pattern, where, timeout)
