@@ -496,7 +496,9 @@ class Vibrator(Emitting, _native.Vibrator):
             return
         with contextlib.suppress(ForkedMedium):
             patterns = self.mailbox.patterns()
-            if patterns and self._medium.phase == "open" and self._group is None:
+            # Its emitters go on: they never needed it.
+            self._end()
+            if patterns and self.mailbox in self._to_end and self._medium.phase == "open":
                 warnings.warn(
                     f"vibrator {self._name!r} was dropped without being closed and is detuned from "
                     f"{', '.join(patterns)}; use 'async with', or close() it",
@@ -504,8 +506,6 @@ class Vibrator(Emitting, _native.Vibrator):
                     stacklevel=2,
                     source=self,
                 )
-            # Its emitters go on: they never needed it.
-            self._end()
 
     def share(self, shared: object) -> None:
         """Keeps what it shares with its group."""

@@ -9,12 +9,14 @@ from tests.probes import (
     assert_receipt,
     assert_works,
     begin,
+    messages,
     payloads,
     tuned,
+    turns,
     until_receiving,
 )
 
-from aether import Aether, Wave
+from aether import Aether, AetherConfig, Wave
 
 
 def members(medium: Aether, count: int = 2, **options: Any) -> list[Any]:
@@ -230,21 +232,43 @@ async def test_handlers_of_group_members_share_the_work() -> None:
         assert sorted(seen) == list(range(30))
 
 
-@pytest.mark.xfail(reason="the mailbox of a group keeps the name of its first member")
-async def test_a_member_that_left_is_named_no_more() -> None:
-    async with Aether() as medium:
+@pytest.mark.parametrize("hand", ["receive", "handler"])
+async def test_messages_name_the_group_and_no_member(
+    hand: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Aether(AetherConfig(stall_warning=0.01, drain_timeout=0.0)) as medium:
         left, stayed = (
-            tuned(medium, name=name, group="g", buffer_size=1) for name in ("left", "stayed")
+            tuned(medium, name=name, group="workers", buffer_size=1) for name in ("left", "stayed")
         )
-        stayed.resonate_on("a.*")
+        if hand == "receive":
+            stayed.resonate_on("a.*")
+        else:
+            for member in (left, stayed):
+                member.on("a.*")(lambda _: anyio.sleep_forever())
         left.close()
-        await medium.emit_wave("a.b")
-        with pytest.raises(TimeoutError, match="stayed"):
-            await medium.emit_wave("a.b", timeout=0.0)
-        assert "stayed" in str(medium.explain("a.b"))
+        while medium.explain("a.b").reached:
+            medium.emit_nowait("a.b")
+            await turns()
+        with pytest.raises(TimeoutError) as caught:
+            await medium.emit_wave("a.b", timeout=0.1)
+        explained = str(medium.explain("a.b"))
+        stayed.close()
+    (stalled,) = messages(caplog.records, "has waited")
+    for text in (str(caught.value), explained, stalled):
+        assert "workers (group)" in text
+        assert "left" not in text
+        assert "stayed" not in text
 
 
-@pytest.mark.xfail(reason="only a vibrator without a group gives the warning")
+async def test_a_member_whose_handle_goes_before_the_last_gives_no_warning() -> None:
+    async with Aether() as medium:
+        stayed = tuned(medium, "a.*", name="stayed", group="g")
+        medium.vibrator("forgotten", group="g")
+        gc.collect()
+        assert_receipt(await medium.emit_wave("a.b", 1), 1, 1)
+        assert payloads(stayed) == [1]
+
+
 async def test_a_last_member_whose_handle_goes_unclosed_is_detuned_with_a_warning() -> None:
     async with Aether() as medium:
         v = medium.vibrator("forgotten", group="g")
