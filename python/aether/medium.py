@@ -18,6 +18,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aether import _native
+from aether._native import Wave
 from aether._wait import Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.channel import Channel
 from aether.errors import Closed, WrongLoop
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from aether._native import Mailbox, ManualClock, Wave
+    from aether._native import Mailbox, ManualClock
     from aether.config import AetherConfig
     from aether.lane import Lane
     from aether.physics import PhysicsEngine
@@ -314,15 +315,19 @@ class Aether(Emitting, _native.Medium):
             known.setdefault(channel.canonical, channel)
         return tuple(sorted(known.values()))
 
-    def explain(self, channel: str, amplitude: float = 1.0) -> Explanation:
+    def explain(
+        self, channel: str, amplitude: float = 1.0, *, emitter: Vibrator | None = None
+    ) -> Explanation:
         """For each vibrator, whether a wave would reach it now and, if not, exactly why.
 
         Args:
             channel: A concrete channel.
-            amplitude: The amplitude of the wave, 0..1.
+            amplitude: The amplitude of the wave, 0..1; values outside are clamped, as a wave's are.
+            emitter: Who would emit it: with `ignore_own`, it does not hear itself. Without it: the medium.
 
         Raises:
             ChannelError: The channel is none, or a pattern.
+            TypeError: An argument is of the wrong type.
             ValueError: The amplitude is NaN.
 
         Example:
@@ -335,8 +340,13 @@ class Aether(Emitting, _native.Medium):
             vibrator  resonates on  wave         why
             billing   orders.*      not reached  noise floor: 0.2 is fainter than 0.5
         """
-        rows = self.explain_rows(channel, amplitude)
-        return Explanation.of(str(channel), float(amplitude), rows)
+        if emitter is not None and not isinstance(emitter, Vibrator):
+            message = f"emitter must be a Vibrator, not {type(emitter).__name__}"
+            raise TypeError(message)
+        # Checked and clamped by what does so for waves.
+        amplitude = Wave("explained", amplitude=amplitude).amplitude
+        rows = self.explain_rows(channel, amplitude, 0 if emitter is None else emitter.identity)
+        return Explanation.of(str(channel), amplitude, rows)
 
     def health(self) -> Health:
         """Whether the medium takes waves, and whether somebody keeps emitters waiting."""

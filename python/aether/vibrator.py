@@ -107,6 +107,7 @@ class Vibrator(Emitting, _native.Vibrator):
     __slots__ = (
         "_closed",
         "_group",
+        "_identity",
         "_lanes",
         "_medium",
         "_name",
@@ -126,11 +127,12 @@ class Vibrator(Emitting, _native.Vibrator):
         options: Options,
         group: str | None,
     ) -> None:
-        del mailbox, identity  # the native half holds them
+        del mailbox  # the native half holds it
         self._medium = medium
         self._name = name
         self._options = options
         self._group = group
+        self._identity = identity
         self._lanes: list[Lane] = []
         self._runs: list[Run] = []
         self._shares: list[object] = []
@@ -196,6 +198,11 @@ class Vibrator(Emitting, _native.Vibrator):
     def group(self) -> str | None:
         """The group that it shares a mailbox with."""
         return self._group
+
+    @property
+    def identity(self) -> int:
+        """What `ignore_own` goes by: a number of its own, or of its group."""
+        return self._identity
 
     @property
     def closed(self) -> bool:
