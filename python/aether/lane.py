@@ -16,6 +16,7 @@ Contract:
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 from collections import Counter, deque
 from functools import partial
@@ -45,6 +46,25 @@ def _taken(line: deque[Standing]) -> Iterator[Standing]:
     with contextlib.suppress(IndexError):
         while True:
             yield line.popleft()
+
+
+def checked_handler(handler: object) -> None:
+    """Refuses what cannot handle a wave.
+
+    Raises:
+        TypeError: It is no function, or one that yields.
+    """
+    if not callable(handler):
+        message = f"a handler must be a function of a wave, not {type(handler).__name__}"
+        raise TypeError(message)
+    for function in (handler, type(handler).__call__):
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            name = getattr(handler, "__qualname__", type(handler).__name__)
+            message = (
+                f"handler {name!r} has a 'yield' in it, so that calling it would run nothing; emit what it "
+                "yields, or return the one answer"
+            )
+            raise TypeError(message)
 
 
 def others_idle(lanes: Iterable[Lane]) -> Callable[[], bool]:

@@ -18,7 +18,6 @@ import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aether import _native
-from aether._native import Wave
 from aether._wait import Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.channel import Channel
 from aether.errors import Closed, WrongLoop
@@ -35,12 +34,13 @@ from aether.vibrator import Options, Order, Overflow, Vibrator
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
     from types import TracebackType
-    from typing import Self
+    from typing import Self, Unpack
 
-    from aether._native import Mailbox, ManualClock
+    from aether._native import Mailbox, ManualClock, Wave
     from aether.config import AetherConfig
     from aether.lane import Lane
     from aether.physics import PhysicsEngine
+    from aether.requests import RequestOptions
 
 # How often `settle` lets everybody run before it believes that nobody wants to.
 _SETTLING_TURNS = 5
@@ -266,7 +266,7 @@ class Aether(Emitting, _native.Medium):
         *,
         timeout: float | None = 1.0,
         headers: Mapping[str, str] | None = None,
-        **options: Any,
+        **options: Unpack[RequestOptions],
     ) -> Wave[Any]:
         """Emits a request and awaits the first answer.
 
@@ -278,7 +278,8 @@ class Aether(Emitting, _native.Medium):
             payload: What to ask.
             timeout: Seconds to wait; `None`: for ever.
             headers: As for `emit_wave`.
-            options: The others of `emit_wave`.
+            options: `amplitude`, `phase`, `frequency`, `ttl`, `cause`, `compensates` and `require`, as for
+                `emit_wave`; without a receiver it is `NoReceiver` in any case.
 
         Returns:
             The answer: a wave, whose payload is what was returned or replied.
@@ -343,10 +344,11 @@ class Aether(Emitting, _native.Medium):
         if emitter is not None and not isinstance(emitter, Vibrator):
             message = f"emitter must be a Vibrator, not {type(emitter).__name__}"
             raise TypeError(message)
-        # Checked and clamped by what does so for waves.
-        amplitude = Wave("explained", amplitude=amplitude).amplitude
+        if isinstance(amplitude, (int, float)):
+            # In this order NaN stays what it is, and is refused like other types.
+            amplitude = max(min(float(amplitude), 1.0), 0.0)
         rows = self.explain_rows(channel, amplitude, 0 if emitter is None else emitter.identity)
-        return Explanation.of(str(channel), amplitude, rows)
+        return Explanation.of(str(channel), float(amplitude), rows)
 
     def health(self) -> Health:
         """Whether the medium takes waves, and whether somebody keeps emitters waiting."""
@@ -424,8 +426,10 @@ class Aether(Emitting, _native.Medium):
     async def __aenter__(self) -> Self:
         if self._entered or self.phase != "open":
             message = (
-                f"the medium is {self.phase if self.phase != 'open' else 'entered already'}; "
-                "make a new one, or use 'async with medium.running()' to run handlers again and again"
+                f"the medium is {self.phase}; make a new one"
+                if self.phase != "open"
+                else "the medium is entered already, and its handlers run: use it as it is there; what is to be "
+                "entered more than once is 'async with medium.running()'"
             )
             raise Closed(message)
         self._entered = True

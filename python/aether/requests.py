@@ -15,15 +15,16 @@ from __future__ import annotations
 import contextlib
 import gc
 import weakref
+from collections.abc import Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from aether._native import REPLY_HEADER, Wave
 from aether._wait import checked_timeout, loop_time
 from aether.errors import Closed, NoReceiver, RequestFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator, Iterable
 
     from aether._native import Emitter, Mailbox, Medium
 
@@ -34,6 +35,19 @@ _DROPPED = {
     "cleared": "medium.clear() drops what waits",
     "expired": "its ttl was over",
 }
+
+
+class RequestOptions(TypedDict, total=False):
+    """What `request` takes besides, as for `emit_wave`."""
+
+    amplitude: float | None
+    phase: float | None
+    frequency: float | None
+    ttl: float | None
+    cause: Wave[Any] | None
+    compensates: Wave[Any] | None
+    require: int | None
+    """1 or more; at least 1 in any case."""
 
 
 class _Dropped(Closed):
@@ -101,9 +115,16 @@ class Requests:
         *,
         timeout: float | None,
         headers: Mapping[str, str] | None,
-        options: Mapping[str, Any],
+        options: RequestOptions,
     ) -> Wave[Any]:
         """Emits a request and awaits the first answer."""
+        if unknown := options.keys() - RequestOptions.__annotations__.keys():
+            known = ", ".join(("timeout", "headers", *RequestOptions.__annotations__))
+            message = f"request() takes no {min(unknown)!r}; it takes {known}"
+            raise TypeError(message)
+        if headers is not None and not isinstance(headers, Mapping):
+            message = f"headers must be a mapping of str to str, not {type(headers).__name__}"
+            raise TypeError(message)
         slot = _Slot(
             medium.open_mailbox("reply", order_by="fifo", overflow_by="drop_newest", buffer_size=1)
         )
@@ -112,8 +133,9 @@ class Requests:
         timeout = checked_timeout(timeout)
         deadline = None if timeout is None else loop_time() + timeout
         addressed = {**(headers or {}), REPLY_HEADER: address}
-        rest: dict[str, Any] = {"require": 1, **options}
-        request = emitter.emit_wave(channel, payload, headers=addressed, timeout=timeout, **rest)
+        # Without a receiver there is no answer, whatever was asked for.
+        options["require"] = options.get("require") or 1
+        request = emitter.emit_wave(channel, payload, headers=addressed, timeout=timeout, **options)
         try:
             receipt = await request
             if not receipt:

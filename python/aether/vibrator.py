@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 from aether import _native
 from aether._wait import checked_timeout, shielded
 from aether.errors import Closed, ForkedMedium
-from aether.lane import Lane, others_idle
+from aether.lane import Lane, checked_handler, others_idle
 from aether.run import OnError, Run
 from aether.statistics import VibratorStatistics
 from aether.threads import Emitting, block
@@ -30,10 +30,11 @@ from aether.threads import Emitting, block
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Mapping
     from types import TracebackType
-    from typing import Self
+    from typing import Self, Unpack
 
     from aether._native import Mailbox, Wave
     from aether.medium import Aether
+    from aether.requests import RequestOptions
 
 Order: TypeAlias = Literal["amplitude", "fifo", "fresh"]
 Overflow: TypeAlias = Literal[
@@ -222,9 +223,12 @@ class Vibrator(Emitting, _native.Vibrator):
 
         Raises:
             ChannelError: A pattern is no pattern; the message points at the token.
+            TypeError: One is no `str`.
+            ValueError: No pattern.
             Closed: The vibrator or its medium is closed.
         """
         self._check_open()
+        _check_patterns(patterns, "resonate_on")
         added: list[str] = []
         try:
             for pattern in patterns:
@@ -277,13 +281,13 @@ class Vibrator(Emitting, _native.Vibrator):
 
         Raises:
             ChannelError: A pattern is no pattern.
+            TypeError: One is no `str`, an option is of the wrong type, or the handler is no function or has
+                a `yield` in it.
             ValueError: No pattern, or an option out of range.
             Closed: The vibrator or its medium is closed.
         """
         self._check_open()
-        if not patterns:
-            message = "on() takes the patterns to handle, such as @vibrator.on('orders.*')"
-            raise ValueError(message)
+        _check_patterns(patterns, "on")
         if isinstance(concurrency, bool) or not isinstance(concurrency, int):
             message = f"concurrency must be an int, not {type(concurrency).__name__}"
             raise TypeError(message)
@@ -303,9 +307,11 @@ class Vibrator(Emitting, _native.Vibrator):
         mailbox = self._medium.lane_mailbox(self, patterns, options, concurrency)
 
         def register(handler: _Handler) -> _Handler:
-            if not callable(handler):
-                message = f"a handler must be a function of a wave, not {type(handler).__name__}"
-                raise TypeError(message)
+            try:
+                checked_handler(handler)
+            except TypeError:
+                mailbox.leave()
+                raise
             lane = Lane(
                 self._medium,
                 self._name,
@@ -382,7 +388,7 @@ class Vibrator(Emitting, _native.Vibrator):
         *,
         timeout: float | None = 1.0,
         headers: Mapping[str, str] | None = None,
-        **options: Any,
+        **options: Unpack[RequestOptions],
     ) -> Wave[Any]:
         """Emits a request and awaits the first answer: see `Aether.request`, under this vibrator's name."""
         return await self._medium.requests.ask(
@@ -528,3 +534,21 @@ class Vibrator(Emitting, _native.Vibrator):
         if self._closed:
             message = f"vibrator {self._name!r} is closed and resonates no more; make a new one"
             raise Closed(message)
+
+
+def _check_patterns(patterns: tuple[object, ...], method: str) -> None:
+    """Says what to write instead, where these are no names at all; the names are checked one by one."""
+    if not patterns:
+        message = f"{method}() takes patterns, one or more, such as {method}('orders.*')"
+        raise ValueError(message)
+    for pattern in patterns:
+        kind = type(pattern).__name__
+        if isinstance(pattern, (list, tuple, set, frozenset)):
+            message = (
+                f"{method}() takes the patterns one by one, not in a {kind}; "
+                f"unpack it: {method}(*patterns)"
+            )
+            raise TypeError(message)
+        if callable(pattern):
+            message = f"{method}() takes patterns, not a function; write @v.on('orders.*') above it"
+            raise TypeError(message)
