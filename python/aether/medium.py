@@ -27,7 +27,7 @@ from aether.groups import Groups
 from aether.lane import others_idle
 from aether.lanes import Lanes
 from aether.requests import Requests
-from aether.statistics import Health, MediumStatistics
+from aether.statistics import Health, MediumStatistics, by_reason
 from aether.threads import Emitting, end_with_the_program
 from aether.vibrator import Options, Order, Overflow, Vibrator
 
@@ -305,7 +305,7 @@ class Aether(Emitting, _native.Medium):
         counted["received"] -= behind + dropped.total()
         counted["waiting"] += behind
         dropped.update(counted["dropped"])
-        counted["dropped"] = dict(+dropped)
+        counted["dropped"] = by_reason(dropped)
         return MediumStatistics(**counted)
 
     def active_channels(self) -> tuple[Channel[Any], ...]:

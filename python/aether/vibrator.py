@@ -24,7 +24,7 @@ from aether._wait import checked_timeout, shielded
 from aether.errors import Closed, ForkedMedium
 from aether.lane import Lane, checked_handler, others_idle
 from aether.run import OnError, Run
-from aether.statistics import VibratorStatistics
+from aether.statistics import VibratorStatistics, by_reason
 from aether.threads import Emitting, block
 
 if TYPE_CHECKING:
@@ -432,7 +432,7 @@ class Vibrator(Emitting, _native.Vibrator):
             received=received,
             emitted=self.emitted,
             missed=dropped.total(),
-            dropped=dict(+dropped),
+            dropped=by_reason(dropped),
             failed=failed,
         )
 

@@ -50,7 +50,7 @@ async def test_clear_drops_it_and_counts_it() -> None:
         assert medium.clear() == 3
         assert_dropped(queue.vibrator, cleared=3)
         assert_waiting(queue.vibrator, 0)
-        assert medium.statistics().dropped == {"cleared": 3}
+        assert_dropped(medium, cleared=3)
         queue.gate.set()
         assert await medium.settle(5)
         await queue.emit(4)

@@ -57,7 +57,7 @@ async def test_left_by_an_exception_it_is_ended_and_counted(how: str) -> None:
     assert work.ended.is_set()
     assert work.done == []
     assert_dropped(work.vibrator, abandoned=1)
-    assert medium.statistics().dropped == {"abandoned": 1}
+    assert_dropped(medium, abandoned=1)
     await medium.aclose()
 
 
