@@ -15,15 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable, Coroutine
-    from typing import NoReturn
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     import trio
 
 _log = logging.getLogger("aether")
-
-# How often trio's main task is looked at until it can be interrupted, in seconds.
-_INTERRUPTING = 0.01
 
 
 def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
@@ -260,6 +256,7 @@ class _TrioTask:
         function: Callable[[], Coroutine[Any, Any, None]],
         name: str,
         ended: Callable[[Background], object],
+        failed: Callable[[BaseException], object],
     ) -> None:
         import trio
 
@@ -269,11 +266,12 @@ class _TrioTask:
             try:
                 with self._scope:
                     await function()
+            except Exception:  # noqa: BLE001 - what is raised here, trio takes for an error of its own
+                _log.exception("%r has failed while it was cancelled", name)
             except BaseException as error:
                 if not _ends_the_program(error):
                     raise
-                # Before it counts as ended: whoever waits for that is still there to be interrupted.
-                await _raise_in_main(error)
+                failed(error)
             finally:
                 ended(self)
 
@@ -297,55 +295,63 @@ def _ends_the_program(error: BaseException) -> bool:
     )
 
 
-async def _raise_in_main(error: BaseException) -> None:
-    """Raises in trio's main task, where that waits next, what asyncio lets out of its loop by itself.
+class Blocks:
+    """The blocks of code that something in the background runs for, and that it can end with an error.
 
-    So does trio with Ctrl-C. Out of a task in the background, it would be an internal error.
+    Only on trio, where an error out of a task in the background would be an internal error of the loop:
+    each block is cancelled, and then raises it. asyncio lets out what ends the program by itself.
     """
-    import trio
 
-    raised = False
+    __slots__ = ("_ends",)
 
-    def throw() -> NoReturn:
-        nonlocal raised
-        raised = True
-        raise error
+    def __init__(self) -> None:
+        self._ends: list[Callable[[BaseException], object]] = []
 
-    while not raised:
-        main = _trio_main_task()
-        if main is None:
-            raise error
-        # As trio itself: a task that waits already for its abort, or runs, is asked again later.
-        if main._abort_func is not None:  # noqa: SLF001 - nothing public interrupts another task
-            main._attempt_abort(throw)  # noqa: SLF001
-        await trio.sleep(_INTERRUPTING)
+    @contextlib.contextmanager
+    def open(self) -> Generator[None]:
+        """One such block, in one task."""
+        if running_asyncio_loop() is not None:
+            yield
+            return
+        import trio
 
+        home, raised, scope = Home(), list[BaseException](), trio.CancelScope()
 
-def _trio_main_task() -> trio.lowlevel.Task | None:
-    """The task of `trio.run`; `None` once it has ended."""
-    import trio
+        def end(error: BaseException) -> None:
+            raised.append(error)
+            home.run(scope.cancel)
 
-    root = trio.lowlevel.current_root_task()
-    if root is None or not root.child_nurseries:
-        return None
-    # The nurseries of trio itself: the innermost is the main task's, as long as that runs.
-    nursery = root.child_nurseries[-1]
-    background = trio.lowlevel.current_task().parent_nursery
-    return None if nursery is background else next(iter(nursery.child_tasks), None)
+        self._ends.append(end)
+        try:
+            with scope:
+                yield
+        finally:
+            self._ends.remove(end)
+            if raised:
+                raise raised[0]
+
+    def end(self, error: BaseException) -> None:
+        """Ends all blocks that are open, from any thread."""
+        if not self._ends:
+            _log.critical("nobody is left to raise what came out of a handler", exc_info=error)
+        for end in tuple(self._ends):
+            end(error)
 
 
 def spawn(
     function: Callable[[], Coroutine[Any, Any, None]],
     name: str,
     ended: Callable[[Background], object],
+    failed: Callable[[BaseException], object],
 ) -> Background:
-    """Runs an async function, which catches its own errors, in the background of the running loop.
+    """Runs an async function in the background of the running loop.
 
-    `ended` is called with the task when it has ended, however it did.
+    `ended` is called with the task when it has ended, however it did; on trio, `failed` before that with what
+    came out of it and ends the program. asyncio does so itself.
     """
     loop = running_asyncio_loop()
     if loop is None:
-        return _TrioTask(function, name, ended)
+        return _TrioTask(function, name, ended, failed)
     return _AsyncioTask(loop, function, name, ended)
 
 

@@ -10,7 +10,8 @@ Contract:
 - What stands behind a key still waits: it is counted so, and `clear` drops it.
 - A worker that is cancelled ends its handler; the wave and those that stand behind its key are counted as
   abandoned.
-- `SystemExit` and `KeyboardInterrupt` out of a handler come out of the loop; of trio, through its main task.
+- `SystemExit` and `KeyboardInterrupt` out of a handler come out of the loop; on trio, out of the blocks that run
+  the handlers: `async with` of the medium, and `run`.
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ class Lane:
                 for call in tuple(self.on_ended):
                     call(self)
 
-        self._workers.add(spawn(work, name, ended))
+        self._workers.add(spawn(work, name, ended, self._medium.blocks.end))
 
     def close(self) -> None:
         """Ends it for good, from any thread, as `stop` does."""

@@ -5,6 +5,9 @@ Contract:
   handlers finish what waits for them and may still emit, for at most `drain_timeout`; readers get what is
   queued, and then the end. Left by an exception, or cancelled while it drains, it ends at once, counted.
 - `running()` runs the handlers without closing afterwards, and can be entered again.
+- `SystemExit` and `KeyboardInterrupt` out of a handler end the program: asyncio lets them out of the loop, and on trio
+  these blocks are cancelled and raise them, as a nursery does with what its tasks raise. So a block is left there
+  in the task that entered it.
 - Everything else works without a loop: at import time, in threads, before the medium is entered.
 - A medium belongs to the process that uses it first: in the child of a fork it raises `ForkedMedium`.
 """
@@ -18,7 +21,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aether import _native
-from aether._wait import Home, checked_timeout, checkpoint, loop_time, shielded
+from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.channel import Channel
 from aether.errors import Closed, WrongLoop
 from aether.expectation import Expectation
@@ -75,6 +78,7 @@ class Aether(Emitting, _native.Medium):
     """
 
     __slots__ = (
+        "_blocks",
         "_config",
         "_entered",
         "_groups",
@@ -113,13 +117,14 @@ class Aether(Emitting, _native.Medium):
     ) -> None:
         del clock  # the native half has it
         self._config = config
+        self._blocks = Blocks()
         self._requests = Requests()
         self._vibrators: weakref.WeakSet[Vibrator] = weakref.WeakSet()
         self._groups = Groups()
         self._lanes = Lanes()
         self._home: Home | None = None
         self._runs = 0
-        self._entered = False
+        self._entered: contextlib.AsyncExitStack | None = None
         self._physics: PhysicsEngine | None = None
         end_with_the_program(self)
 
@@ -141,6 +146,11 @@ class Aether(Emitting, _native.Medium):
 
             self._config = AetherConfig()
         return self._config
+
+    @property
+    def blocks(self) -> Blocks:
+        """The blocks that run its handlers; for what ends the program."""
+        return self._blocks
 
     @property
     def requests(self) -> Requests:
@@ -424,7 +434,7 @@ class Aether(Emitting, _native.Medium):
     # Running and ending
 
     async def __aenter__(self) -> Self:
-        if self._entered or self.phase != "open":
+        if self._entered is not None or self.phase != "open":
             message = (
                 f"the medium is {self.phase}; make a new one"
                 if self.phase != "open"
@@ -432,8 +442,10 @@ class Aether(Emitting, _native.Medium):
                 "entered more than once is 'async with medium.running()'"
             )
             raise Closed(message)
-        self._entered = True
         self._start()
+        self._entered = contextlib.AsyncExitStack()
+        self._entered.enter_context(self._blocks.open())
+        self._entered.push_async_exit(self._leave)
         return self
 
     async def __aexit__(
@@ -442,6 +454,10 @@ class Aether(Emitting, _native.Medium):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._entered is not None:
+            await self._entered.__aexit__(kind, error, traceback)
+
+    async def _leave(self, kind: object, _error: object, _traceback: object) -> None:
         if kind is None:
             await self.aclose()
         else:
@@ -460,16 +476,17 @@ class Aether(Emitting, _native.Medium):
             message = f"the medium is {self.phase} and runs no handlers; make a new one"
             raise Closed(message)
         self._start()
-        try:
-            yield self
-        except BaseException:
+        with self._blocks.open():
+            try:
+                yield self
+            except BaseException:
+                self._runs -= 1
+                if not self._runs:
+                    await shielded(self._stop(at_once=True))
+                raise
             self._runs -= 1
             if not self._runs:
-                await shielded(self._stop(at_once=True))
-            raise
-        self._runs -= 1
-        if not self._runs:
-            await self._stop(at_once=False)
+                await self._stop(at_once=False)
 
     def _start(self) -> None:
         if self._runs and self._home is not None and not self._home.is_here():

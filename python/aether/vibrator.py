@@ -355,9 +355,10 @@ class Vibrator(Emitting, _native.Vibrator):
         run = Run(on_error)
         self._runs.append(run)
         try:
-            for lane in tuple(self._lanes):
-                run.add(lane)
-            await run.until_over()
+            with self._medium.blocks.open():
+                for lane in tuple(self._lanes):
+                    run.add(lane)
+                await run.until_over()
         finally:
             self._runs.remove(run)
             run.leave()
