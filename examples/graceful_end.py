@@ -47,7 +47,7 @@ async def main() -> None:
 
     print(f"bakery: took {bakery.statistics().received}")
     await shop.aclose()
-    print(f"shop: {dict(shop.statistics().dropped)}")
+    print(f"shop: {shop.statistics().dropped['abandoned']} abandoned")
 
 
 if __name__ == "__main__":

@@ -119,9 +119,9 @@ def assert_waiting(vibrator: Vibrator, count: int) -> None:
     assert vibrator.statistics().current_buffer_used == count
 
 
-def assert_dropped(vibrator: Vibrator, **reasons: int) -> None:
+def assert_dropped(counts: Vibrator | Aether, **reasons: int) -> None:
     """Exactly these losses were counted."""
-    dropped = {reason: count for reason, count in vibrator.statistics().dropped.items() if count}
+    dropped = {reason: count for reason, count in counts.statistics().dropped.items() if count}
     assert dropped == reasons
 
 

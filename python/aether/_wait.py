@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     import trio
 
@@ -234,6 +234,9 @@ class _AsyncioTask:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._ended(self)
         if not task.cancelled() and (error := task.exception()) is not None:
+            # The loop has let this one out already; once more, it would stop the cleaning up after it.
+            if isinstance(error, (SystemExit, KeyboardInterrupt)):
+                return
             raise error
 
     def cancel(self) -> None:
@@ -253,6 +256,7 @@ class _TrioTask:
         function: Callable[[], Coroutine[Any, Any, None]],
         name: str,
         ended: Callable[[Background], object],
+        failed: Callable[[BaseException], object],
     ) -> None:
         import trio
 
@@ -262,6 +266,12 @@ class _TrioTask:
             try:
                 with self._scope:
                     await function()
+            except Exception:  # noqa: BLE001 - what is raised here, trio takes for an error of its own
+                _log.exception("%r has failed while it was cancelled", name)
+            except BaseException as error:
+                if not _ends_the_program(error):
+                    raise
+                failed(error)
             finally:
                 ended(self)
 
@@ -278,18 +288,70 @@ class _TrioTask:
         return trio.lowlevel.in_trio_task() and trio.lowlevel.current_task() is self._task
 
 
+def _ends_the_program(error: BaseException) -> bool:
+    ends = (SystemExit, KeyboardInterrupt)
+    return isinstance(error, ends) or (
+        isinstance(error, BaseExceptionGroup) and error.subgroup(ends) is not None
+    )
+
+
+class Blocks:
+    """The blocks of code that something in the background runs for, and that it can end with an error.
+
+    Only on trio, where an error out of a task in the background would be an internal error of the loop:
+    each block is cancelled, and then raises it. asyncio lets out what ends the program by itself.
+    """
+
+    __slots__ = ("_ends",)
+
+    def __init__(self) -> None:
+        self._ends: list[Callable[[BaseException], object]] = []
+
+    @contextlib.contextmanager
+    def open(self) -> Generator[None]:
+        """One such block, in one task."""
+        if running_asyncio_loop() is not None:
+            yield
+            return
+        import trio
+
+        home, raised, scope = Home(), list[BaseException](), trio.CancelScope()
+
+        def end(error: BaseException) -> None:
+            raised.append(error)
+            home.run(scope.cancel)
+
+        self._ends.append(end)
+        try:
+            with scope:
+                yield
+        finally:
+            self._ends.remove(end)
+            if raised:
+                raise raised[0]
+
+    def end(self, error: BaseException) -> None:
+        """Ends all blocks that are open, from any thread."""
+        if not self._ends:
+            _log.critical("nobody is left to raise what came out of a handler", exc_info=error)
+        for end in tuple(self._ends):
+            end(error)
+
+
 def spawn(
     function: Callable[[], Coroutine[Any, Any, None]],
     name: str,
     ended: Callable[[Background], object],
+    failed: Callable[[BaseException], object],
 ) -> Background:
-    """Runs an async function, which catches its own errors, in the background of the running loop.
+    """Runs an async function in the background of the running loop.
 
-    `ended` is called with the task when it has ended, however it did.
+    `ended` is called with the task when it has ended, however it did; on trio, `failed` before that with what
+    came out of it and ends the program. asyncio does so itself.
     """
     loop = running_asyncio_loop()
     if loop is None:
-        return _TrioTask(function, name, ended)
+        return _TrioTask(function, name, ended, failed)
     return _AsyncioTask(loop, function, name, ended)
 
 

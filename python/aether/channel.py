@@ -96,7 +96,17 @@ space in it; names take none, write '-' or '_'
             aether.errors.ChannelError: channel '*': token 1 '*' is a wildcard; a literal token is \
 needed here, write a name
         """
-        return cls(".".join([_token(part) for part in parts]))
+        if not parts:
+            message = (
+                "Channel.of() takes the tokens, at least one, such as Channel.of('progress', 7)"
+            )
+            raise ChannelError(message)
+        return cls(
+            ".".join(
+                _token(part, f"part {number} of Channel.of()")
+                for number, part in enumerate(parts, 1)
+            )
+        )
 
     def child(self, part: str | int | UUID) -> Self:
         """The channel below this one.
@@ -120,7 +130,7 @@ needed here, write a name
                 f" can be named there; write '+' for exactly one token"
             )
             raise ChannelError(message)
-        return type(self)(f"{self}.{_token(part)}")
+        return type(self)(f"{self}.{_token(part, 'the part of child()')}")
 
     def matches(self, other: str) -> bool:
         """Whether every channel of this one is one of the other: ``other.covers(self)``.
@@ -254,28 +264,31 @@ def _unchecked(name: str) -> Channel[Any]:
     return str.__new__(cls, name)
 
 
-def _token(part: object) -> str:
+def _token(part: object, place: str) -> str:
     """One literal token, as a plain `str`."""
+    if part == "":
+        message = f"{place} is empty; a token is one or more characters, write a name"
+        raise ChannelError(message)
     if isinstance(part, str):
         return _native.check_token(part)
     if isinstance(part, int) and not isinstance(part, bool):
-        return _number(int(part))
+        return _number(int(part), place)
     # Here, because few programs need it and `import aether` is to be quick.
     from uuid import UUID
 
     if isinstance(part, UUID):
         return str(part)
     kind = type(part).__name__
-    message = f"a part of a channel must be a str, an int or a UUID, not {kind}; write it as a str"
+    message = f"{place} must be a str, an int or a UUID, not {kind}; write it as a str"
     raise TypeError(message)
 
 
-def _number(part: int) -> str:
+def _number(part: int, place: str) -> str:
     try:
         return _native.check_token(str(part))
     except ChannelError:
         raise
     except ValueError as error:
         # Beyond what Python is willing to write out.
-        message = f"a part of a channel is an int of {part.bit_length()} bits; that is too long"
+        message = f"{place} is an int of {part.bit_length()} bits; that is too long"
         raise ChannelError(message) from error

@@ -115,7 +115,8 @@ class RequestFailed(AetherError):
     """Every receiver of a request has finished, none has answered, and one has failed.
 
     The request was delivered and handled. The handler's error is the ``__cause__``. Mend
-    the handler, or send the request again if it may be handled twice.
+    the handler, or send the request again if it may be handled twice. A request that was
+    dropped where it waited, and so handled by nobody, has failed too; the message says why.
     """
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Expectation:
     """A wave that is expected: await it. It listens until then, or until it is closed or dropped."""
 
-    __slots__ = ("_awaited", "_mailbox", "_pattern", "_timeout", "_where")
+    __slots__ = ("_awaited", "_closed", "_mailbox", "_pattern", "_timeout", "_where")
 
     def __init__(
         self,
@@ -30,6 +30,7 @@ class Expectation:
             message = f"where must be a function of a wave, not {type(where).__name__}"
             raise TypeError(message)
         self._awaited = False
+        self._closed = False
         self._pattern = pattern
         self._where = where
         self._timeout = checked_timeout(timeout)
@@ -48,7 +49,11 @@ class Expectation:
                 left = None if deadline is None else max(0.0, deadline - loop_time())
                 wave = await self._mailbox.receive(left)
                 if wave is None:
-                    message = f"the medium closed before a wave came on {self._pattern!r}"
+                    message = (
+                        f"the expectation of {self._pattern!r} was closed; call expect() again"
+                        if self._closed
+                        else f"the medium closed before a wave came on {self._pattern!r}"
+                    )
                     raise Closed(message)
                 if self._where is None or self._where(wave):
                     return wave
@@ -60,5 +65,6 @@ class Expectation:
             self._mailbox.close()
 
     def close(self) -> None:
-        """Listens no more."""
+        """Listens no more; whoever awaits it gets `Closed`."""
+        self._closed = True
         self._mailbox.close()

@@ -14,11 +14,12 @@ class ExplanationRow:
     """The answer for one mailbox.
 
     Attributes:
-        vibrator: The label of its vibrator.
+        vibrator: The label of its vibrator; of a group, `workers (group)`, which is one mailbox.
         patterns: What it resonates on, as spelled.
         reached: Whether a wave would be delivered to it now.
-        reason: Why not: `pattern`, `own`, `closed`, or what begins with `noise floor` or `full`. A mailbox
-            that is reached has one only if it is full and would let a wave go.
+        reason: Why not: `pattern`, `own`, `closed`, or what begins with `noise floor`, `min_amplitude` (too
+            faint for the whole medium) or `full`. A mailbox that is reached has one only if it is full
+            and would let another wave go.
         handler: Whether it feeds a handler.
     """
 

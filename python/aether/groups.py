@@ -5,6 +5,8 @@ Contract:
 - What a member that leaves has not taken stays for the others; the last one ends the mailbox.
 - The group is one: with `ignore_own`, what a member emits is own to all of it.
 - Handlers of members share a mailbox too, one for each set of patterns.
+- Members come and go: messages, `explain` and logs name a mailbox that they share after the group, as
+  `workers (group)`.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ class Groups:
             is_lane = len(key) > 1
             if not is_lane:
                 options = {**options, "ignored": identity if ignore_own else 0}
-            mailbox = open_mailbox(name, options, lane=is_lane, readers=readers)
+            mailbox = open_mailbox(f"{key[0]} (group)", options, lane=is_lane, readers=readers)
             shared = self._shared[key] = Shared(mailbox, identity, said)
             return shared
         if shared.options != said:

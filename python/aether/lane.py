@@ -7,14 +7,20 @@ Contract:
   whose key is busy stands behind it, and the worker goes on with others, while fewer than `buffer_size`
   waves stand so; then the lane takes no more until one of them is done.
 - A handler that raises is logged and counted and stops nobody, unless `run(on_error=...)` says otherwise.
+- What stands behind a key still waits: it is counted so, and `clear` drops it.
 - A worker that is cancelled ends its handler; the wave and those that stand behind its key are counted as
   abandoned.
+- `SystemExit` and `KeyboardInterrupt` out of a handler come out of the loop; on trio, out of the blocks that run
+  the handlers: `async with` of the medium, and `run`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import logging
-from collections import deque
+from collections import Counter, deque
+from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,16 +28,44 @@ from aether._native import REPLY_HEADER, handling
 from aether._wait import Background, Flag, Home, is_stray_cancellation, spawn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from aether._native import Mailbox, Wave
     from aether.medium import Aether
 
 _log = logging.getLogger("aether")
 
+Standing: TypeAlias = "tuple[Wave[Any], object]"
+"""A wave that was taken, and the value of `handling` for it."""
 Handler: TypeAlias = "Callable[[Wave[Any]], Any]"
 OnError: TypeAlias = "Callable[[BaseException, Wave[Any]], object] | None"
 """What is called with each error of a handler; `None`: it is logged."""
+
+
+def _taken(line: deque[Standing]) -> Iterator[Standing]:
+    """Takes from a line until it is empty. Another thread may do so at the same time."""
+    with contextlib.suppress(IndexError):
+        while True:
+            yield line.popleft()
+
+
+def checked_handler(handler: object) -> None:
+    """Refuses what cannot handle a wave.
+
+    Raises:
+        TypeError: It is no function, or one that yields.
+    """
+    if not callable(handler):
+        message = f"a handler must be a function of a wave, not {type(handler).__name__}"
+        raise TypeError(message)
+    for function in (handler, type(handler).__call__):
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            name = getattr(handler, "__qualname__", type(handler).__name__)
+            message = (
+                f"handler {name!r} has a 'yield' in it, so that calling it would run nothing; emit what it "
+                "yields, or return the one answer"
+            )
+            raise TypeError(message)
 
 
 def others_idle(lanes: Iterable[Lane]) -> Callable[[], bool]:
@@ -44,18 +78,17 @@ class Lane:
     """One handler of a vibrator, with its mailbox and workers."""
 
     __slots__ = (
-        "_behind",
         "_busy",
+        "_closed",
         "_home",
         "_limit",
         "_medium",
         "_room",
         "_stopping",
         "_workers",
-        "abandoned",
         "concurrency",
+        "dropped",
         "ended",
-        "expired",
         "failed",
         "handler",
         "key",
@@ -87,29 +120,33 @@ class Lane:
         self.working = 0
         """Waves that are being handled or stand behind a busy key."""
         self.failed = 0
-        self.abandoned = 0
-        self.expired = 0
-        """Waves that were older than their ttl when their key was free."""
+        self.dropped: Counter[str] = Counter()
+        """Waves that were taken and not handled to the end, by reason."""
         self.ended = Flag()
         """Set when the last worker has ended."""
         self._limit = limit
-        self._busy: dict[Hashable, deque[tuple[Wave[Any], object]]] = {}
-        self._behind = 0
+        self._busy: dict[Hashable, deque[Standing]] = {}
         self._room = Flag()
         self._stopping = False
+        self._closed = False
         self._workers: set[Background] = set()
         self._home: Home | None = None
-        self.on_ended: list[Callable[[], object]] = []
-        """What is called when the last worker has ended."""
+        self.on_ended: list[Callable[[Lane], object]] = []
+        """What is called with this lane when the last worker has ended."""
 
     @property
     def is_running(self) -> bool:
         """Whether it has workers."""
         return bool(self._workers)
 
+    @property
+    def behind(self) -> int:
+        """How many waves stand behind busy keys."""
+        return sum(map(len, tuple(self._busy.values())))
+
     def start(self) -> None:
-        """Starts the workers in the running loop, unless they are there."""
-        if self._workers:
+        """Starts the workers in the running loop, unless they are there or it is closed."""
+        if self._workers or self._closed:
             return
         self._stopping = False
         self.ended = Flag()
@@ -127,9 +164,14 @@ class Lane:
             if not self._workers:
                 self.ended.set()
                 for call in tuple(self.on_ended):
-                    call()
+                    call(self)
 
-        self._workers.add(spawn(work, name, ended))
+        self._workers.add(spawn(work, name, ended, self._medium.blocks.end))
+
+    def close(self) -> None:
+        """Ends it for good, from any thread, as `stop` does."""
+        self._closed = True
+        self.stop()
 
     def stop(self) -> None:
         """Has the workers end, from any thread: at once, or after the wave that they handle."""
@@ -138,10 +180,24 @@ class Lane:
             self._home.run(self._stop)
 
     def _stop(self) -> None:
-        for line in tuple(self._busy.values()):
-            self._abandon(line)
+        self.drop_behind("abandoned")
         if self.working == 0:
             self._cancel()
+
+    def drop_behind(self, reason: str) -> int:
+        """Drops what stands behind busy keys, from any thread; returns how many waves."""
+        standing = [one for line in tuple(self._busy.values()) for one in _taken(line)]
+        if standing and self._home is not None:
+            self.dropped[reason] += len(standing)
+            # The rest belongs to the loop of the workers.
+            self._home.run(partial(self._let_go, standing, reason))
+        return len(standing)
+
+    def _let_go(self, standing: list[Standing], reason: str) -> None:
+        for wave, begun in standing:
+            self._medium.requests.dropped(wave, reason)
+            self._end(begun)
+        self._room.set()
 
     def cancel(self) -> None:
         """Has the workers end at once, from any thread; one that calls this goes on to its next wave."""
@@ -171,9 +227,10 @@ class Lane:
     async def _work_by_key(self, key_of: Callable[[Wave[Any]], Hashable]) -> None:
         receive = self.mailbox.receive
         while not self._stopping:
-            while self._behind >= self._limit:
+            if self.behind >= self._limit:
                 self._room = Flag() if self._room.is_set() else self._room
                 await self._room.wait()
+                continue
             wave = await receive()
             if wave is None:
                 return
@@ -189,7 +246,6 @@ class Lane:
                     await self._handle_line(key, wave, begun)
                 else:
                     line.append((wave, begun))
-                    self._behind += 1
                 del key, line
             del wave, begun
 
@@ -198,32 +254,19 @@ class Lane:
         line = self._busy[key] = deque()
         try:
             await self._handle(wave, begun)
-            while line:
-                wave, begun = line.popleft()
-                self._behind -= 1
+            for wave, begun in _taken(line):  # noqa: PLR1704 - the next one, as the first
                 self._room.set()
                 if wave.ttl is not None and wave.age(self._medium.now()) > wave.ttl:
-                    self.expired += 1
-                    self._let_go(wave, begun)
+                    self.dropped["expired"] += 1
+                    self._let_go([(wave, begun)], "expired")
                 else:
                     await self._handle(wave, begun)
         finally:
             del self._busy[key]
-            self._abandon(line)
-
-    def _abandon(self, line: deque[tuple[Wave[Any], object]]) -> None:
-        """Lets go of what stands behind a key."""
-        while line:
-            wave, begun = line.popleft()
-            self._behind -= 1
-            self.abandoned += 1
-            self._let_go(wave, begun)
-        self._room.set()
-
-    def _let_go(self, wave: Wave[Any], begun: object) -> None:
-        """A wave that was taken is not handled."""
-        self._medium.requests.abandoned(wave)
-        self._end(begun)
+            if left := list(_taken(line)):
+                self.dropped["abandoned"] += len(left)
+                self._let_go(left, "abandoned")
+            self._room.set()
 
     def _begin(self, wave: Wave[Any]) -> object:
         self.working += 1
@@ -256,8 +299,8 @@ class Lane:
             await self._failed(error, wave)
         finally:
             if not ended:
-                self.abandoned += 1
-                self._medium.requests.abandoned(wave)
+                self.dropped["abandoned"] += 1
+                self._medium.requests.dropped(wave, "abandoned")
             handling.reset(token)
             self._end(begun)
 

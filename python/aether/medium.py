@@ -5,6 +5,9 @@ Contract:
   handlers finish what waits for them and may still emit, for at most `drain_timeout`; readers get what is
   queued, and then the end. Left by an exception, or cancelled while it drains, it ends at once, counted.
 - `running()` runs the handlers without closing afterwards, and can be entered again.
+- `SystemExit` and `KeyboardInterrupt` out of a handler end the program: asyncio lets them out of the loop, and on trio
+  these blocks are cancelled and raise them, as a nursery does with what its tasks raise. So a block is left there
+  in the task that entered it.
 - Everything else works without a loop: at import time, in threads, before the medium is entered.
 - A medium belongs to the process that uses it first: in the child of a fork it raises `ForkedMedium`.
 """
@@ -18,30 +21,35 @@ import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aether import _native
-from aether._wait import Home, checked_timeout, checkpoint, loop_time, shielded
+from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.channel import Channel
 from aether.errors import Closed, WrongLoop
 from aether.expectation import Expectation
 from aether.explanation import Explanation
 from aether.groups import Groups
 from aether.lane import others_idle
+from aether.lanes import Lanes
 from aether.requests import Requests
-from aether.statistics import Health, MediumStatistics
+from aether.statistics import Health, MediumStatistics, by_reason
 from aether.threads import Emitting, end_with_the_program
 from aether.vibrator import Options, Order, Overflow, Vibrator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
     from types import TracebackType
-    from typing import Self
+    from typing import Self, Unpack
 
     from aether._native import Mailbox, ManualClock, Wave
     from aether.config import AetherConfig
     from aether.lane import Lane
     from aether.physics import PhysicsEngine
+    from aether.requests import RequestOptions
 
 # How often `settle` lets everybody run before it believes that nobody wants to.
 _SETTLING_TURNS = 5
+
+# The most waves that a mailbox can be told to hold.
+_UNLIMITED = 2**31 - 1
 
 
 class Aether(Emitting, _native.Medium):
@@ -70,6 +78,7 @@ class Aether(Emitting, _native.Medium):
     """
 
     __slots__ = (
+        "_blocks",
         "_config",
         "_entered",
         "_groups",
@@ -108,14 +117,14 @@ class Aether(Emitting, _native.Medium):
     ) -> None:
         del clock  # the native half has it
         self._config = config
+        self._blocks = Blocks()
         self._requests = Requests()
         self._vibrators: weakref.WeakSet[Vibrator] = weakref.WeakSet()
         self._groups = Groups()
-        # A vibrator with handlers lives as long as its medium.
-        self._lanes: dict[Lane, Vibrator] = {}
+        self._lanes = Lanes()
         self._home: Home | None = None
         self._runs = 0
-        self._entered = False
+        self._entered: contextlib.AsyncExitStack | None = None
         self._physics: PhysicsEngine | None = None
         end_with_the_program(self)
 
@@ -137,6 +146,11 @@ class Aether(Emitting, _native.Medium):
 
             self._config = AetherConfig()
         return self._config
+
+    @property
+    def blocks(self) -> Blocks:
+        """The blocks that run its handlers; for what ends the program."""
+        return self._blocks
 
     @property
     def requests(self) -> Requests:
@@ -245,14 +259,13 @@ class Aether(Emitting, _native.Medium):
 
     def adopt(self, lane: Lane, vibrator: Vibrator) -> None:
         """Takes a new handler in, and runs it if handlers run now."""
-        self._lanes[lane] = vibrator
+        self._lanes.add(lane, vibrator)
         if self._runs and self._home is not None:
             self._home.run(lane.start)
 
     def disown(self, vibrator: Vibrator) -> None:
-        """Forgets the handlers of a vibrator that has ended."""
-        for lane in [lane for lane, owner in self._lanes.items() if owner is vibrator]:
-            del self._lanes[lane]
+        """Forgets the handlers of a vibrator that is closed, once they have ended what they are at."""
+        self._lanes.release(vibrator)
 
     # Requests
 
@@ -263,7 +276,7 @@ class Aether(Emitting, _native.Medium):
         *,
         timeout: float | None = 1.0,
         headers: Mapping[str, str] | None = None,
-        **options: Any,
+        **options: Unpack[RequestOptions],
     ) -> Wave[Any]:
         """Emits a request and awaits the first answer.
 
@@ -275,14 +288,16 @@ class Aether(Emitting, _native.Medium):
             payload: What to ask.
             timeout: Seconds to wait; `None`: for ever.
             headers: As for `emit_wave`.
-            options: The others of `emit_wave`.
+            options: `amplitude`, `phase`, `frequency`, `ttl`, `cause`, `compensates` and `require`, as for
+                `emit_wave`; without a receiver it is `NoReceiver` in any case.
 
         Returns:
             The answer: a wave, whose payload is what was returned or replied.
 
         Raises:
             NoReceiver: Nobody resonates on the channel.
-            RequestFailed: The handler raised; its error is the cause.
+            RequestFailed: The handler raised; its error is the cause. Or the request was dropped where it
+                waited: its vibrator was closed, or the medium cleared.
             TimeoutError: No answer came in time.
             Closed: The medium is closed, or was while the request waited.
         """
@@ -294,7 +309,14 @@ class Aether(Emitting, _native.Medium):
 
     def statistics(self) -> MediumStatistics:
         """The counters of the medium now."""
-        return MediumStatistics(**self.counters())
+        # Lanes first: what they have taken is counted as received when the mailboxes are asked.
+        behind, dropped = self._lanes.figures()
+        counted = self.counters()
+        counted["received"] -= behind + dropped.total()
+        counted["waiting"] += behind
+        dropped.update(counted["dropped"])
+        counted["dropped"] = by_reason(dropped)
+        return MediumStatistics(**counted)
 
     def active_channels(self) -> tuple[Channel[Any], ...]:
         """The patterns that somebody resonates on, sorted; of several spellings of one, the first."""
@@ -304,15 +326,19 @@ class Aether(Emitting, _native.Medium):
             known.setdefault(channel.canonical, channel)
         return tuple(sorted(known.values()))
 
-    def explain(self, channel: str, amplitude: float = 1.0) -> Explanation:
+    def explain(
+        self, channel: str, amplitude: float = 1.0, *, emitter: Vibrator | None = None
+    ) -> Explanation:
         """For each vibrator, whether a wave would reach it now and, if not, exactly why.
 
         Args:
             channel: A concrete channel.
-            amplitude: The amplitude of the wave, 0..1.
+            amplitude: The amplitude of the wave, 0..1; values outside are clamped, as a wave's are.
+            emitter: Who would emit it: with `ignore_own`, it does not hear itself. Without it: the medium.
 
         Raises:
             ChannelError: The channel is none, or a pattern.
+            TypeError: An argument is of the wrong type.
             ValueError: The amplitude is NaN.
 
         Example:
@@ -325,7 +351,13 @@ class Aether(Emitting, _native.Medium):
             vibrator  resonates on  wave         why
             billing   orders.*      not reached  noise floor: 0.2 is fainter than 0.5
         """
-        rows = self.explain_rows(channel, amplitude)
+        if emitter is not None and not isinstance(emitter, Vibrator):
+            message = f"emitter must be a Vibrator, not {type(emitter).__name__}"
+            raise TypeError(message)
+        if isinstance(amplitude, (int, float)):
+            # In this order NaN stays what it is, and is refused like other types.
+            amplitude = max(min(float(amplitude), 1.0), 0.0)
+        rows = self.explain_rows(channel, amplitude, 0 if emitter is None else emitter.identity)
         return Explanation.of(str(channel), float(amplitude), rows)
 
     def health(self) -> Health:
@@ -377,6 +409,8 @@ class Aether(Emitting, _native.Medium):
     ) -> Expectation:
         """The next wave that matches, listening from this call on: `wave = await medium.expect("orders.*")`.
 
+        With `where`, it keeps every wave that matches the pattern until it is awaited: do so soon, or close it.
+
         Args:
             pattern: A pattern.
             where: Only a wave for which this is true.
@@ -385,12 +419,14 @@ class Aether(Emitting, _native.Medium):
         Raises:
             ChannelError: The pattern is no pattern.
             TimeoutError: When awaited: no such wave came in time.
+            Closed: When awaited: it was closed, or the medium was before such a wave came.
         """
         mailbox = self.open_mailbox(
             "expect",
             order_by="fifo",
             overflow_by="drop_newest",
-            buffer_size=1 if where is None else self._default_buffer_size,
+            # What is no match takes no match's place; the queue grows only with what comes.
+            buffer_size=1 if where is None else _UNLIMITED,
         )
         mailbox.resonate(pattern)
         return Expectation(mailbox, pattern, where, timeout)
@@ -398,14 +434,18 @@ class Aether(Emitting, _native.Medium):
     # Running and ending
 
     async def __aenter__(self) -> Self:
-        if self._entered or self.phase != "open":
+        if self._entered is not None or self.phase != "open":
             message = (
-                f"the medium is {self.phase if self.phase != 'open' else 'entered already'}; "
-                "make a new one, or use 'async with medium.running()' to run handlers again and again"
+                f"the medium is {self.phase}; make a new one"
+                if self.phase != "open"
+                else "the medium is entered already, and its handlers run: use it as it is there; what is to be "
+                "entered more than once is 'async with medium.running()'"
             )
             raise Closed(message)
-        self._entered = True
         self._start()
+        self._entered = contextlib.AsyncExitStack()
+        self._entered.enter_context(self._blocks.open())
+        self._entered.push_async_exit(self._leave)
         return self
 
     async def __aexit__(
@@ -414,6 +454,10 @@ class Aether(Emitting, _native.Medium):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._entered is not None:
+            await self._entered.__aexit__(kind, error, traceback)
+
+    async def _leave(self, kind: object, _error: object, _traceback: object) -> None:
         if kind is None:
             await self.aclose()
         else:
@@ -432,16 +476,17 @@ class Aether(Emitting, _native.Medium):
             message = f"the medium is {self.phase} and runs no handlers; make a new one"
             raise Closed(message)
         self._start()
-        try:
-            yield self
-        except BaseException:
+        with self._blocks.open():
+            try:
+                yield self
+            except BaseException:
+                self._runs -= 1
+                if not self._runs:
+                    await shielded(self._stop(at_once=True))
+                raise
             self._runs -= 1
             if not self._runs:
-                await shielded(self._stop(at_once=True))
-            raise
-        self._runs -= 1
-        if not self._runs:
-            await self._stop(at_once=False)
+                await self._stop(at_once=False)
 
     def _start(self) -> None:
         if self._runs and self._home is not None and not self._home.is_here():
@@ -449,12 +494,12 @@ class Aether(Emitting, _native.Medium):
             raise WrongLoop(message)
         self._runs += 1
         self._home = Home()
-        for lane in tuple(self._lanes):
+        for lane in self._lanes:
             lane.start()
 
     async def _stop(self, *, at_once: bool) -> None:
         """Ends the workers: at once, or after the waves that they handle."""
-        lanes = [lane for lane in tuple(self._lanes) if lane.is_running]
+        lanes = [lane for lane in self._lanes if lane.is_running]
         if not at_once:
             for lane in lanes:
                 lane.stop()
@@ -494,6 +539,22 @@ class Aether(Emitting, _native.Medium):
         left = None if deadline is None else max(0.0, deadline - loop_time())
         return await self.until_empty(mailboxes, idle, left)
 
+    def clear(self) -> int:
+        """Drops what waits in every mailbox and behind the keys of handlers, counted as `cleared`.
+
+        Requests among it fail with `RequestFailed`.
+
+        Returns:
+            How many waves were dropped.
+        """
+        readers = (vibrator.mailbox for vibrator in self._vibrators)
+        handlers = (lane.mailbox for lane in self._lanes)
+        with self._requests.dropping("cleared", readers, handlers):
+            cleared = super().clear()
+            answers = self._requests.restore()
+            behind = sum(lane.drop_behind("cleared") for lane in self._lanes)
+        return cleared - answers + behind
+
     async def aclose(self) -> None:
         """Ends the medium as leaving `async with` does. A second time does nothing."""
         if self.phase == "closed":
@@ -506,7 +567,7 @@ class Aether(Emitting, _native.Medium):
             await shielded(self._end_at_once())
             raise
         self._runs = 0
-        for lane in tuple(self._lanes):
+        for lane in self._lanes:
             lane.mailbox.close()
         self.shut("closed", at_once=False)
         await shielded(self._stop(at_once=True))

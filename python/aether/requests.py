@@ -5,29 +5,60 @@ outside every route: the first answer fills it, later ones come to nothing. A re
 handler returns (not `None`), or by `reply`.
 
 When all handlers that got a request have ended without an answer and one of them failed, that is the answer
-(`RequestFailed`). When nobody else got it and none failed, `None` is.
+(`RequestFailed`). When nobody else got it and none failed, `None` is. A request that is dropped where it waits,
+because its vibrator is closed or the medium is cleared, counts as one that failed there; what other readers
+hold may still be answered.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import weakref
+from collections.abc import Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from aether._native import REPLY_HEADER, Wave
 from aether._wait import checked_timeout, loop_time
 from aether.errors import Closed, NoReceiver, RequestFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Iterable
 
     from aether._native import Emitter, Mailbox, Medium
 
 _numbers = count(1)
 
+_DROPPED = {
+    "abandoned": "its vibrator was closed, or its handler cancelled",
+    "cleared": "medium.clear() drops what waits",
+    "expired": "its ttl was over",
+}
+
+
+class RequestOptions(TypedDict, total=False):
+    """What `request` takes besides, as for `emit_wave`."""
+
+    amplitude: float | None
+    phase: float | None
+    frequency: float | None
+    ttl: float | None
+    cause: Wave[Any] | None
+    compensates: Wave[Any] | None
+    require: int | None
+    """1 or more; at least 1 in any case."""
+
+
+class _Dropped(Closed):
+    """Why nobody will answer: the cause of a `RequestFailed`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"it was {reason} before it was answered ({_DROPPED[reason]})")
+
 
 class _Failure:
-    """In the place of an answer: the error of a handler."""
+    """In the place of an answer: why there is none."""
 
     __slots__ = ("error",)
 
@@ -38,7 +69,17 @@ class _Failure:
 class _Slot:
     """Where one request is answered."""
 
-    __slots__ = ("__weakref__", "ended", "error", "expected", "handlers", "mailbox")
+    __slots__ = (
+        "__weakref__",
+        "answer",
+        "ended",
+        "error",
+        "expected",
+        "handlers",
+        "lost",
+        "mailbox",
+        "unread",
+    )
 
     def __init__(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
@@ -49,6 +90,12 @@ class _Slot:
         self.ended = 0
         """How many handlers have ended without an answer."""
         self.error: BaseException | None = None
+        """How one of these failed."""
+        self.lost = 0
+        """How many got it in a mailbox of a reader that has dropped it."""
+        self.unread: BaseException | None = None
+        """How one of these did."""
+        self.answer: Wave[Any] | None = None
 
 
 class Requests:
@@ -68,9 +115,16 @@ class Requests:
         *,
         timeout: float | None,
         headers: Mapping[str, str] | None,
-        options: Mapping[str, Any],
+        options: RequestOptions,
     ) -> Wave[Any]:
         """Emits a request and awaits the first answer."""
+        if unknown := options.keys() - RequestOptions.__annotations__.keys():
+            known = ", ".join(("timeout", "headers", *RequestOptions.__annotations__))
+            message = f"request() takes no {min(unknown)!r}; it takes {known}"
+            raise TypeError(message)
+        if headers is not None and not isinstance(headers, Mapping):
+            message = f"headers must be a mapping of str to str, not {type(headers).__name__}"
+            raise TypeError(message)
         slot = _Slot(
             medium.open_mailbox("reply", order_by="fifo", overflow_by="drop_newest", buffer_size=1)
         )
@@ -79,8 +133,9 @@ class Requests:
         timeout = checked_timeout(timeout)
         deadline = None if timeout is None else loop_time() + timeout
         addressed = {**(headers or {}), REPLY_HEADER: address}
-        rest: dict[str, Any] = {"require": 1, **options}
-        request = emitter.emit_wave(channel, payload, headers=addressed, timeout=timeout, **rest)
+        # Without a receiver there is no answer, whatever was asked for.
+        options["require"] = options.get("require") or 1
+        request = emitter.emit_wave(channel, payload, headers=addressed, timeout=timeout, **options)
         try:
             receipt = await request
             if not receipt:
@@ -151,32 +206,73 @@ class Requests:
             slot.ended += 1
             self._settle(slot, wave)
 
-    def abandoned(self, wave: Wave[Any]) -> None:
+    def dropped(self, wave: Wave[Any], reason: str) -> None:
         """A handler was cancelled, or will not come to this wave any more."""
         if REPLY_HEADER in wave.headers:
-            message = (
-                f"the handler of the request on {str(wave.channel)!r} was ended before it answered"
-            )
-            self.failed(wave, Closed(message))
+            self.failed(wave, _Dropped(reason))
+
+    def _unread(self, wave: Wave[Any], reason: str) -> None:
+        """A reader will not come to this request any more."""
+        slot = self._slots.get(wave.headers[REPLY_HEADER])
+        if slot is not None:
+            slot.unread = _Dropped(reason)
+            slot.lost += 1
+            self._settle(slot, wave)
+
+    @contextlib.contextmanager
+    def dropping(
+        self, reason: str, readers: Iterable[Mailbox], handlers: Iterable[Mailbox]
+    ) -> Generator[None]:
+        """Around what empties these mailboxes: the requests that wait there fail, each at once."""
+        if not self._slots:
+            yield
+            return
+        unread = [wave for mailbox in set(readers) for wave in _waiting(mailbox)]
+        unhandled = [wave for mailbox in set(handlers) for wave in _waiting(mailbox)]
+        yield
+        for wave in unread:
+            self._unread(wave, reason)
+        for wave in unhandled:
+            self.dropped(wave, reason)
+
+    def restore(self) -> int:
+        """Puts answers back that were cleared before their askers came to them; returns how many."""
+        lost = [slot for slot in tuple(self._slots.values()) if slot.answer and not slot.mailbox]
+        return sum(slot.mailbox.put(slot.answer) for slot in lost if slot.answer)
 
     def _settle(self, slot: _Slot, wave: Wave[Any] | None) -> None:
-        """Answers for the handlers, once all who got the request have ended without an answer."""
+        """Answers for who got the request, once nobody is left who may answer it."""
         if slot.expected is None or slot.ended < slot.handlers:
             return
         # A reader may answer still; but where handlers answer and one has failed, others only look on.
-        if slot.error is None and slot.ended < slot.expected:
+        if slot.error is None and slot.ended + slot.lost < slot.expected:
             return
+        error = slot.error or slot.unread
         if wave is None:
             wave = Wave("aether.request.ended")
-        self._put(slot, wave, None if slot.error is None else _Failure(slot.error), None)
+        self._put(slot, wave, None if error is None else _Failure(error), None)
 
     @staticmethod
     def _put(slot: _Slot, wave: Wave[Any], payload: Any, source: str | None) -> bool:
         headers = {key: value for key, value in wave.headers.items() if key != REPLY_HEADER}
-        answer = wave.replace(payload=payload, source=source, headers=headers)
-        return slot.mailbox.put(answer.propagate())
+        answer = wave.replace(payload=payload, source=source, headers=headers).propagate()
+        first = slot.mailbox.put(answer)
+        if first:
+            slot.answer = answer
+        return first
+
+
+def _waiting(mailbox: Mailbox) -> list[Wave[Any]]:
+    """The requests that wait in a mailbox, which keep their place there."""
+    # What a mailbox shows to the garbage collector is what waits in it; a look takes nothing out.
+    held = [one for one in gc.get_referents(mailbox) if isinstance(one, Wave)]
+    return [wave for wave in held if REPLY_HEADER in wave.headers]
 
 
 def _failed(channel: str, error: BaseException) -> RequestFailed:
-    message = f"the request on {str(channel)!r} failed: its handler raised {type(error).__name__}: {error}"
-    return RequestFailed(message)
+    what = (
+        error
+        if isinstance(error, _Dropped)
+        else f"its handler raised {type(error).__name__}: {error}"
+    )
+    return RequestFailed(f"the request on {str(channel)!r} failed: {what}")

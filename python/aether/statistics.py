@@ -9,20 +9,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+REASONS = ("full", "oldest", "faintest", "conflated", "faded", "expired", "abandoned", "cleared")
+"""Why a wave that matched is let go."""
+
+
+def by_reason(dropped: Mapping[str, int]) -> dict[str, int]:
+    """How often for each reason, those that never occurred included."""
+    return {**dict.fromkeys(REASONS, 0), **dropped}
+
+
 @dataclass(frozen=True, slots=True)
 class VibratorStatistics:
     """Counters of one vibrator: its mailbox and those of its handlers together.
 
     Attributes:
         current_buffer_used: Waves that wait, without those expired or faded by now.
-        max_buffer_size: How many may wait.
+        max_buffer_size: How many may wait; behind the busy keys of handlers, others may besides.
         tasks_waiting_receive: Tasks and threads that wait for a wave.
         tasks_waiting_send: Emissions that wait for room here.
         received: Waves taken, since it was made.
         emitted: Waves emitted through it or its emitters.
         missed: Waves that matched and were let go: the sum of `dropped`.
         dropped: Those by reason: `full`, `oldest`, `faintest`, `conflated`, `faded`, `expired`, `abandoned`,
-            `cleared`. A reason that never occurred is not there.
+            `cleared`. Each is there, with 0 if it never occurred.
         failed: Waves whose handler raised.
     """
 
@@ -49,7 +58,7 @@ class MediumStatistics:
         delivered: Deliveries into mailboxes.
         unheard: Waves admitted that matched no mailbox.
         received: Waves taken by readers and handlers.
-        dropped: Waves let go after they had matched, by reason.
+        dropped: Waves let go after they had matched, by reason; the same ones.
         waiting: Waves that wait now.
         mailboxes: Mailboxes now: one for each vibrator or group, and one for each handler.
         tasks_waiting_send: Emissions that wait for room now.

@@ -16,22 +16,25 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 
 from aether import _native
-from aether._wait import Flag, checked_timeout, shielded
+from aether._wait import checked_timeout, shielded
 from aether.errors import Closed, ForkedMedium
-from aether.lane import Lane, others_idle
-from aether.statistics import VibratorStatistics
+from aether.lane import Lane, checked_handler, others_idle
+from aether.run import OnError, Run
+from aether.statistics import VibratorStatistics, by_reason
 from aether.threads import Emitting, block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Mapping
     from types import TracebackType
-    from typing import Self
+    from typing import Self, Unpack
 
     from aether._native import Mailbox, Wave
     from aether.medium import Aether
+    from aether.requests import RequestOptions
 
 Order: TypeAlias = Literal["amplitude", "fifo", "fresh"]
 Overflow: TypeAlias = Literal[
@@ -105,11 +108,13 @@ class Vibrator(Emitting, _native.Vibrator):
     __slots__ = (
         "_closed",
         "_group",
+        "_identity",
         "_lanes",
         "_medium",
         "_name",
         "_options",
         "_ordinals",
+        "_runs",
         "_shares",
         "_to_end",
     )
@@ -123,12 +128,14 @@ class Vibrator(Emitting, _native.Vibrator):
         options: Options,
         group: str | None,
     ) -> None:
-        del mailbox, identity  # the native half holds them
+        del mailbox  # the native half holds it
         self._medium = medium
         self._name = name
         self._options = options
         self._group = group
+        self._identity = identity
         self._lanes: list[Lane] = []
+        self._runs: list[Run] = []
         self._shares: list[object] = []
         self._ordinals: dict[tuple[str, ...], int] = {}
         self._to_end: list[Mailbox] = []
@@ -194,6 +201,11 @@ class Vibrator(Emitting, _native.Vibrator):
         return self._group
 
     @property
+    def identity(self) -> int:
+        """What `ignore_own` goes by: a number of its own, or of its group."""
+        return self._identity
+
+    @property
     def closed(self) -> bool:
         """Whether it was closed or drained."""
         return self._closed
@@ -211,9 +223,12 @@ class Vibrator(Emitting, _native.Vibrator):
 
         Raises:
             ChannelError: A pattern is no pattern; the message points at the token.
+            TypeError: One is no `str`.
+            ValueError: No pattern.
             Closed: The vibrator or its medium is closed.
         """
         self._check_open()
+        _check_patterns(patterns, "resonate_on")
         added: list[str] = []
         try:
             for pattern in patterns:
@@ -253,8 +268,8 @@ class Vibrator(Emitting, _native.Vibrator):
         """Has a function, async or plain, handle the waves of these patterns.
 
         Each `on` is a lane of its own with a mailbox of its own: every matching handler gets the wave. It
-        hears from the call on, and runs while the medium is entered or under `run`. What it returns, if not
-        `None`, answers a request.
+        hears from the call on, and runs while the medium is entered or under `run`, also one that has begun.
+        What it returns, if not `None`, answers a request.
 
         Args:
             patterns: What to handle: one or more.
@@ -266,13 +281,13 @@ class Vibrator(Emitting, _native.Vibrator):
 
         Raises:
             ChannelError: A pattern is no pattern.
+            TypeError: One is no `str`, an option is of the wrong type, or the handler is no function or has
+                a `yield` in it.
             ValueError: No pattern, or an option out of range.
             Closed: The vibrator or its medium is closed.
         """
         self._check_open()
-        if not patterns:
-            message = "on() takes the patterns to handle, such as @vibrator.on('orders.*')"
-            raise ValueError(message)
+        _check_patterns(patterns, "on")
         if isinstance(concurrency, bool) or not isinstance(concurrency, int):
             message = f"concurrency must be an int, not {type(concurrency).__name__}"
             raise TypeError(message)
@@ -292,9 +307,11 @@ class Vibrator(Emitting, _native.Vibrator):
         mailbox = self._medium.lane_mailbox(self, patterns, options, concurrency)
 
         def register(handler: _Handler) -> _Handler:
-            if not callable(handler):
-                message = f"a handler must be a function of a wave, not {type(handler).__name__}"
-                raise TypeError(message)
+            try:
+                checked_handler(handler)
+            except TypeError:
+                mailbox.leave()
+                raise
             lane = Lane(
                 self._medium,
                 self._name,
@@ -304,20 +321,26 @@ class Vibrator(Emitting, _native.Vibrator):
                 key=key,
                 limit=options["buffer_size"],
             )
-            self._lanes.append(lane)
-            self._medium.adopt(lane, self)
+            self._add(lane)
             return handler
 
         return register
 
+    def _add(self, lane: Lane) -> None:
+        self._lanes.append(lane)
+        self._medium.adopt(lane, self)
+        for run in tuple(self._runs):
+            run.add(lane)
+
     async def run(
         self,
         *,
-        on_error: Literal["log", "raise"] | Callable[[BaseException, Wave[Any]], object] = "log",
+        on_error: OnError = "log",
     ) -> None:
-        """Runs the handlers that it has now, until it is closed, drained or this is cancelled.
+        """Runs its handlers, also those that it gets meanwhile, until it is closed, drained or this is cancelled.
 
         Where the medium is entered and runs them already, this only waits, and `on_error` holds meanwhile.
+        Without a handler it returns at once.
 
         Args:
             on_error: What happens when a handler raises: `log` it, `raise` it here (which ends the handlers,
@@ -329,39 +352,16 @@ class Vibrator(Emitting, _native.Vibrator):
             ValueError: `on_error` is another word.
             Exception: With `raise`, what the handler raised.
         """
-        failure: list[BaseException] = []
-        over = Flag()
-
-        def keep(error: BaseException, _wave: Wave[Any]) -> None:
-            failure.append(error)
-            over.set()
-
-        def look() -> None:
-            if not any(lane.is_running for lane in lanes):
-                over.set()
-
-        report = keep if on_error == "raise" else None if on_error == "log" else on_error
-        if report is not None and not callable(report):
-            message = f"on_error must be 'log', 'raise' or a function, not {on_error!r}"
-            raise (ValueError if isinstance(report, str) else TypeError)(message)
-        lanes = tuple(self._lanes)
-        started = [lane for lane in lanes if not lane.is_running]
-        before = {lane: lane.on_error for lane in lanes}
-        for lane in lanes:
-            lane.on_error = report
-            lane.on_ended.append(look)
-            lane.start()
+        run = Run(on_error)
+        self._runs.append(run)
         try:
-            if lanes:
-                await over.wait()
+            with self._medium.blocks.open():
+                for lane in tuple(self._lanes):
+                    run.add(lane)
+                await run.until_over()
         finally:
-            for lane in started:
-                lane.cancel()
-            for lane in lanes:
-                lane.on_error = before[lane]
-                lane.on_ended.remove(look)
-        if failure:
-            raise failure[0]
+            self._runs.remove(run)
+            run.leave()
 
     def receive_sync(self, timeout: float | None = None) -> Wave | None:
         """Waits for the next wave in a thread without a loop; Ctrl-C works meanwhile.
@@ -389,7 +389,7 @@ class Vibrator(Emitting, _native.Vibrator):
         *,
         timeout: float | None = 1.0,
         headers: Mapping[str, str] | None = None,
-        **options: Any,
+        **options: Unpack[RequestOptions],
     ) -> Wave[Any]:
         """Emits a request and awaits the first answer: see `Aether.request`, under this vibrator's name."""
         return await self._medium.requests.ask(
@@ -411,21 +411,20 @@ class Vibrator(Emitting, _native.Vibrator):
 
     def statistics(self) -> VibratorStatistics:
         """Its counters now, of its mailbox and its handlers together."""
-        used = size = receive = send = received = failed = 0
-        dropped: dict[str, int] = {}
-        counted = [self.mailbox.counters()] if not self._lanes or self.mailbox.patterns() else []
-        counted += [lane.mailbox.counters() for lane in self._lanes]
-        for one in counted:
+        used = receive = send = received = failed = 0
+        dropped: Counter[str] = Counter()
+        # Lanes first: what they have taken is counted as received by their mailboxes when those are asked.
+        for lane in self._lanes:
+            used, failed = used + lane.behind, failed + lane.failed
+            dropped.update(lane.dropped)
+        received -= used + dropped.total()
+        # A mailbox beside handlers that hears nothing is no place where waves could wait.
+        size = -self.mailbox.counters()[1] if self._lanes and not self.mailbox.patterns() else 0
+        mailboxes = [self.mailbox, *(lane.mailbox for lane in self._lanes)]
+        for one in [mailbox.counters() for mailbox in mailboxes]:
             used, size = used + one[0], size + one[1]
             receive, send, received = receive + one[2], send + one[3], received + one[4]
-            for reason, count in one[5].items():
-                dropped[reason] = dropped.get(reason, 0) + count
-        for lane in self._lanes:
-            failed += lane.failed
-            for reason, count in (("abandoned", lane.abandoned), ("expired", lane.expired)):
-                if count:
-                    received -= count
-                    dropped[reason] = dropped.get(reason, 0) + count
+            dropped.update(one[5])
         return VibratorStatistics(
             current_buffer_used=used,
             max_buffer_size=size,
@@ -433,8 +432,8 @@ class Vibrator(Emitting, _native.Vibrator):
             tasks_waiting_send=send,
             received=received,
             emitted=self.emitted,
-            missed=sum(dropped.values()),
-            dropped=dropped,
+            missed=dropped.total(),
+            dropped=by_reason(dropped),
             failed=failed,
         )
 
@@ -458,16 +457,23 @@ class Vibrator(Emitting, _native.Vibrator):
     def close(self) -> None:
         """Ends it at once: detunes, and counts what waits as abandoned. A second time does nothing.
 
-        A handler that runs goes on; `aclose` waits for it.
+        A handler that runs goes on; `aclose` waits for it, and so does leaving the medium. A request that
+        waits here fails with `RequestFailed`.
         """
         self.mute()
         self._end()
 
     def _end(self) -> None:
-        for mailbox in self._detach():
-            mailbox.close()
+        mailboxes = self._detach()
+        for mailbox in mailboxes:
+            mailbox.finish()
+        own = [mailbox for mailbox in mailboxes if mailbox is self.mailbox]
+        others = [mailbox for mailbox in mailboxes if mailbox is not self.mailbox]
+        with self._medium.requests.dropping("abandoned", own, others):
+            for mailbox in mailboxes:
+                mailbox.close()
         for lane in self._lanes:
-            lane.stop()
+            lane.close()
         self._medium.disown(self)
 
     def _detach(self) -> list[Mailbox]:
@@ -504,7 +510,9 @@ class Vibrator(Emitting, _native.Vibrator):
             return
         with contextlib.suppress(ForkedMedium):
             patterns = self.mailbox.patterns()
-            if patterns and self._medium.phase == "open" and self._group is None:
+            # Its emitters go on: they never needed it.
+            self._end()
+            if patterns and self.mailbox in self._to_end and self._medium.phase == "open":
                 warnings.warn(
                     f"vibrator {self._name!r} was dropped without being closed and is detuned from "
                     f"{', '.join(patterns)}; use 'async with', or close() it",
@@ -512,8 +520,6 @@ class Vibrator(Emitting, _native.Vibrator):
                     stacklevel=2,
                     source=self,
                 )
-            # Its emitters go on: they never needed it.
-            self._end()
 
     def share(self, shared: object) -> None:
         """Keeps what it shares with its group."""
@@ -529,3 +535,21 @@ class Vibrator(Emitting, _native.Vibrator):
         if self._closed:
             message = f"vibrator {self._name!r} is closed and resonates no more; make a new one"
             raise Closed(message)
+
+
+def _check_patterns(patterns: tuple[object, ...], method: str) -> None:
+    """Says what to write instead, where these are no names at all; the names are checked one by one."""
+    if not patterns:
+        message = f"{method}() takes patterns, one or more, such as {method}('orders.*')"
+        raise ValueError(message)
+    for pattern in patterns:
+        kind = type(pattern).__name__
+        if isinstance(pattern, (list, tuple, set, frozenset)):
+            message = (
+                f"{method}() takes the patterns one by one, not in a {kind}; "
+                f"unpack it: {method}(*patterns)"
+            )
+            raise TypeError(message)
+        if callable(pattern):
+            message = f"{method}() takes patterns, not a function; write @v.on('orders.*') above it"
+            raise TypeError(message)

@@ -168,6 +168,15 @@ def test_of_writes_numbers_and_uuids_out() -> None:
     assert Channel.of("progress", 17, job) == f"progress.17.{job}"
 
 
+def test_of_says_which_part_is_none() -> None:
+    with pytest.raises(ChannelError, match=r"part 2 of Channel\.of\(\) is empty"):
+        Channel.of("progress", "")
+    with pytest.raises(TypeError, match=r"part 3 of Channel\.of\(\) must be a str"):
+        Channel.of("progress", 7, None)  # type: ignore[arg-type]
+    with pytest.raises(ChannelError, match="at least one"):
+        Channel.of()
+
+
 @pytest.mark.parametrize("part", [None, 7.5, b"x", ["a"], object()])
 def test_a_part_that_is_no_str_is_a_type_error(part: object) -> None:
     with pytest.raises(TypeError):

@@ -13,10 +13,12 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from aether.cli import main
+from aether.cli.choices import Overflow
 
 AETHER = [sys.executable, "-W", "error", "-m", "aether.cli"]
 LOOPS = ["asyncio", "trio", *(["uvloop"] if sys.platform != "win32" else [])]
@@ -107,6 +109,23 @@ def test_help_names_every_command() -> None:
     result = aether("--help")
     assert result.status == 0
     assert all(name in result.out for name in ("demo", "replay", "explain", "--version"))
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_shows_the_whole_of_each_line(flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    result = aether(flag)
+    assert "..." not in result.out.replace("[ARGS]...", "")
+    for name in ("demo", "replay", "explain"):
+        (line,) = [line for line in result.out.splitlines() if line.startswith(f"  {name} ")]
+        assert line.endswith(".")
+
+
+def test_help_says_what_each_policy_does() -> None:
+    text = " ".join(aether("replay", "-h").out.split())
+    assert "block makes the replay wait" in text
+    assert "conflate keeps only the last of each channel" in text
+    assert all(policy in text for policy in get_args(Overflow))
 
 
 @pytest.mark.parametrize(
@@ -211,6 +230,17 @@ def test_bad_lines_are_reported_counted_and_skipped(tmp_path: Path) -> None:
     ]
     assert ["*", "3", "0"] in result.rows()
     assert "3 bad lines skipped" in result.out
+
+
+def test_a_file_of_bad_lines_alone_is_a_failure(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text('milk\neggs\n\n{"ts": 1}\n')
+    result = aether("replay", path)
+    assert result.status == 1
+    assert result.out == ""
+    *faults, last = result.err.splitlines()
+    assert [line.partition(": ")[0] for line in faults] == ["line 1", "line 2", "line 4"]
+    assert last.startswith(f"aether: {path}: none of its lines is an event (3 bad)")
 
 
 def test_bad_text_reaches_the_terminal_escaped(tmp_path: Path) -> None:
@@ -391,7 +421,10 @@ def test_explain_of_a_faint_wave() -> None:
         (["a.*", "a.*"], "a.*"),
         (["a.b", "a.x*"], "a.x*"),
         (["a.b"], "no pattern"),
-        (["a.b", "a.*", "--amplitude", "nan"], "amplitude"),
+        (["a.b", "a.*", "--amplitude", "nan"], "--amplitude nan"),
+        (["a.b", "a.*", "--amplitude", "1.5"], "--amplitude 1.5"),
+        (["a.b", "a.*", "--amplitude=-0.1"], "--amplitude -0.1"),
+        (["a.b", "a.*", "--amplitude", "inf"], "--amplitude inf"),
     ],
 )
 def test_explain_of_what_breaks_a_rule(arguments: list[str], part: str) -> None:

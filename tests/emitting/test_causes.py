@@ -3,8 +3,17 @@
 import math
 from typing import Any
 
+import anyio
 import pytest
-from tests.probes import assert_receipt, assert_works, messages, taken, tuned
+from tests.probes import (
+    assert_receipt,
+    assert_works,
+    begin,
+    messages,
+    taken,
+    tuned,
+    until_sending,
+)
 
 from aether import Aether, AetherConfig, NoReceiver, Wave
 
@@ -236,6 +245,39 @@ async def test_require_does_not_count_who_is_out_of_reach() -> None:
         with pytest.raises(NoReceiver, match="noise floor"):
             await own.emit_wave("a.b", amplitude=0.2, require=1)
         assert taken(v) == []
+
+
+async def test_require_says_that_a_wave_is_own() -> None:
+    async with Aether() as medium:
+        own = tuned(medium, "a.*", name="the-speaker", ignore_own=True)
+        with pytest.raises(NoReceiver) as caught:
+            await own.emit_wave("a.b", require=1)
+        (line,) = [text for text in str(caught.value).splitlines() if "the-speaker" in text]
+        assert line.split()[-1] == "own"
+
+
+async def test_require_explains_a_wave_as_faint_as_its_cause_made_it() -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "a.*", noise_floor=0.5)
+        await medium.emit_wave("a.b", amplitude=0.5)
+        cause = v.receive_nowait()
+        with pytest.raises(NoReceiver, match=r"noise floor: 0\.475"):
+            await medium.emit_wave("a.c", cause=cause, require=1)
+
+
+async def test_require_holds_when_room_comes() -> None:
+    async with Aether() as medium, anyio.create_task_group() as group:
+        full, free = (
+            tuned(medium, "a.*", name="full", buffer_size=1),
+            tuned(medium, "a.*", name="free"),
+        )
+        await medium.emit_wave("a.b", 1)
+        sending = begin(group, lambda: medium.emit_wave("a.b", 2, require=2))
+        await until_sending(full)
+        full.detune("a.*")
+        with pytest.raises(NoReceiver):
+            await sending.result()
+        assert [wave.payload for wave in taken(free)] == [1]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.probes import (
     until_sending,
 )
 
-from aether import Aether, AetherConfig, Deadlock
+from aether import Aether, AetherConfig, Deadlock, WouldBlock
 
 
 async def test_a_cancelled_emission_has_emitted_nothing() -> None:
@@ -185,3 +185,32 @@ async def test_a_second_reader_is_no_deadlock() -> None:
             go.set()
             await done.result()
             await sending.result()
+
+
+@pytest.mark.parametrize("door", ["emit_sync", "emit_many"])
+async def test_a_long_wait_of_any_kind_is_logged(
+    caplog: pytest.LogCaptureFixture, door: str
+) -> None:
+    async with Aether(AetherConfig(stall_warning=0.01)) as medium:
+        v = tuned(medium, "a.*", name="sleepy-reader", buffer_size=1)
+        await medium.emit_wave("a.b", 1)
+        calls = {
+            "emit_sync": lambda: anyio.to_thread.run_sync(medium.emit_sync, "a.b", 2),
+            "emit_many": lambda: medium.emit_many([("a.b", 2)]),
+        }
+        async with anyio.create_task_group() as group:
+            sending = begin(group, calls[door])
+            await until(lambda: bool(messages(caplog.records, "a.b", "sleepy-reader")))
+            assert payloads(v) == [1]
+            await sending.result()
+
+
+async def test_a_full_mailbox_of_the_policy_error_comes_before_one_that_blocks() -> None:
+    async with Aether() as medium:
+        slow = tuned(medium, "a.*", name="slow-one", buffer_size=1)
+        strict = tuned(medium, "a.*", name="strict-one", overflow="error", buffer_size=1)
+        await medium.emit_wave("a.b", 1)
+        with anyio.fail_after(5), pytest.raises(WouldBlock) as caught:
+            await medium.emit_wave("a.b", 2)
+        assert_says(caught.value, "strict-one")
+        assert payloads(slow) == payloads(strict) == [1]

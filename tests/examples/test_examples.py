@@ -94,7 +94,7 @@ IN_ANY_ORDER = {
         bakery: that was the last one
         farmer: too late for the eleventh
         bakery: took 10
-        shop: {'abandoned': 10}
+        shop: 10 abandoned
     """,
 }
 

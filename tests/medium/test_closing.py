@@ -6,6 +6,7 @@ import anyio
 import pytest
 from tests.probes import (
     assert_says,
+    assert_works,
     begin,
     payloads,
     tuned,
@@ -61,12 +62,22 @@ async def test_a_closed_medium_still_answers_questions() -> None:
 async def test_a_closed_medium_cannot_be_entered() -> None:
     medium = Aether()
     await medium.aclose()
-    with pytest.raises(Closed):
-        async with medium:
-            pass
-    with pytest.raises(Closed):
-        async with medium.running():
-            pass
+    for enter in (lambda: medium, medium.running):
+        with pytest.raises(Closed) as caught:
+            async with enter():
+                pass
+        assert_says(caught.value, "closed", "new one")
+        assert "running()" not in str(caught.value)
+
+
+async def test_a_medium_that_is_entered_is_not_entered_again() -> None:
+    async with Aether() as medium:
+        with pytest.raises(Closed) as caught:
+            async with medium:
+                pass
+        assert_says(caught.value, "entered already", "medium.running()")
+        assert "new one" not in str(caught.value)
+        await assert_works(medium)
 
 
 async def test_drain_lets_handlers_and_readers_finish() -> None:

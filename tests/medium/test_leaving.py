@@ -205,3 +205,103 @@ async def test_a_running_block_may_be_left_by_an_exception_and_entered_again() -
         assert await medium.settle(5)
     assert seen == [1]
     await medium.aclose()
+
+
+async def test_left_by_a_cancellation_at_once_and_counted() -> None:
+    with anyio.fail_after(5), anyio.CancelScope() as scope:
+        async with Aether(AetherConfig(drain_timeout=1000.0)) as medium:
+            v, reader = tuned(medium), tuned(medium, "a.*", name="plain")
+
+            @v.on("a.*")
+            async def handle(wave: object) -> None:
+                await anyio.sleep_forever()
+
+            for number in range(3):
+                await medium.emit_wave("a.b", number)
+            await turns()
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert medium.phase == "closed"
+    assert_dropped(v, abandoned=3)
+    assert_dropped(reader, abandoned=3)
+
+
+async def test_cancelled_while_handlers_finish_it_ends_at_once_and_counted() -> None:
+    with anyio.fail_after(5), anyio.CancelScope() as scope:
+        async with Aether(AetherConfig(drain_timeout=1000.0)) as medium:
+            v = tuned(medium)
+
+            @v.on("a.*")
+            async def handle(wave: object) -> None:
+                await until(lambda: medium.phase == "draining")
+                scope.cancel()
+                await anyio.sleep_forever()
+
+            for number in range(3):
+                await medium.emit_wave("a.b", number)
+    assert scope.cancelled_caught
+    assert medium.phase == "closed"
+    assert_dropped(v, abandoned=3)
+
+
+@pytest.mark.parametrize("door", ["emit_nowait", "emit_sync"])
+async def test_a_thread_of_a_handler_may_still_emit_while_leaving(door: str) -> None:
+    async with Aether() as medium:
+        v, reader = tuned(medium), tuned(medium, "b.*", name="reader")
+
+        @v.on("a.*")
+        async def handle(wave: object) -> None:
+            await until(lambda: medium.phase == "draining")
+            await anyio.to_thread.run_sync(lambda: getattr(medium, door)("b.b", "late"))
+
+        await medium.emit_wave("a.b")
+    assert payloads_to_the_end(reader) == ["late"]
+
+
+async def test_a_request_that_waits_is_answered_while_leaving() -> None:
+    async with anyio.create_task_group() as group:
+        async with Aether() as medium:
+            v, entered = tuned(medium), anyio.Event()
+
+            @v.on("queries.*")
+            async def answer(wave: Wave[int]) -> int:
+                entered.set()
+                await until(lambda: medium.phase == "draining")
+                return wave.payload + 1
+
+            asking = begin(group, lambda: medium.request("queries.x", 1, timeout=5.0))
+            await entered.wait()
+        assert (await asking.result()).payload == 2
+
+
+@pytest.mark.xfail(reason="a request opens its slot as a vibrator would, from outside")
+async def test_handlers_may_still_request_while_leaving() -> None:
+    seen: list[int] = []
+    async with Aether() as medium:
+        v = tuned(medium)
+        v.on("queries.*")(lambda wave: wave.payload + 1)
+
+        @v.on("a.*")
+        async def handle(wave: Wave[int]) -> None:
+            await until(lambda: medium.phase == "draining")
+            answer = await v.request("queries.x", wave.payload, timeout=5.0)
+            seen.append(answer.payload)
+
+        await medium.emit_wave("a.b", 1)
+    assert seen == [2]
+
+
+async def test_the_medium_counts_as_its_vibrators_do() -> None:
+    with anyio.fail_after(5):
+        async with Aether(AetherConfig(drain_timeout=0.0)) as medium:
+            v = tuned(medium)
+
+            @v.on("a.*")
+            async def handle(wave: object) -> None:
+                await anyio.sleep_forever()
+
+            for number in range(3):
+                await medium.emit_wave("a.b", number)
+            await turns()
+    mine, all_ = v.statistics(), medium.statistics()
+    assert (all_.received, dict(all_.dropped)) == (mine.received, dict(mine.dropped))

@@ -17,7 +17,7 @@ from tests.probes import (
     until_receiving,
 )
 
-from aether import Aether, Channel, ChannelError, Closed, Wave
+from aether import Aether, AetherConfig, Channel, ChannelError, Closed, Wave
 
 
 async def test_a_quiet_medium_is_settled() -> None:
@@ -206,6 +206,22 @@ async def test_expect_ends_closed_when_the_medium_closes() -> None:
             await expecting.result()
 
 
+async def test_expect_that_was_closed_says_so() -> None:
+    async with Aether() as medium, anyio.create_task_group() as group:
+        before, meanwhile = medium.expect("a.*"), medium.expect("a.*")
+        await medium.emit_wave("a.b")
+        before.close()
+        with pytest.raises(Closed, match=r"'a\.\*' was closed"):
+            await before
+        await meanwhile
+        waiting = medium.expect("b.*")
+        awaited = begin(group, lambda: waiting)
+        await turns()
+        waiting.close()
+        with pytest.raises(Closed, match=r"'b\.\*' was closed"):
+            await awaited.result()
+
+
 async def test_expect_raises_the_error_of_its_condition() -> None:
     async with Aether() as medium:
         expecting = medium.expect("a.*", where=lambda wave: wave.payload["none"], timeout=5.0)
@@ -235,3 +251,11 @@ async def test_expect_refuses_bad_arguments(
             await medium.expect(*arguments, **options)
         assert list(medium.active_channels()) == []
         await assert_works(medium)
+
+
+async def test_expect_with_a_condition_misses_nothing_before_it_is_awaited() -> None:
+    async with Aether(AetherConfig(channel_buffer_size=2)) as medium:
+        expecting = medium.expect("a.*", where=lambda wave: wave.payload == 5, timeout=0.01)
+        for number in range(8):
+            await medium.emit_wave("a.b", number)
+        assert (await expecting).payload == 5

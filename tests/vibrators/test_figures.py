@@ -1,12 +1,21 @@
 """`Vibrator.statistics()`: every figure, by what it counts."""
 
 import contextlib
+import gc
+import weakref
 
 import anyio
 import pytest
-from tests.probes import assert_dropped, begin, tuned, until_receiving, until_sending
+from tests.probes import (
+    assert_dropped,
+    begin,
+    tuned,
+    turns,
+    until_receiving,
+    until_sending,
+)
 
-from aether import Aether
+from aether import Aether, Wave
 
 FIGURES = [
     "current_buffer_used",
@@ -92,7 +101,14 @@ async def test_dropped_maps_a_reason_to_a_count() -> None:
             await medium.emit_wave("a.b")
         dropped = v.statistics().dropped
         assert dropped["full"] == 2
-        assert set(dropped) <= set(REASONS)
+        assert list(dropped) == list(medium.statistics().dropped) == REASONS
+
+
+async def test_dropped_has_every_reason_from_the_start() -> None:
+    async with Aether() as medium:
+        v = tuned(medium)
+        for counted in (v.statistics().dropped, medium.statistics().dropped):
+            assert counted == dict.fromkeys(REASONS, 0)
 
 
 async def test_dropped_cannot_be_changed() -> None:
@@ -122,3 +138,67 @@ async def test_can_be_asked_after_the_end() -> None:
         v.close()
         assert v.statistics().received == 1
     assert v.statistics().received == 1
+
+
+async def test_what_a_reader_with_handlers_has_lost_counts_after_its_end_too() -> None:
+    async with Aether() as medium:
+        v = tuned(medium, "a.*")
+        v.on("b.*")(lambda wave: None)
+        for _ in range(3):
+            await medium.emit_wave("a.b")
+        await v.receive()
+        v.close()
+        assert_dropped(v, abandoned=2)
+        assert v.statistics().received == 1
+
+
+@pytest.mark.parametrize("how", ["close", "leave"])
+async def test_the_medium_counts_what_handlers_abandon_as_their_vibrators_do(how: str) -> None:
+    """One that is cancelled at work, one behind its key, and one that still waits."""
+    entered, medium = anyio.Event(), Aether()
+    v, reader = tuned(medium), tuned(medium, "a.*", name="plain")
+    v.on("a.*")(lambda wave: None)
+
+    @v.on("a.*", concurrency=2, key=lambda wave: wave.payload, buffer_size=1)
+    async def handle(wave: Wave[int]) -> None:
+        entered.set()
+        await anyio.sleep_forever()
+
+    with contextlib.suppress(LookupError):
+        async with medium:
+            for _ in range(3):
+                await medium.emit_wave("a.b", 1)
+                await turns()
+            await entered.wait()
+            if how == "close":
+                v.close()
+            raise LookupError
+    own, whole = v.statistics(), medium.statistics()
+    assert_dropped(v, abandoned=3)
+    assert (own.received, reader.statistics().missed) == (3, 3)
+    assert_dropped(medium, abandoned=6)
+    assert whole.delivered == whole.received + whole.waiting + 6
+
+
+async def test_what_a_handler_has_dropped_counts_for_the_medium_when_it_is_gone() -> None:
+    medium, entered = Aether(), anyio.Event()
+    v = medium.vibrator("short")
+
+    @v.on("a.*")
+    async def handle(wave: Wave[int]) -> None:
+        entered.set()
+        await anyio.sleep_forever()
+
+    medium.emit_nowait("a.b")
+    with contextlib.suppress(LookupError):
+        async with medium.running():
+            await entered.wait()
+            raise LookupError
+    v.close()
+    alive = weakref.ref(v)
+    del v, handle
+    gc.collect()
+    assert alive() is None
+    assert_dropped(medium, abandoned=1)
+    assert medium.statistics().received == 0
+    await medium.aclose()

@@ -1,5 +1,6 @@
 """`group=`: members share one mailbox and its patterns."""
 
+import gc
 from typing import Any
 
 import anyio
@@ -8,12 +9,14 @@ from tests.probes import (
     assert_receipt,
     assert_works,
     begin,
+    messages,
     payloads,
     tuned,
+    turns,
     until_receiving,
 )
 
-from aether import Aether, Wave
+from aether import Aether, AetherConfig, Wave
 
 
 def members(medium: Aether, count: int = 2, **options: Any) -> list[Any]:
@@ -62,6 +65,25 @@ async def test_a_pattern_of_one_member_is_that_of_all() -> None:
         await medium.emit_wave("a.b", 1)
         await medium.emit_wave("b.b", 2)
         assert payloads(one) == [1, 2]
+
+
+async def test_what_one_member_detunes_is_detuned_for_all() -> None:
+    async with Aether() as medium:
+        one, two = members(medium)
+        one.resonate_on("a.*", "b.*")
+        two.detune("a.>")
+        assert_receipt(await medium.emit_wave("a.b"), 0, 0)
+        assert_receipt(await medium.emit_wave("b.b", 1), 1, 1)
+        assert payloads(one) == [1]
+
+
+async def test_a_request_is_answered_by_one_member() -> None:
+    async with Aether() as medium:
+        seen: list[str] = []
+        for worker in members(medium, 3):
+            worker.on("queries.*")(lambda wave, name=worker.name: seen.append(name) or name)
+        answer = await medium.request("queries.x", timeout=5.0)
+        assert seen == [answer.payload]
 
 
 async def test_the_same_pattern_of_two_members_delivers_once() -> None:
@@ -208,3 +230,50 @@ async def test_handlers_of_group_members_share_the_work() -> None:
             await medium.emit_wave("jobs.new", number)
         assert await medium.settle(5)
         assert sorted(seen) == list(range(30))
+
+
+@pytest.mark.parametrize("hand", ["receive", "handler"])
+async def test_messages_name_the_group_and_no_member(
+    hand: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Aether(AetherConfig(stall_warning=0.01, drain_timeout=0.0)) as medium:
+        left, stayed = (
+            tuned(medium, name=name, group="workers", buffer_size=1) for name in ("left", "stayed")
+        )
+        if hand == "receive":
+            stayed.resonate_on("a.*")
+        else:
+            for member in (left, stayed):
+                member.on("a.*")(lambda _: anyio.sleep_forever())
+        left.close()
+        while medium.explain("a.b").reached:
+            medium.emit_nowait("a.b")
+            await turns()
+        with pytest.raises(TimeoutError) as caught:
+            await medium.emit_wave("a.b", timeout=0.1)
+        explained = str(medium.explain("a.b"))
+        stayed.close()
+    (stalled,) = messages(caplog.records, "has waited")
+    for text in (str(caught.value), explained, stalled):
+        assert "workers (group)" in text
+        assert "left" not in text
+        assert "stayed" not in text
+
+
+async def test_a_member_whose_handle_goes_before_the_last_gives_no_warning() -> None:
+    async with Aether() as medium:
+        stayed = tuned(medium, "a.*", name="stayed", group="g")
+        medium.vibrator("forgotten", group="g")
+        gc.collect()
+        assert_receipt(await medium.emit_wave("a.b", 1), 1, 1)
+        assert payloads(stayed) == [1]
+
+
+async def test_a_last_member_whose_handle_goes_unclosed_is_detuned_with_a_warning() -> None:
+    async with Aether() as medium:
+        v = medium.vibrator("forgotten", group="g")
+        v.resonate_on("a.*")
+        with pytest.warns(ResourceWarning, match="forgotten"):  # noqa: PT031 - it warns when it goes
+            del v
+            gc.collect()
+        assert list(medium.active_channels()) == []

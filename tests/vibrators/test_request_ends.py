@@ -12,10 +12,11 @@ from tests.probes import (
     begin,
     payloads,
     tuned,
+    turns,
     until,
 )
 
-from aether import Aether, ChannelError, Closed, NoReceiver, Wave
+from aether import Aether, ChannelError, Closed, NoReceiver, RequestFailed, Vibrator, Wave
 
 
 async def test_no_receiver_at_once() -> None:
@@ -95,6 +96,82 @@ async def test_a_request_whose_medium_closes_ends_closed() -> None:
             await asking.result()
 
 
+DROPS = pytest.mark.parametrize("how", ["close", "aclose", "clear"])
+
+
+async def drop(medium: Aether, v: Vibrator, how: str) -> str:
+    """Let go of what waits at the vibrator; returns how that is counted."""
+    if how == "clear":
+        medium.clear()
+        return "cleared"
+    v.close() if how == "close" else await v.aclose()
+    return "abandoned"
+
+
+@DROPS
+@pytest.mark.parametrize("reader", [True, False], ids=["reader", "handler"])
+async def test_a_request_that_is_dropped_unread_fails_at_once(how: str, reader: bool) -> None:
+    medium = Aether()
+    v = tuned(medium)
+    if reader:
+        v.resonate_on("queries.*")
+    else:
+        v.on("queries.*")(lambda wave: wave.payload)  # which nobody runs
+    async with anyio.create_task_group() as group:
+        asking = begin(group, lambda: medium.request("queries.x", 1, timeout=None))
+        await until(lambda: v.statistics().current_buffer_used == 1)
+        await turns()
+        reason = await drop(medium, v, how)
+        with pytest.raises(RequestFailed) as caught:
+            await asking.result()
+        assert_says(caught.value, "queries.x", reason)
+    await medium.aclose()
+
+
+@DROPS
+async def test_a_request_that_another_reader_holds_may_still_be_answered(how: str) -> None:
+    async with Aether() as medium, anyio.create_task_group() as group:
+        v, other = tuned(medium, "queries.*"), tuned(medium, "queries.*", name="other")
+        asking = begin(group, lambda: medium.request("queries.x", timeout=None))
+        wave = await other.receive()
+        await drop(medium, v, how)
+        await turns()
+        assert not asking.done
+        assert await other.reply(wave, "answered")
+        assert (await asking.result()).payload == "answered"
+
+
+@DROPS
+async def test_a_request_whose_readers_are_all_gone_fails(how: str) -> None:
+    async with Aether() as medium, anyio.create_task_group() as group:
+        readers = [tuned(medium, "queries.*", name=name) for name in ("one", "two")]
+        asking = begin(group, lambda: medium.request("queries.x", timeout=None))
+        await until(lambda: readers[1].statistics().current_buffer_used == 1)
+        for reader in readers:
+            await drop(medium, reader, how)
+        with pytest.raises(RequestFailed):
+            await asking.result()
+
+
+async def test_a_request_that_a_member_of_a_group_leaves_is_for_the_others() -> None:
+    async with Aether() as medium, anyio.create_task_group() as group:
+        one, two = (tuned(medium, "queries.*", name=name, group="g") for name in ("one", "two"))
+        asking = begin(group, lambda: medium.request("queries.x", timeout=None))
+        await until(lambda: two.statistics().current_buffer_used == 1)
+        one.close()
+        assert await two.reply(await two.receive(), "two")
+        assert (await asking.result()).payload == "two"
+
+
+async def test_an_answer_that_is_on_its_way_is_not_cleared() -> None:
+    async with Aether() as medium, anyio.create_task_group() as group:
+        v = tuned(medium, "queries.*")
+        asking = begin(group, lambda: medium.request("queries.x", timeout=None))
+        await v.reply(await v.receive(), "answered")
+        assert medium.clear() == 0
+        assert (await asking.result()).payload == "answered"
+
+
 BAD: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception]]] = [
     (("a..b",), {}, ChannelError),
     (("queries.*",), {}, ChannelError),
@@ -116,3 +193,24 @@ async def test_bad_arguments_are_refused(
             await (medium if hand == "medium" else v).request(*arguments, **options)
         assert payloads(v) == []
         await assert_works(medium)
+
+
+@pytest.mark.xfail(reason="the slot of the request has a row, as a vibrator 'reply'")
+async def test_no_receiver_tells_of_vibrators_alone() -> None:
+    async with Aether() as medium:
+        tuned(medium, "orders.*", name="the-reader")
+        with pytest.raises(NoReceiver) as caught:
+            await medium.request("queries.x")
+        assert str(medium.explain("queries.x")) in str(caught.value)
+
+
+@pytest.mark.xfail(reason="the slot of the request is told of as a vibrator that loses waves")
+async def test_a_second_reply_is_no_loss(caplog: pytest.LogCaptureFixture) -> None:
+    async with Aether() as medium, anyio.create_task_group() as group:
+        v = tuned(medium, "queries.*")
+        asking = begin(group, lambda: medium.request("queries.x", timeout=5.0))
+        wave = await v.receive()
+        assert await v.reply(wave, 1) is True
+        assert await v.reply(wave, 2) is False
+        assert (await asking.result()).payload == 1
+    assert [record.getMessage() for record in caplog.records] == []

@@ -60,6 +60,67 @@ async def test_run_in_an_entered_medium_handles_each_wave_once() -> None:
         assert work.seen == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("where", ["task", "thread"])
+async def test_run_takes_in_handlers_that_are_registered_after_it_began(where: str) -> None:
+    work, seen = Work(), []
+
+    def register() -> None:
+        work.vibrator.on("b.*")(lambda wave: seen.append(wave.payload))
+
+    async with anyio.create_task_group() as group:
+        running = begin(group, work.vibrator.run)
+        await work.emit(1)
+        if where == "task":
+            register()
+        else:
+            await anyio.to_thread.run_sync(register)
+        await work.medium.emit_wave("b.b", 2)
+        assert await work.medium.settle(5)
+        assert (work.seen, seen) == ([1], [2])
+        await running.cancel()
+    work.medium.emit_nowait("b.b", 3)
+    await turns()
+    assert seen == [2]
+    await work.medium.aclose()
+
+
+async def test_a_later_handler_is_run_by_the_medium_if_that_runs_handlers() -> None:
+    work, seen = Work(), []
+    async with work.medium, anyio.create_task_group() as group:
+        running = begin(group, work.vibrator.run)
+        await turns()
+        work.vibrator.on("b.*")(lambda wave: seen.append(wave.payload))
+        await turns()
+        await running.cancel()
+        await work.medium.emit_wave("b.b", 1)
+        assert await work.medium.settle(5)
+        assert seen == [1]
+
+
+async def test_a_handler_registered_by_a_handler_under_run_is_run_and_its_errors_raised() -> None:
+    medium = Aether()
+    v = tuned(medium)
+
+    @v.on("a.*")
+    async def handle(wave: object) -> None:
+        @v.on("b.*")
+        async def fail(wave: object) -> None:
+            raise LookupError("later")
+
+        await medium.emit_wave("b.b")
+
+    medium.emit_nowait("a.b")
+    with anyio.fail_after(5), pytest.raises(LookupError, match="later"):
+        await v.run(on_error="raise")
+    await medium.aclose()
+
+
+async def test_run_without_a_handler_returns() -> None:
+    async with Aether() as medium:
+        with anyio.fail_after(5):
+            await tuned(medium).run()
+
+
 async def test_run_may_be_cancelled_and_called_again() -> None:
     work = Work()
     async with anyio.create_task_group() as group:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -46,7 +46,7 @@ def options(
     """An in-process medium for asynchronous messages."""
 
 
-@app.command(short_help="Replay a real history, beside hand-written queues, and check the sums.")
+@app.command(short_help="Replay a real history beside plain queues; check the sums.")
 def demo(
     file: Annotated[
         str | None,
@@ -68,7 +68,7 @@ def demo(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="Replay an event file; show where its events went.")
 def replay(
     file: Annotated[
         str,
@@ -96,7 +96,11 @@ def replay(
     overflow: Annotated[
         Overflow,
         typer.Option(
-            metavar="POLICY", help="When a mailbox is full: " + ", ".join(get_args(Overflow)) + "."
+            metavar="POLICY",
+            help=(
+                "What a full mailbox does: block makes the replay wait; drop_oldest, drop_newest or "
+                "drop_faintest lets that wave go; conflate keeps only the last of each channel."
+            ),
         ),
     ] = "block",
     buffer_size: Annotated[
@@ -106,10 +110,11 @@ def replay(
 ) -> None:
     """Replay an event file through a medium and show where its events went.
 
-    Bad lines are reported with their number, counted and skipped.
+    Bad lines are reported with their number, counted and skipped. A file of nothing else ends with status 1.
     """
     from .backend import run
     from .console import Screen
+    from .errors import CliError
     from .events import EventReader
     from .pacing import parse_speed
     from .replay import replay as replay_file
@@ -134,10 +139,15 @@ def replay(
             ),
             backend,
         )
+    if done.faults and not done.events:
+        raise CliError(
+            f"{reader.name}: none of its lines is an event ({done.faults:,} bad); each is an object with "
+            "ts, channel and payload"
+        )
     screen.print(*tables(done))
 
 
-@app.command()
+@app.command(short_help="Say who would get a wave and, of all others, why not.")
 def explain(
     channel: Annotated[
         str,

@@ -6,7 +6,7 @@ with:
 
 | status | meaning |
 |---|---|
-| 1 | the work failed: a file that cannot be read, sums that do not add up, `--strict` and a bad line, a closed pipe |
+| 1 | the work failed: a file that cannot be read or has no event among its lines, sums that do not add up, `--strict` and a bad line, a closed pipe |
 | 2 | the command was called wrongly: an unknown option, a name that is no channel |
 | 130 | interrupted with Ctrl-C |
 """

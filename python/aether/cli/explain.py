@@ -31,6 +31,8 @@ def explain(channel: str, patterns: Sequence[str], amplitude: float = 1.0) -> st
             "explain: no pattern is given; try: aether explain orders.created 'orders.*'",
             status=MISUSED,
         )
+    if not 0.0 <= amplitude <= 1.0:
+        raise CliError(f"--amplitude {amplitude:g}: must be in 0 to 1", status=MISUSED)
     medium = Aether()
     vibrators: list[Vibrator] = []
     try:
@@ -41,8 +43,6 @@ def explain(channel: str, patterns: Sequence[str], amplitude: float = 1.0) -> st
         return str(medium.explain(channel, amplitude))
     except ChannelError as error:
         raise CliError(str(error), status=MISUSED) from None
-    except ValueError as error:
-        raise CliError(f"--amplitude {amplitude}: {error}", status=MISUSED) from None
     finally:
         for vibrator in vibrators:
             vibrator.close()
