@@ -35,6 +35,7 @@ type Fast = unsafe extern "C" fn(
 /// The methods of `PyO3` behind the entries.
 static EMIT_NOWAIT: OnceLock<Fast> = OnceLock::new();
 static EMIT_WAVE: OnceLock<Fast> = OnceLock::new();
+static RECEIVE_MANY: OnceLock<Fast> = OnceLock::new();
 
 static AMPLITUDE: PyOnceLock<Py<PyString>> = PyOnceLock::new();
 
@@ -147,6 +148,31 @@ unsafe extern "C" fn emit_wave(
     }
 }
 
+/// `receive_many(most)`, with a number from 1 on.
+unsafe extern "C" fn receive_many(
+    this: *mut PyObject,
+    args: *const *mut PyObject,
+    count: ffi::Py_ssize_t,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: as for `emit_nowait`.
+    unsafe {
+        let py = Python::assume_attached();
+        let most = if count == 1 && keywords.is_null() && ffi::PyLong_CheckExact(*args) != 0 {
+            // What does not fit sets an error, and is 0 here.
+            usize::try_from(ffi::PyLong_AsSsize_t(*args)).unwrap_or(0)
+        } else {
+            0
+        };
+        if most == 0 {
+            ffi::PyErr_Clear();
+            return long_way(&RECEIVE_MANY)(this, args, count, keywords);
+        }
+        let vibrator = Borrowed::from_ptr(py, this).cast_unchecked::<PyVibrator>();
+        handed(py, awaitable(py, PyVibrator::receiving(&vibrator, Wanted::Many(most, 0.0))))
+    }
+}
+
 unsafe extern "C" fn receive(this: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: as for `emit_nowait`.
     unsafe {
@@ -190,6 +216,10 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
                 kept.get_or_init(|| method.PyCFunctionFastWithKeywords);
             })?;
         }
+        let entry = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: receive_many };
+        replace::<PyVibrator>(py, "receive_many", fast, entry, |method| {
+            RECEIVE_MANY.get_or_init(|| method.PyCFunctionFastWithKeywords);
+        })?;
         let entry = ffi::PyMethodDefPointer { PyCFunction: receive };
         replace::<PyVibrator>(py, "receive", ffi::METH_NOARGS, entry, |_| {})?;
         for (class, entry) in [

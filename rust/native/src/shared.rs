@@ -152,12 +152,20 @@ impl Shared {
 
     /// Emits on a name that nobody resonates with, without a wave, and returns the sequence. `None`: somebody
     /// may hear it, or the medium is not open; then nothing has happened. `hint` is that of a known name.
-    #[inline(never)]
+    #[inline]
     pub fn emit_unheard(
         &self,
         name: &Bound<'_, PyAny>,
         hint: Option<Hint>,
     ) -> PyResult<Option<u64>> {
+        match hint.and_then(|hint| self.medium.emit_unheard_again(hint)) {
+            None => self.find_unheard(name, hint),
+            sequence => Ok(sequence),
+        }
+    }
+
+    #[inline(never)]
+    fn find_unheard(&self, name: &Bound<'_, PyAny>, hint: Option<Hint>) -> PyResult<Option<u64>> {
         let read = text(name)?;
         if hint.is_none() {
             check_channel(read, self.limits).map_err(|fault| channel_error(read, &fault))?;

@@ -119,8 +119,8 @@ pub(crate) struct Mailbox<T, W> {
     pub(crate) visited: u64,
     noise_floor: f64,
     ignored: u64,
-    /// The one emission that is promised room here: it was woken and has not resumed yet.
-    promised: Option<Ticket>,
+    /// The one emission that is promised room here: it was woken and has not resumed yet. 0: none.
+    promised: Ticket,
     rest: Box<Rest>,
 }
 
@@ -171,7 +171,7 @@ impl<T, W> Mailbox<T, W> {
             visited: 0,
             noise_floor: spec.noise_floor,
             ignored: spec.ignored,
-            promised: None,
+            promised: 0,
             rest: Box::new(Rest {
                 name: spec.name,
                 order: spec.order,
@@ -199,7 +199,7 @@ impl<T, W> Mailbox<T, W> {
 
     fn note_plain(&mut self) {
         let hears_all = self.noise_floor <= 0.0 && self.ignored == 0;
-        self.plain = hears_all && self.phase == Phase::Open && self.promised.is_none();
+        self.plain = hears_all && self.phase == Phase::Open && self.promised == 0;
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -212,12 +212,12 @@ impl<T, W> Mailbox<T, W> {
     }
 
     pub(crate) fn promised(&self) -> Option<Ticket> {
-        self.promised
+        (self.promised != 0).then_some(self.promised)
     }
 
     /// Promises room to an emission, or to nobody any more.
     pub(crate) fn promise(&mut self, to: Option<Ticket>) {
-        self.promised = to;
+        self.promised = to.unwrap_or(0);
         self.note_plain();
     }
 
@@ -268,12 +268,12 @@ impl<T, W> Mailbox<T, W> {
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         matches!(self.overflow, Overflow::Block | Overflow::Error)
-            && (self.queue.len() >= self.capacity || self.promised.is_some())
+            && (self.queue.len() >= self.capacity || self.promised != 0)
     }
 
     /// Whether it is still full after a purge, the room of which goes to those in line first.
     pub(crate) fn stays_full(&self, clock: &Clock) -> bool {
-        let kept = self.promised.is_some() || !self.senders.is_empty();
+        let kept = self.promised != 0 || !self.senders.is_empty();
         self.is_full() && (kept || !self.is_outdated(clock))
     }
 

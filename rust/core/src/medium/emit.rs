@@ -129,16 +129,20 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
 
     /// Emits a wave that nobody resonates with, and returns its sequence. `None`: somebody may hear it, or
     /// the medium is not open; then nothing has happened. So a wave that nobody will see need not be made.
-    #[inline]
     pub fn emit_unheard(&self, channel: &str, hint: &mut Hint) -> Option<u64> {
         let mut state = self.lock();
         let State { router, counted, phase, .. } = &mut *state;
-        if *phase != Phase::Open || !router.route(channel, hint).is_empty() {
-            return None;
-        }
-        counted.sequence += 1;
-        counted.unheard += 1;
-        Some(counted.sequence)
+        let unheard = *phase == Phase::Open && router.route(channel, hint).is_empty();
+        unheard.then(|| counted.count_unheard())
+    }
+
+    /// The same by the hint alone, which may be good no more.
+    #[inline]
+    pub fn emit_unheard_again(&self, hint: Hint) -> Option<u64> {
+        let mut state = self.lock();
+        let State { router, counted, phase, .. } = &mut *state;
+        let unheard = *phase == Phase::Open && router.recall(hint)?.is_empty();
+        unheard.then(|| counted.count_unheard())
     }
 
     /// Puts an item straight into one mailbox, past the routes; false if it is closed or did not keep it.

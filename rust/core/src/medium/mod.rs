@@ -181,6 +181,16 @@ struct Counted {
     unheard: u64,
 }
 
+impl Counted {
+    /// Counts a wave that nobody resonates with, and returns its sequence.
+    #[inline]
+    fn count_unheard(&mut self) -> u64 {
+        self.sequence += 1;
+        self.unheard += 1;
+        self.sequence
+    }
+}
+
 impl<T, W> Medium<T, W> {
     /// An empty, open medium.
     pub fn new(clock: Clock) -> Self {
