@@ -259,7 +259,7 @@ fn readers_that_are_called_come_back_and_miss_nothing() {
 fn a_quick_take_is_one_that_concerns_nobody_else() {
     let mut rig = Rig::new();
     let key = rig.open(blocking("box", 1), &["a"]);
-    let quick = |rig: &Rig| rig.medium.take_quickly(key).map(|taken| taken.item.id);
+    let quick = |rig: &Rig| rig.medium.take_quickly(key, |_| ()).map(|taken| taken.item.id);
     assert_eq!(quick(&rig), None, "nothing is there");
     let id = rig.emit(&wave("a")).unwrap();
     assert_eq!(quick(&rig), Some(id));

@@ -18,6 +18,7 @@ use crate::shared::Medium;
 use crate::vibrator::PyVibrator;
 use crate::waker::{Aftermath, Post, Sleeper, Waker};
 use crate::wave::Held;
+use crate::wave_object::prefetch;
 
 /// What is to be taken.
 #[derive(Clone, Copy, PartialEq)]
@@ -198,7 +199,7 @@ impl Operation for ReceiveOp {
             return Ok(None);
         };
         match self.wanted {
-            Wanted::One | Wanted::Next => Ok(medium.take_quickly(key).map(|taken| {
+            Wanted::One | Wanted::Next => Ok(medium.take_quickly(key, prefetch).map(|taken| {
                 reader.get().set_missed(taken.missed);
                 taken.item.0.into_any()
             })),

@@ -67,6 +67,8 @@ pub struct PyWave {
     pub strength: Strength,
     /// In which process, counted by forks, the wave was made.
     generation: u32,
+    /// The collector looks at it.
+    pub watched: bool,
     pub timestamp: f64,
 }
 
@@ -121,6 +123,7 @@ impl PyWave {
             sequence: AtomicU64::new(0),
             strength,
             generation: fork::generation(),
+            watched: false,
             timestamp,
         }
     }
@@ -147,6 +150,7 @@ impl PyWave {
             sequence: AtomicU64::new(0),
             strength,
             generation: self.generation,
+            watched: false,
             timestamp: self.timestamp,
         }
     }

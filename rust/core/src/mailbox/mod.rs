@@ -16,6 +16,7 @@
 //! Everything here runs under the medium's lock; nothing here waits, allocates Python objects or drops a
 //! wave.
 
+mod heap;
 mod overflow;
 mod queue;
 mod waiters;
@@ -327,6 +328,12 @@ impl<T, W> Mailbox<T, W> {
         self.received += 1;
         let missed = if self.losses { self.report_losses(arrival) } else { 0 };
         Some(Taken { item, missed })
+    }
+
+    /// The wave that leaves first, where a heap has to be put in order for that.
+    #[inline]
+    pub(crate) fn greatest(&self) -> Option<&T> {
+        self.queue.greatest()
     }
 
     /// Takes up to `most` waves of a plain line, if nobody but their reader is concerned and none was

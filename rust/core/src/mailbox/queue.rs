@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! Line    [w1, w2, w3, w4, w5]          one priority, nothing to look up: a plain deque, 8 bytes a wave
-//! Heap    (!0.9, 4) w4                  mixed priorities, and only the first is ever asked for: a binary
-//!         (!0.5, 1) w1   (!0.1, 2) w2   heap by (key, arrival), 24 bytes a wave
+//! Heap    (!0.9, 4) w4                  mixed priorities, and only the first is ever asked for: a heap by
+//!         (!0.5, 1) w1   (!0.1, 2) w2   (key, arrival), 24 bytes a wave (see `heap`)
 //!         (!0.5, 3) w3   (!0.1, 5) w5
 //! Ranked  (!0.9, 4) -> w4               a ttl, or a policy that removes from the middle: sorted by
 //!         (!0.5, 1) -> w1               (key, arrival), with an index for each further question
@@ -17,19 +17,20 @@
 //! they are asked in O(log n).
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::heap::Heap;
 use super::{Order, Overflow};
 use crate::decay::ordered;
 
 /// Where a wave stands: the smallest leaves first. `key` is the order's, `arrival` breaks ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rank {
-    key: u64,
+    pub(super) key: u64,
     pub(crate) arrival: u64,
 }
 
@@ -97,43 +98,9 @@ pub(crate) struct Queue<T> {
 #[derive(Debug)]
 enum Form<T> {
     Line { items: VecDeque<T>, key: u64 },
-    Heap(BinaryHeap<Standing<T>>),
+    Heap(Heap<T>),
     Ranked(Box<Ranked<T>>),
 }
-
-/// A wave in a heap. The greatest leaves first, so its order is that of its rank turned round.
-#[derive(Debug)]
-struct Standing<T> {
-    rank: Rank,
-    item: T,
-}
-
-impl<T> Ord for Standing<T> {
-    #[inline]
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.rank.cmp(&self.rank)
-    }
-}
-
-impl<T> PartialOrd for Standing<T> {
-    #[inline]
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-
-    #[inline]
-    fn le(&self, other: &Self) -> bool {
-        self.rank.whole() >= other.rank.whole()
-    }
-}
-
-impl<T> PartialEq for Standing<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.rank == other.rank
-    }
-}
-
-impl<T> Eq for Standing<T> {}
 
 impl<T> Queue<T> {
     pub(crate) fn new(order: Order, overflow: Overflow) -> Self {
@@ -187,7 +154,7 @@ impl<T> Queue<T> {
             // Only the order by amplitude has heaps.
             Form::Heap(heap) if heap.len() < capacity => {
                 let rank = Rank { key: amplitude_key, arrival: self.arrivals };
-                heap.push(Standing { rank, item: item() });
+                heap.push(rank, item());
             }
             _ => return false,
         }
@@ -206,7 +173,7 @@ impl<T> Queue<T> {
             }
             Form::Heap(heap) if immortal => {
                 let rank = Rank { key: mark.key, arrival: self.arrivals };
-                heap.push(Standing { rank, item });
+                heap.push(rank, item);
                 self.arrivals += 1;
             }
             _ => self.turn_and_push(item, mark),
@@ -220,8 +187,8 @@ impl<T> Queue<T> {
         let keyed =
             matches!(self.overflow, Overflow::Block | Overflow::Error | Overflow::DropNewest);
         if keyed && mark.expires == f64::INFINITY && matches!(self.form, Form::Line { .. }) {
-            let mut heap: BinaryHeap<_> = self.take_standing(arrival).collect();
-            heap.push(Standing { rank: Rank { key: mark.key, arrival }, item });
+            let mut heap: Heap<_> = self.take_standing(arrival).collect();
+            heap.push(Rank { key: mark.key, arrival }, item);
             self.form = Form::Heap(heap);
         } else {
             self.insert_ranked(item, mark, arrival);
@@ -229,23 +196,23 @@ impl<T> Queue<T> {
     }
 
     /// Takes out what stands in a line or heap; `next` is the arrival number of the next wave.
-    fn take_standing(&mut self, next: u64) -> impl Iterator<Item = Standing<T>> + use<T> {
+    fn take_standing(&mut self, next: u64) -> impl Iterator<Item = (Rank, T)> + use<T> {
         let first = next - self.len() as u64;
         let empty = Form::Line { items: VecDeque::new(), key: 0 };
         let (line, heap, key) = match mem::replace(&mut self.form, empty) {
-            Form::Line { items, key } => (items, BinaryHeap::new(), key),
+            Form::Line { items, key } => (items, Heap::new(), key),
             Form::Heap(heap) => (VecDeque::new(), heap, 0),
             Form::Ranked(_) => unreachable!("a ranked queue stays one until it is empty"),
         };
-        let place = move |(item, arrival)| Standing { rank: Rank { key, arrival }, item };
-        line.into_iter().zip(first..).map(place).chain(heap)
+        let place = move |(item, arrival)| (Rank { key, arrival }, item);
+        line.into_iter().zip(first..).map(place).chain(heap.into_waves())
     }
 
     fn insert_ranked(&mut self, item: T, mark: &Mark<'_>, arrival: u64) {
         let (order, overflow) = (self.order, self.overflow);
         if !matches!(self.form, Form::Ranked(_)) {
             let mut ranked = Ranked::new(order, overflow);
-            for Standing { rank, item } in self.take_standing(arrival) {
+            for (rank, item) in self.take_standing(arrival) {
                 // Without an index on faintness or channel, there is nothing else to hand over.
                 let entry = Entry { item, faintness: 0, expires: f64::INFINITY, channel: None };
                 ranked.insert(rank, entry);
@@ -277,13 +244,20 @@ impl<T> Queue<T> {
         items.pop_front().map(|item| (item, arrival))
     }
 
+    /// The first wave of a heap.
+    #[inline]
+    pub(crate) fn greatest(&self) -> Option<&T> {
+        let Form::Heap(heap) = &self.form else { return None };
+        heap.first()
+    }
+
     /// [`Self::pop`] of a heap or a ranked queue.
     #[inline(never)]
     fn pop_greatest(&mut self) -> Option<(T, u64)> {
         match &mut self.form {
             Form::Heap(heap) => {
-                let Standing { rank, item } = heap.pop()?;
-                if heap.is_empty() {
+                let (rank, item) = heap.pop()?;
+                if heap.len() == 0 {
                     self.form = Form::empty(self.order, self.overflow);
                 }
                 Some((item, rank.arrival))
@@ -393,8 +367,9 @@ impl<T> Queue<T> {
         match mem::replace(&mut self.form, Form::empty(self.order, self.overflow)) {
             Form::Line { items, .. } => items.into(),
             Form::Heap(heap) => {
-                // `into_sorted_vec` is from the least up, and the greatest leaves first.
-                heap.into_sorted_vec().into_iter().rev().map(|standing| standing.item).collect()
+                let mut waves: Vec<_> = heap.into_waves().collect();
+                waves.sort_unstable_by_key(|&(rank, _)| rank);
+                waves.into_iter().map(|(_, item)| item).collect()
             }
             Form::Ranked(ranked) => ranked.entries.into_values().map(|entry| entry.item).collect(),
         }
@@ -406,7 +381,7 @@ impl<T> Queue<T> {
             Form::Line { items, .. } => {
                 (self.arrivals - items.len() as u64..self.arrivals).collect()
             }
-            Form::Heap(heap) => sorted(heap.iter().map(|standing| standing.rank)),
+            Form::Heap(heap) => sorted(heap.iter().map(|(rank, _)| rank)),
             Form::Ranked(ranked) => sorted(ranked.entries.keys().copied()),
         }
     }
@@ -415,7 +390,7 @@ impl<T> Queue<T> {
     pub(crate) fn for_each(&self, each: &mut dyn FnMut(&T)) {
         match &self.form {
             Form::Line { items, .. } => items.iter().for_each(each),
-            Form::Heap(heap) => heap.iter().for_each(|standing| each(&standing.item)),
+            Form::Heap(heap) => heap.iter().for_each(|(_, item)| each(item)),
             Form::Ranked(ranked) => ranked.entries.values().for_each(|entry| each(&entry.item)),
         }
     }

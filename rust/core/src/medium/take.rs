@@ -27,14 +27,17 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         state.take(key, after)
     }
 
-    /// Takes the wave that leaves first, if that concerns nobody else; otherwise nothing has happened.
+    /// Takes the wave that leaves first, if that concerns nobody else; otherwise nothing has happened. Where to
+    /// take it takes a while, `fetch` gets a look at it before. It must not run foreign code.
     #[inline]
-    pub fn take_quickly(&self, key: Key) -> Option<Taken<T>> {
+    pub fn take_quickly(&self, key: Key, fetch: impl FnOnce(&T)) -> Option<Taken<T>> {
         let mut state = self.lock();
         if !state.watchers.is_empty() {
             return None;
         }
-        state.boxes.get_mut(key)?.take_quickly()
+        let mailbox = state.boxes.get_mut(key)?;
+        mailbox.greatest().map(fetch);
+        mailbox.take_quickly()
     }
 
     /// Takes up to `most` waves, if that concerns nobody else and none was lost; otherwise, or if none waits,
