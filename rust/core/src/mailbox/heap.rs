@@ -5,8 +5,9 @@
 //! children  1-4  5-8 ...               of place p: 4p + 1 .. 4p + 4, side by side in memory
 //! ```
 //! The standard library's heap has two children to a node. With four, a thousand waves are five steps deep
-//! instead of ten, and the children of a node lie in one or two cache lines: measured, a wave in and out among
-//! 1,000 others takes a third less, and among 100,000 a quarter.
+//! instead of ten, and the children of a node lie in one or two cache lines: one out and one in takes 41 ns
+//! among 1,000 instead of 48, and 88 ns among 100,000 instead of 112 (24 bytes a node, the keys drawn so that
+//! a new one lands anywhere).
 //!
 //! The wave of least rank is at place 0. Ranks are never equal, as each has its own arrival.
 
@@ -88,7 +89,11 @@ impl<T> Heap<T> {
     }
 
     /// Moves a wave into the hole; its own place is the hole now.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a few moves at each step, which the compiler makes a call of"
+    )]
+    #[inline(always)]
     fn fill(&mut self, hole: usize, from: usize) {
         let Node { rank, item } = &mut self.nodes[from];
         let moved = Node { rank: *rank, item: item.take() };
@@ -96,7 +101,8 @@ impl<T> Heap<T> {
     }
 
     /// The child of least rank.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as for `fill`")]
+    #[inline(always)]
     fn least_child(&self, parent: usize) -> Option<usize> {
         let first = parent * CHILDREN + 1;
         let children = &self.nodes[first.min(self.nodes.len())..];
