@@ -449,6 +449,7 @@ class Medium(Emitter):
         noise_floor: float | None = None,
         ignored: int = 0,
         lane: bool = False,
+        aside: bool = False,
         readers: int = 0,
     ) -> Mailbox:
         """Makes a mailbox."""
@@ -695,8 +696,8 @@ class Waiting(Generic[_T_co]):
     def patience(self) -> float | None:
         """Seconds that it is ready to wait."""
 
-    def run_out(self) -> _T_co:
-        """What it comes to when that is over."""
+    def run_out(self) -> tuple[_T_co] | None:
+        """What it comes to when that is over, as a tuple; `None` if it waits on, with new patience."""
 
     def look(self) -> float:
         """Looks after emissions that have waited too long; returns in how many seconds to look again."""

@@ -427,6 +427,7 @@ class Aether(Emitting, _native.Medium):
             overflow_by="drop_newest",
             # What is no match takes no match's place; the queue grows only with what comes.
             buffer_size=1 if where is None else _UNLIMITED,
+            aside=True,
         )
         mailbox.resonate(pattern)
         return Expectation(mailbox, pattern, where, timeout)

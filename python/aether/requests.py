@@ -126,7 +126,9 @@ class Requests:
             message = f"headers must be a mapping of str to str, not {type(headers).__name__}"
             raise TypeError(message)
         slot = _Slot(
-            medium.open_mailbox("reply", order_by="fifo", overflow_by="drop_newest", buffer_size=1)
+            medium.open_mailbox(
+                "reply", order_by="fifo", overflow_by="drop_newest", buffer_size=1, aside=True
+            )
         )
         address = f"{next(_numbers):x}"
         self._slots[address] = slot

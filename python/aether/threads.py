@@ -63,7 +63,10 @@ def _wait(waiting: Waiting[_Value], thread: threading.Thread) -> _Value:
         if deadline is None and (patience := waiting.patience) is not None:
             deadline = time.monotonic() + patience
         if deadline is not None and deadline <= time.monotonic():
-            return waiting.run_out()
+            if done := waiting.run_out():
+                return done[0]
+            deadline = None
+            continue
         gate = _thread.allocate_lock()
         gate.acquire()
         if waiting.enlist(gate, thread):

@@ -124,7 +124,6 @@ async def test_of_each_128_receives_in_a_row_one_yields(how: str) -> None:
         group.cancel_scope.cancel()
 
 
-@pytest.mark.xfail(reason="an emit_many counts as one emission, however many there are in it")
 async def test_of_each_128_emissions_in_a_row_one_yields_in_emit_many_too() -> None:
     async with (
         Aether(AetherConfig(channel_buffer_size=2000)) as medium,

@@ -180,7 +180,6 @@ async def test_waits_no_more_when_the_full_mailbox_closes() -> None:
         assert payloads(free) == [1, 2]
 
 
-@pytest.mark.xfail(reason="tried again with the next stall warning, which may be far")
 async def test_waits_no_more_when_what_fills_the_mailbox_expires() -> None:
     config = AetherConfig(stall_warning=1000.0)
     async with Aether(config) as medium, anyio.create_task_group() as group:

@@ -267,7 +267,6 @@ async def test_a_medium_is_not_ready_while_an_emission_waits_too_long() -> None:
         assert medium.health().ready is True
 
 
-@pytest.mark.xfail(reason="what listens for an expectation has a row, as a vibrator 'expect'")
 async def test_has_no_row_for_an_expectation() -> None:
     async with Aether() as medium:
         tuned(medium, "orders.*", name="the-reader")

@@ -274,7 +274,6 @@ async def test_a_request_that_waits_is_answered_while_leaving() -> None:
         assert (await asking.result()).payload == 2
 
 
-@pytest.mark.xfail(reason="a request opens its slot as a vibrator would, from outside")
 async def test_handlers_may_still_request_while_leaving() -> None:
     seen: list[int] = []
     async with Aether() as medium:

@@ -195,7 +195,6 @@ async def test_bad_arguments_are_refused(
         await assert_works(medium)
 
 
-@pytest.mark.xfail(reason="the slot of the request has a row, as a vibrator 'reply'")
 async def test_no_receiver_tells_of_vibrators_alone() -> None:
     async with Aether() as medium:
         tuned(medium, "orders.*", name="the-reader")
@@ -204,7 +203,6 @@ async def test_no_receiver_tells_of_vibrators_alone() -> None:
         assert str(medium.explain("queries.x")) in str(caught.value)
 
 
-@pytest.mark.xfail(reason="the slot of the request is told of as a vibrator that loses waves")
 async def test_a_second_reply_is_no_loss(caplog: pytest.LogCaptureFixture) -> None:
     async with Aether() as medium, anyio.create_task_group() as group:
         v = tuned(medium, "queries.*")

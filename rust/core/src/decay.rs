@@ -38,11 +38,23 @@ impl Fading {
         amplitude.ln() + entered * self.rate
     }
 
+    /// The moment at which a wave of this lasting loudness falls below `floor`; infinite if it does not fade.
+    #[inline]
+    pub fn sinks(self, loudness: f64, floor: f64) -> f64 {
+        if self.rate > 0.0 { (loudness - floor.ln()) / self.rate } else { f64::INFINITY }
+    }
+
     /// The least lasting loudness that is not yet below `floor` at the moment `now`.
     #[inline]
     pub fn threshold(self, floor: f64, now: f64) -> f64 {
         floor.ln() + now * self.rate
     }
+}
+
+/// The float of [`ordered`].
+#[inline]
+pub(crate) fn unordered(bits: u64) -> f64 {
+    f64::from_bits(if bits >> 63 == 0 { !bits } else { bits & !(1 << 63) })
 }
 
 /// Maps a float (not NaN) to an integer of the same order.
@@ -62,6 +74,7 @@ mod tests {
         #[test]
         fn ordered_keeps_the_order_of_floats(a in -1e300..1e300f64, b in -1e300..1e300f64) {
             prop_assert_eq!(a.partial_cmp(&b), Some(ordered(a).cmp(&ordered(b))));
+            prop_assert_eq!(unordered(ordered(a)), a);
         }
 
         #[test]

@@ -207,7 +207,13 @@ fn a_waker_that_came_to_nothing_is_replaced_by_another() {
 #[test]
 fn the_quiet_is_watched() {
     let mut rig = Rig::new();
-    let lane = rig.open(aether_core::mailbox::Spec { lane: true, ..blocking("lane", 3) }, &["a"]);
+    let lane = rig.open(
+        aether_core::mailbox::Spec {
+            role: aether_core::mailbox::Role::Lane,
+            ..blocking("lane", 3)
+        },
+        &["a"],
+    );
     assert!(rig.medium.is_quiet());
     rig.emit(&wave("a")).unwrap();
     assert!(!rig.medium.is_quiet());

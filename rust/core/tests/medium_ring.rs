@@ -2,7 +2,7 @@
 
 mod support;
 
-use aether_core::mailbox::Spec;
+use aether_core::mailbox::{Role, Spec};
 use aether_core::medium::{Emission, Key, Link, Patience, Ticket};
 use proptest::prelude::*;
 use support::{Rig, blocking, mortal, wave};
@@ -96,7 +96,7 @@ fn a_reader_that_nobody_can_name_is_a_way_on() {
 #[test]
 fn readers_that_are_expected_and_have_not_begun_are_a_way_on() {
     let mut rig = Rig::new();
-    let key = rig.open(Spec { readers: 2, lane: true, ..blocking("lane", 1) }, &["0"]);
+    let key = rig.open(Spec { readers: 2, role: Role::Lane, ..blocking("lane", 1) }, &["0"]);
     rig.emit(&wave("0")).unwrap();
     rig.medium.read_by(key, Some(1));
     let ticket = waits(&mut rig, 1, "0");
@@ -110,7 +110,7 @@ fn readers_that_are_expected_and_have_not_begun_are_a_way_on() {
 #[test]
 fn readers_that_have_ended_leave_the_proof_to_the_others() {
     let mut rig = Rig::new();
-    let key = rig.open(Spec { readers: 2, lane: true, ..blocking("lane", 1) }, &["0"]);
+    let key = rig.open(Spec { readers: 2, role: Role::Lane, ..blocking("lane", 1) }, &["0"]);
     rig.emit(&wave("0")).unwrap();
     rig.medium.read_by(key, Some(1));
     rig.medium.read_by(key, Some(2));

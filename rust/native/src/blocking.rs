@@ -41,7 +41,7 @@ trait Steps {
     fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>;
     fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool>;
     fn abandon(&mut self, py: Python<'_>);
-    fn patience(&self) -> Option<f64>;
+    fn patience(&mut self, py: Python<'_>) -> Option<f64>;
     fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>;
 }
 
@@ -58,8 +58,8 @@ impl<O: Operation> Steps for O {
         Operation::abandon(self, py);
     }
 
-    fn patience(&self) -> Option<f64> {
-        Operation::patience(self)
+    fn patience(&mut self, py: Python<'_>) -> Option<f64> {
+        Operation::patience(self, py)
     }
 
     fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
@@ -115,13 +115,13 @@ impl PyWaiting {
 
     /// Seconds that it is ready to wait.
     #[getter]
-    fn patience(&self) -> PyResult<Option<f64>> {
-        self.step(|op| Ok(op.operation().patience()))
+    fn patience(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        self.step(|op| Ok(op.operation().patience(py)))
     }
 
-    /// What it comes to when that is over.
-    fn run_out(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.step(|op| op.operation().run_out(py))
+    /// What it comes to when that is over, as a tuple; `None` if it waits on, with new patience.
+    fn run_out(&self, py: Python<'_>) -> PyResult<Option<(Py<PyAny>,)>> {
+        self.step(|op| Ok(op.operation().run_out(py)?.map(|value| (value,))))
     }
 
     /// Looks after emissions that have waited too long; returns in how many seconds to look again.

@@ -15,10 +15,13 @@ use crate::draft::{Attempt, Draft, listed};
 use crate::emitter::PyEmitter;
 use crate::errors::Deadlock;
 use crate::here::Thread;
-use crate::machine::{IN_PLACE_LIMIT, Operation, Quickly};
+use crate::machine::{IN_PLACE_LIMIT, Operation, Quickly, in_place};
 use crate::shared::Shared;
 use crate::stalls;
 use crate::waker::{Aftermath, Post, Sleeper, Waker};
+
+/// Seconds, for clocks that do not tick together.
+const NAP_MARGIN: f64 = 0.001;
 
 /// An emission that may wait for room.
 pub struct EmitOp {
@@ -28,6 +31,10 @@ pub struct EmitOp {
     name: Py<PyAny>,
     /// Seconds.
     timeout: Option<f64>,
+    /// How many of them are left.
+    left: Option<f64>,
+    /// It waits for so many seconds only, as time makes room then; its patience is longer.
+    nap: Option<f64>,
     /// Its place among those that wait, once it has waited.
     ticket: Option<Ticket>,
     enlisted: bool,
@@ -42,7 +49,16 @@ impl EmitOp {
         timeout: Option<f64>,
     ) -> Self {
         let (emitter, name) = (emitter.clone().unbind(), name.clone().unbind());
-        Self { emitter, draft, name, timeout, ticket: None, enlisted: false }
+        Self {
+            emitter,
+            draft,
+            name,
+            timeout,
+            left: timeout,
+            nap: None,
+            ticket: None,
+            enlisted: false,
+        }
     }
 
     #[inline]
@@ -129,7 +145,8 @@ impl Operation for EmitOp {
             Some(thread) => thread,
             None => actors::current_actor(py)?,
         };
-        let patience = if self.timeout.is_some() { Patience::Timed } else { Patience::Endless };
+        let timed = self.timeout.is_some() || self.nap.is_some();
+        let patience = if timed { Patience::Timed } else { Patience::Endless };
         let PyEmitter { shared, origin } = self.emitter.get();
         let ticket = *self.ticket.get_or_insert_with(|| shared.medium.new_ticket());
         let channel = self.draft.channel(py)?;
@@ -159,8 +176,16 @@ impl Operation for EmitOp {
         }
     }
 
-    fn patience(&self) -> Option<f64> {
-        self.timeout
+    fn patience(&mut self, py: Python<'_>) -> Option<f64> {
+        let PyEmitter { shared, origin } = self.emitter.get();
+        let room = self.draft.channel(py).ok().and_then(|channel| {
+            let emission = self.draft.emission(py, shared, origin, channel);
+            shared.medium.opens_in(&emission)
+        });
+        // A moment later than the waves go, so that they are gone then.
+        let nap = room.map(|seconds| seconds.max(0.0) + NAP_MARGIN);
+        self.nap = nap.filter(|&nap| self.left.is_none_or(|left| nap < left));
+        self.nap.or(self.left)
     }
 
     fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
@@ -168,6 +193,10 @@ impl Operation for EmitOp {
             Attempt::Sent(receipt) => return Ok(Some(receipt.into_any())),
             Attempt::Full(full) => full,
         };
+        if let Some(nap) = self.nap.take() {
+            self.left = self.left.map(|left| left - nap);
+            return Ok(None);
+        }
         let channel = self.draft.channel(py)?;
         Err(PyTimeoutError::new_err(format!(
             "emitting on {channel:?} waited {} s for room: {} full; nothing was emitted",
@@ -228,8 +257,8 @@ impl Operation for EmitManyOp {
             let Some(receipt) = first.attempt(py)? else { return Ok(None) };
             self.receipts.push(receipt);
             self.waves.pop_front();
-            let in_a_row = self.receipts.len() % IN_PLACE_LIMIT as usize;
-            if in_a_row == 0 && !self.waves.is_empty() {
+            // The last one is counted as the await that ends in place.
+            if !self.waves.is_empty() && in_place(|row| row + 1) >= IN_PLACE_LIMIT {
                 self.pausing = true;
                 return Ok(None);
             }
@@ -243,6 +272,15 @@ impl Operation for EmitManyOp {
             return Ok(true);
         }
         self.waves.front_mut().map_or(Ok(false), |first| first.enlist(py, sleeper))
+    }
+
+    fn patience(&mut self, py: Python<'_>) -> Option<f64> {
+        self.waves.front_mut().and_then(|first| first.patience(py))
+    }
+
+    fn run_out(&mut self, _py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        // None of them has a timeout: time has made room.
+        Ok(None)
     }
 
     fn abandon(&mut self, py: Python<'_>) {

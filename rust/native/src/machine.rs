@@ -59,8 +59,8 @@ pub trait Operation: Send + Sized + 'static {
     /// It will not be tried again: undoes [`Self::enlist`].
     fn abandon(&mut self, py: Python<'_>);
 
-    /// For how many seconds it may wait from now on; asked before each wait.
-    fn patience(&self) -> Option<f64> {
+    /// For how many seconds it may wait from now on; asked before the first wait, and when it has run out.
+    fn patience(&mut self, _py: Python<'_>) -> Option<f64> {
         None
     }
 
@@ -228,7 +228,7 @@ impl<O: Operation> Machine<O> {
                 let now = |home: &Bound<'_, PyAny>| -> PyResult<f64> {
                     home.call_method0(intern!(py, "time"))?.extract()
                 };
-                if self.runs_out(|| now(&home))? {
+                if self.runs_out(py, || now(&home))? {
                     return self.run_out(py);
                 }
                 let future = home.call_method0(intern!(py, "create_future"))?;
@@ -249,7 +249,7 @@ impl<O: Operation> Machine<O> {
                 static SLEEPER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
                 static TIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
                 let time = TIME.import(py, "trio", "current_time")?;
-                if self.runs_out(|| time.call0()?.extract())? {
+                if self.runs_out(py, || time.call0()?.extract())? {
                     return self.run_out(py);
                 }
                 let sleeper = SLEEPER.import(py, "aether._wait", "TrioSleeper")?.call0()?;
@@ -270,8 +270,12 @@ impl<O: Operation> Machine<O> {
     }
 
     /// Sets the deadline by the operation's patience; true if it has passed.
-    fn runs_out(&mut self, now: impl FnOnce() -> PyResult<f64>) -> PyResult<bool> {
-        match (self.asleep.deadline, self.op()?.patience()) {
+    fn runs_out(&mut self, py: Python<'_>, now: impl FnOnce() -> PyResult<f64>) -> PyResult<bool> {
+        let patience = match self.asleep.deadline {
+            None => self.op()?.patience(py),
+            Some(_) => None,
+        };
+        match (self.asleep.deadline, patience) {
             (None, Some(patience)) => {
                 self.asleep.deadline = Some(now()? + patience);
                 Ok(patience <= 0.0)
@@ -373,7 +377,7 @@ impl<O: Operation> Machine<O> {
 }
 
 /// Changes how many awaits in a row have ended in place in this thread, and says how many.
-fn in_place(change: impl FnOnce(u32) -> u32) -> u32 {
+pub fn in_place(change: impl FnOnce(u32) -> u32) -> u32 {
     Thread::with(|thread| {
         thread.in_place.set(change(thread.in_place.get()));
         thread.in_place.get()

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use aether_core::channel::{Limits, Pattern, check_channel, relate};
 use aether_core::clock::{Clock, ManualClock};
 use aether_core::decay::Fading;
-use aether_core::mailbox::{Order, Overflow, Spec};
+use aether_core::mailbox::{Order, Overflow, Role, Spec};
 use aether_core::medium::{self, Phase, Verdict};
 use aether_core::wave::Rules;
 use pyo3::exceptions::PyValueError;
@@ -199,7 +199,7 @@ impl PyMedium {
 
     /// Makes a mailbox.
     #[pyo3(signature = (name, *, order_by, overflow_by, buffer_size, noise_floor=None, ignored=0, lane=false,
-                        readers=0))]
+                        aside=false, readers=0))]
     #[expect(clippy::too_many_arguments, reason = "the fields of a mailbox")]
     fn open_mailbox(
         &self,
@@ -210,6 +210,7 @@ impl PyMedium {
         noise_floor: Option<&Bound<'_, PyAny>>,
         ignored: u64,
         lane: bool,
+        aside: bool,
         readers: usize,
     ) -> PyResult<PyMailbox> {
         self.shared.home.enter()?;
@@ -221,6 +222,11 @@ impl PyMedium {
         }
         let capacity = count("buffer_size", 1, buffer_size)?;
         let policy = overflow(word("overflow", overflow_by)?)?;
+        let role = match (lane, aside) {
+            (_, true) => Role::Aside,
+            (true, false) => Role::Lane,
+            (false, false) => Role::Reader,
+        };
         let spec = Spec {
             name: Arc::from(name.to_str()?),
             order: order(word("order", order_by)?)?,
@@ -228,16 +234,22 @@ impl PyMedium {
             capacity,
             noise_floor,
             ignored,
-            lane,
+            role,
             readers,
         };
         let Rules { attenuation_factor, decay_interval, .. } = self.shared.rules;
         let fading = Fading::new(attenuation_factor, decay_interval);
         let Some(key) = self.shared.medium.open(spec, fading) else {
-            return Err(Closed::new_err(format!(
-                "the medium is closed and takes no vibrator {:?}; make a new medium",
-                name.to_str()?
-            )));
+            let phase = match self.shared.medium.phase() {
+                Phase::Draining => "drains",
+                Phase::Open | Phase::Closed => "is closed",
+            };
+            let what = if aside {
+                "nobody waits for waves of it any more".to_owned()
+            } else {
+                format!("it takes no vibrator {:?}", name.to_str()?)
+            };
+            return Err(Closed::new_err(format!("the medium {phase}: {what}; make a new medium")));
         };
         Ok(PyMailbox::new(Arc::clone(&self.shared), key, name.clone().unbind(), policy))
     }

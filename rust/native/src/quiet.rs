@@ -77,7 +77,7 @@ impl Operation for UntilOp {
         }
     }
 
-    fn patience(&self) -> Option<f64> {
+    fn patience(&mut self, _py: Python<'_>) -> Option<f64> {
         self.timeout
     }
 

@@ -256,7 +256,7 @@ impl Operation for ReceiveOp {
         }
     }
 
-    fn patience(&self) -> Option<f64> {
+    fn patience(&mut self, _py: Python<'_>) -> Option<f64> {
         match self.wanted {
             Wanted::Many(_, max_wait) if self.gathering => {
                 Some(max_wait).filter(|wait| wait.is_finite())

@@ -68,6 +68,19 @@ pub enum Overflow {
     Error,
 }
 
+/// Whom a mailbox feeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// A reader: `receive`.
+    #[default]
+    Reader,
+    /// Handlers.
+    Lane,
+    /// The library itself, for an answer or an expectation. It is nobody that an emission could require, is
+    /// not explained, and what it loses is not told.
+    Aside,
+}
+
 /// How a mailbox is made.
 #[derive(Clone, Debug)]
 pub struct Spec {
@@ -83,8 +96,8 @@ pub struct Spec {
     pub noise_floor: f64,
     /// Waves of this emitter do not match; 0: all do.
     pub ignored: u64,
-    /// Whether it feeds handlers (and not `receive`).
-    pub lane: bool,
+    /// Whom it feeds.
+    pub role: Role,
     /// How many tasks will read it, if that is known before they have begun.
     pub readers: usize,
 }
@@ -107,7 +120,7 @@ pub(crate) struct Mailbox<T, W> {
     plain: bool,
     phase: Phase,
     overflow: Overflow,
-    lane: bool,
+    role: Role,
     /// It has lost waves of which no reader knows yet, or is in an episode of loss: see [`Rest`].
     losses: bool,
     capacity: usize,
@@ -162,7 +175,7 @@ impl<T, W> Mailbox<T, W> {
             plain: false,
             phase: Phase::Open,
             overflow: spec.overflow,
-            lane: spec.lane,
+            role: spec.role,
             losses: false,
             capacity: spec.capacity.max(1),
             queue: Queue::new(spec.order, spec.overflow),
@@ -227,7 +240,12 @@ impl<T, W> Mailbox<T, W> {
     }
 
     pub(crate) fn is_lane(&self) -> bool {
-        self.lane
+        self.role == Role::Lane
+    }
+
+    #[inline]
+    pub(crate) fn is_aside(&self) -> bool {
+        self.role == Role::Aside
     }
 
     #[inline]
@@ -292,6 +310,15 @@ impl<T, W> Mailbox<T, W> {
         let faded = || self.queue.has_faded(self.rest.fading.threshold(self.noise_floor, now));
         self.queue.has_expired(now)
             || (self.rest.order == Order::Fresh && self.noise_floor > 0.0 && faded())
+    }
+
+    /// When time will remove the next wave from it, in monotonic seconds.
+    pub(crate) fn next_loss(&self) -> Option<f64> {
+        let expires = self.queue.first_expiry();
+        let sorted = self.rest.order == Order::Fresh && self.noise_floor > 0.0;
+        let faintest = if sorted { self.queue.least_loudness() } else { None };
+        let fades = faintest.map(|loudness| self.rest.fading.sinks(loudness, self.noise_floor));
+        expires.into_iter().chain(fades).min_by(f64::total_cmp)
     }
 
     /// Lets go of what is expired or faded by now.
@@ -408,7 +435,7 @@ impl<T, W> Mailbox<T, W> {
 
     /// The reason with which an episode of loss has begun, once.
     pub(crate) fn begun_losing(&mut self) -> Option<Reason> {
-        self.rest.begun.take()
+        self.rest.begun.take().filter(|_| !self.is_aside())
     }
 
     /// Takes everything out, counted as `reason`; the episode of loss, if any, is over.

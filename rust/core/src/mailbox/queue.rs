@@ -25,7 +25,7 @@ use hashbrown::HashMap;
 
 use super::heap::Heap;
 use super::{Order, Overflow};
-use crate::decay::ordered;
+use crate::decay::{ordered, unordered};
 
 /// Where a wave stands: the smallest leaves first. `key` is the order's, `arrival` breaks ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -360,6 +360,18 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn has_expiries(&self) -> bool {
         matches!(&self.form, Form::Ranked(ranked) if !ranked.by_expiry.is_empty())
+    }
+
+    /// When the next wave with a ttl expires, in monotonic seconds.
+    pub(crate) fn first_expiry(&self) -> Option<f64> {
+        let Form::Ranked(ranked) = &self.form else { return None };
+        ranked.by_expiry.first().map(|&(expires, _)| unordered(expires))
+    }
+
+    /// The least lasting loudness (see [`crate::decay::Fading`]), where the order is by that.
+    pub(crate) fn least_loudness(&self) -> Option<f64> {
+        let Form::Ranked(ranked) = &self.form else { return None };
+        ranked.entries.last_key_value().map(|(rank, _)| unordered(!rank.key))
     }
 
     /// Takes everything out, in the order in which it would have left.

@@ -258,7 +258,7 @@ impl<T, W> State<T, W> {
     }
 }
 
-/// How many distinct mailboxes on a route match, and whether all of them have room.
+/// How many distinct mailboxes on a route match, aside those of the library, and whether all of them have room.
 #[inline]
 fn survey<T, W>(
     route: &Route<'_>,
@@ -273,12 +273,12 @@ fn survey<T, W>(
     route.for_each(|member| {
         let Some(mailbox) = boxes.at_mut(member) else { return };
         if distinct && mailbox.is_plain() {
-            matched += 1;
+            matched += usize::from(!mailbox.is_aside());
             room &= !mailbox.is_full();
         } else if mailbox.visited != *round && mailbox.accepts(emission.amplitude, emission.emitter)
         {
             mailbox.visited = *round;
-            matched += 1;
+            matched += usize::from(!mailbox.is_aside());
             room &= !mailbox.is_full();
         }
     });

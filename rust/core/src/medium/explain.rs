@@ -78,6 +78,6 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
                 verdict: verdict(key, mailbox),
             }
         };
-        state.boxes.iter().map(row).collect()
+        state.boxes.iter().filter(|(_, mailbox)| !mailbox.is_aside()).map(row).collect()
     }
 }

@@ -40,7 +40,7 @@ pub use self::take::{Take, Unlisted};
 use crate::channel::Pattern;
 use crate::clock::Clock;
 use crate::decay::Fading;
-use crate::mailbox::{Mailbox, Phase as BoxPhase, Spec};
+use crate::mailbox::{Mailbox, Phase as BoxPhase, Role, Spec};
 use crate::reason::{Reason, Tally};
 use crate::router::{CACHE_CAPACITY, Router, RouterStatistics};
 use crate::sync::{DefaultLock, Mutex, RawLock};
@@ -230,10 +230,12 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         self.state.lock()
     }
 
-    /// Makes a mailbox without patterns and with one member; `None` once the medium is not open.
+    /// Makes a mailbox without patterns and with one member; `None` once the medium is not open, or for what
+    /// stands aside, once it is closed: handlers may still ask while it drains.
     pub fn open(&self, spec: Spec, fading: Fading) -> Option<Key> {
         let mut state = self.lock();
-        (state.phase == Phase::Open).then(|| state.boxes.insert(Mailbox::new(spec, fading)))
+        let last = if spec.role == Role::Aside { Phase::Draining } else { Phase::Open };
+        (state.phase <= last).then(|| state.boxes.insert(Mailbox::new(spec, fading)))
     }
 
     /// One more member shares a mailbox; false if it is closed.

@@ -173,6 +173,16 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         state.offer_rooms(promised.iter().map(|key| key.index), after);
     }
 
+    /// In how many seconds time will make room in one of the mailboxes that are full for an emission.
+    pub fn opens_in(&self, emission: &Emission<'_>) -> Option<f64> {
+        let now = self.clock.monotonic();
+        let mut state = self.lock();
+        let matching = state.matching(emission, &mut Hint::default());
+        let full = matching.into_iter().filter(|&index| state.blocks(index));
+        let moments = full.filter_map(|index| state.boxes.at(index)?.next_loss());
+        moments.min_by(f64::total_cmp).map(|moment| moment - now).filter(|wait| wait.is_finite())
+    }
+
     /// The full mailboxes that a waiting emission waits for, by the label of their vibrator.
     pub fn full_for(&self, ticket: Ticket) -> Vec<Arc<str>> {
         self.lock().full_for(ticket)

@@ -11,7 +11,7 @@ use loom::sync::{Arc, Condvar, Mutex};
 
 use crate::clock::{Clock, ManualClock};
 use crate::decay::Fading;
-use crate::mailbox::{Order, Overflow, Spec, WaiterId};
+use crate::mailbox::{Order, Overflow, Role, Spec, WaiterId};
 use crate::medium::{
     Aftermath, Carry, Emission, Enlisted, Key, Medium, Patience, Refusal, Sent, Take, Ticket,
     Unlisted,
@@ -73,7 +73,7 @@ fn open(medium: &Shared, capacity: usize) -> Key {
         capacity,
         noise_floor: 0.0,
         ignored: 0,
-        lane: false,
+        role: Role::Reader,
         readers: 0,
     };
     let key = medium.open(spec, Fading::new(1.0, 1.0)).expect("open");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aether_core::channel::Pattern;
 use aether_core::decay::Fading;
-use aether_core::mailbox::Spec;
+use aether_core::mailbox::{Role, Spec};
 use aether_core::medium::{Enlisted, Patience, Phase, Ticket, Unlisted};
 use aether_core::reason::Reason;
 
@@ -150,7 +150,7 @@ impl World {
             capacity: how.capacity,
             noise_floor: how.floor,
             ignored: how.ignored,
-            lane: false,
+            role: Role::Reader,
             readers: 0,
         };
         if self.phase != Phase::Open {

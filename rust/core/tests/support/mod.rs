@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aether_core::channel::{Limits, Pattern};
 use aether_core::clock::{Clock, ManualClock};
 use aether_core::decay::Fading;
-use aether_core::mailbox::{Order, Overflow, Spec};
+use aether_core::mailbox::{Order, Overflow, Role, Spec};
 use aether_core::medium::{
     Aftermath, Carry, Emission, Enlisted, Key, Medium, Patience, Refusal, Sent, Take, Ticket,
     Unlisted,
@@ -77,7 +77,7 @@ pub fn spec(name: &str, order: Order, overflow: Overflow, capacity: usize) -> Sp
         capacity,
         noise_floor: 0.0,
         ignored: 0,
-        lane: false,
+        role: Role::Reader,
         readers: 0,
     }
 }
