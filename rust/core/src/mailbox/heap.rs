@@ -11,7 +11,7 @@
 //!
 //! The wave of least rank is at place 0. Ranks are never equal, as each has its own arrival.
 
-use super::queue::Rank;
+use super::ranked::Rank;
 
 const CHILDREN: usize = 4;
 

@@ -19,6 +19,7 @@
 mod heap;
 mod overflow;
 mod queue;
+mod ranked;
 mod waiters;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -16,45 +16,15 @@
 //! n waves costs O(n log n) once for the n pushes before it. A `Heap` and `Ranked` answer everything that
 //! they are asked in O(log n).
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
 use super::heap::Heap;
+use super::ranked::{Entry, Rank, Ranked};
 use super::{Order, Overflow};
 use crate::decay::{ordered, unordered};
-
-/// Where a wave stands: the smallest leaves first. `key` is the order's, `arrival` breaks ties.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rank {
-    pub(super) key: u64,
-    pub(crate) arrival: u64,
-}
-
-impl Rank {
-    /// As one number: a heap compares at random, and a branch in between would be guessed wrong half the time.
-    #[inline]
-    fn whole(self) -> u128 {
-        u128::from(self.key) << 64 | u128::from(self.arrival)
-    }
-}
-
-impl Ord for Rank {
-    #[inline]
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.whole().cmp(&other.whole())
-    }
-}
-
-impl PartialOrd for Rank {
-    #[inline]
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
 
 /// What a queue needs to know of a wave.
 #[derive(Clone, Copy, Debug)]
@@ -67,15 +37,6 @@ pub(crate) struct Mark<'a> {
     pub(crate) expires: f64,
     /// Its channel.
     pub(crate) channel: &'a str,
-}
-
-#[derive(Debug)]
-struct Entry<T> {
-    item: T,
-    faintness: u64,
-    expires: f64,
-    /// Only under `conflate`.
-    channel: Option<Arc<str>>,
 }
 
 /// The key of a wave where amplitudes count: loudest first.
@@ -438,73 +399,6 @@ impl<T> Form<T> {
             Self::Ranked(Box::new(Ranked::new(order, overflow)))
         } else {
             Self::Line { items: VecDeque::new(), key: 0 }
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Ranked<T> {
-    entries: BTreeMap<Rank, Entry<T>>,
-    /// arrival -> key, where a policy asks for the oldest and `entries` is not in that order already.
-    by_arrival: Option<BTreeMap<u64, u64>>,
-    /// Least amplitude first, then newest; for `drop_faintest`, unless `entries` ends with the faintest.
-    by_faintness: Option<BTreeSet<(u64, Reverse<u64>, u64)>>,
-    /// For `conflate`.
-    by_channel: Option<HashMap<Arc<str>, Rank, foldhash::fast::RandomState>>,
-    /// Waves with a ttl only.
-    by_expiry: BTreeSet<(u64, Rank)>,
-}
-
-impl<T> Ranked<T> {
-    fn new(order: Order, overflow: Overflow) -> Self {
-        let oldest = matches!(overflow, Overflow::DropOldest | Overflow::Conflate);
-        let faintest = overflow == Overflow::DropFaintest && order != Order::Fresh;
-        Self {
-            entries: BTreeMap::new(),
-            by_arrival: (oldest && order != Order::Fifo).then(BTreeMap::new),
-            by_faintness: faintest.then(BTreeSet::new),
-            by_channel: (overflow == Overflow::Conflate).then(HashMap::default),
-            by_expiry: BTreeSet::new(),
-        }
-    }
-
-    fn insert(&mut self, rank: Rank, entry: Entry<T>) {
-        if let Some(by) = &mut self.by_arrival {
-            by.insert(rank.arrival, rank.key);
-        }
-        if let Some(by) = &mut self.by_faintness {
-            by.insert((entry.faintness, Reverse(rank.arrival), rank.key));
-        }
-        if let (Some(by), Some(channel)) = (&mut self.by_channel, &entry.channel) {
-            by.insert(Arc::clone(channel), rank);
-        }
-        if entry.expires < f64::INFINITY {
-            self.by_expiry.insert((ordered(entry.expires), rank));
-        }
-        self.entries.insert(rank, entry);
-    }
-
-    fn remove(&mut self, rank: Rank) -> T {
-        let entry = self.entries.remove(&rank).expect("an index names only what is there");
-        if let Some(by) = &mut self.by_arrival {
-            by.remove(&rank.arrival);
-        }
-        if let Some(by) = &mut self.by_faintness {
-            by.remove(&(entry.faintness, Reverse(rank.arrival), rank.key));
-        }
-        if let (Some(by), Some(channel)) = (&mut self.by_channel, &entry.channel) {
-            by.remove(channel);
-        }
-        if entry.expires < f64::INFINITY {
-            self.by_expiry.remove(&(ordered(entry.expires), rank));
-        }
-        entry.item
-    }
-
-    fn oldest(&self) -> Option<Rank> {
-        match &self.by_arrival {
-            Some(by) => by.first_key_value().map(|(&arrival, &key)| Rank { key, arrival }),
-            None => self.entries.first_key_value().map(|(&rank, _)| rank),
         }
     }
 }
