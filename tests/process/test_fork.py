@@ -11,6 +11,10 @@ import pytest
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 
 FORK = """
+import warnings
+# CPython 3.12 and newer warn of a fork beside threads, which is what is tried here.
+warnings.filterwarnings("ignore", ".*is multi-threaded, use of fork", DeprecationWarning)
+
 def in_child(body):
     pid = os.fork()
     if pid == 0:
