@@ -239,15 +239,14 @@ class Aether(Emitting, _native.Medium):
         readers: int,
     ) -> Mailbox:
         """The mailbox of a new handler; members of a group share it for the same patterns."""
+        shared, canonical = None, tuple[str, ...]()
         if vibrator.group is None:
             mailbox = self._open(vibrator.name, options, lane=True, readers=readers)
         else:
-            canonical = sorted(str(Channel(pattern).canonical) for pattern in patterns)
+            canonical = tuple(sorted(str(Channel(pattern).canonical) for pattern in patterns))
             # The second handler of a member for the same patterns shares with the others' second.
-            ordinal = vibrator.count_shared(canonical)
-            key = (vibrator.group, str(ordinal), *canonical)
+            key = (vibrator.group, str(vibrator.count_shared(canonical)), *canonical)
             shared = self._groups.join(key, vibrator.name, options, self._open, readers=readers)
-            vibrator.share(shared)
             mailbox = shared.mailbox
         try:
             for pattern in patterns:
@@ -255,6 +254,8 @@ class Aether(Emitting, _native.Medium):
         except BaseException:
             mailbox.leave()
             raise
+        if shared is not None:
+            vibrator.share(shared, canonical)
         return mailbox
 
     def adopt(self, lane: Lane, vibrator: Vibrator) -> None:

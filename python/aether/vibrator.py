@@ -521,15 +521,15 @@ class Vibrator(Emitting, _native.Vibrator):
                     source=self,
                 )
 
-    def share(self, shared: object) -> None:
-        """Keeps what it shares with its group."""
+    def share(self, shared: object, patterns: tuple[str, ...] = ()) -> None:
+        """Keeps what it shares with its group: its mailbox, or that of a handler for these patterns."""
         self._shares.append(shared)
+        if patterns:
+            self._ordinals[patterns] = self.count_shared(patterns) + 1
 
-    def count_shared(self, patterns: list[str]) -> int:
-        """How many handlers it had for these patterns before, counting this call."""
-        key = tuple(patterns)
-        self._ordinals[key] = self._ordinals.get(key, 0) + 1
-        return self._ordinals[key]
+    def count_shared(self, patterns: tuple[str, ...]) -> int:
+        """How many handlers it has had for these patterns."""
+        return self._ordinals.get(patterns, 0)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -277,3 +277,15 @@ async def test_a_last_member_whose_handle_goes_unclosed_is_detuned_with_a_warnin
             del v
             gc.collect()
         assert list(medium.active_channels()) == []
+
+
+async def test_a_handler_that_was_refused_counts_for_nothing() -> None:
+    async with Aether() as medium:
+        first = medium.vibrator("first", group="workers")
+        first.on("jobs.*", buffer_size=5)(lambda _wave: None)
+        second = medium.vibrator("second", group="workers")
+        with pytest.raises(ValueError, match="buffer_size"):
+            second.on("jobs.*", buffer_size=6)
+        second.on("jobs.*", buffer_size=5)(lambda _wave: None)
+        receipt = await medium.emit_wave("jobs.new")
+        assert receipt.matched == 1
