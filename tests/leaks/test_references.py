@@ -426,6 +426,13 @@ def park_and_walk_away(sentinel: Payload, act: str) -> None:
                 pass
         elif act == "request":
             await medium.request("a", sentinel, timeout=1000.0)
+        elif act == "settle":
+            v.on("a")(print)
+            await medium.emit_wave("a", sentinel)
+            await medium.settle(1000.0)
+        elif act == "drain":
+            await medium.emit_wave("a", sentinel)
+            await v.drain(1000.0)
         else:
             await medium.emit_wave("a", None)
             await medium.emit_wave("a", sentinel)
@@ -443,7 +450,7 @@ def park_and_walk_away(sentinel: Payload, act: str) -> None:
     loop.close()
 
 
-@pytest.mark.parametrize("act", ["receive", "receive_many", "iterator", "emit", "request"])
+@pytest.mark.parametrize("act", ["receive", "receive_many", "iterator", "emit", "request", "settle", "drain"])
 def test_parked_task_on_a_loop_thrown_away(new: Watch, act: str) -> None:
     """task -> awaitable -> mailbox -> waiter -> future -> task."""
     with warnings.catch_warnings():

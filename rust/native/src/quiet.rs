@@ -87,6 +87,13 @@ impl Operation for UntilOp {
     }
 
     fn visit(&self, each: &mut dyn FnMut(&Py<PyAny>)) {
+        if let Some(watcher) = self.watcher.filter(|_| self.shared.home.is_here()) {
+            // Somebody holds the lock: what is not reported only lives longer.
+            let _ = self
+                .shared
+                .medium
+                .try_visit_watcher(watcher, &mut |waker| waker.objects().for_each(&mut *each));
+        }
         if let Until::Empty(mailboxes, idle) = &self.until {
             for mailbox in mailboxes {
                 each(mailbox.as_any());

@@ -490,6 +490,14 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         Some(())
     }
 
+    /// The same for the waker of a watcher.
+    pub fn try_visit_watcher(&self, number: u64, waker: &mut dyn FnMut(&W)) -> Option<()> {
+        let state = self.state.try_lock()?;
+        let held = state.watchers.iter().find(|&&(watcher, _)| watcher == number);
+        held.map(|(_, held)| waker(held));
+        Some(())
+    }
+
     /// The same for the waker of a waiting emission.
     pub fn try_visit_sender(&self, ticket: Ticket, waker: &mut dyn FnMut(&W)) -> Option<()> {
         let state = self.state.try_lock()?;
