@@ -450,7 +450,9 @@ def park_and_walk_away(sentinel: Payload, act: str) -> None:
     loop.close()
 
 
-@pytest.mark.parametrize("act", ["receive", "receive_many", "iterator", "emit", "request", "settle", "drain"])
+@pytest.mark.parametrize(
+    "act", ["receive", "receive_many", "iterator", "emit", "request", "settle", "drain"]
+)
 def test_parked_task_on_a_loop_thrown_away(new: Watch, act: str) -> None:
     """task -> awaitable -> mailbox -> waiter -> future -> task."""
     with warnings.catch_warnings():

@@ -255,3 +255,39 @@ except KeyboardInterrupt:
     say("interrupted")
 """
     assert program(SETUP + source).exited().out == ["interrupted"]
+
+
+def test_ctrl_c_in_the_midst_of_a_wake_up(program: Callable[..., Any]) -> None:
+    """It comes again, once what was begun is done; the wave was delivered."""
+    source = """
+import asyncio
+
+class Future(asyncio.Future):
+    def set_result(self, result):
+        super().set_result(result)
+        signal.raise_signal(signal.SIGINT)
+
+class Loop(asyncio.SelectorEventLoop):
+    def create_future(self):
+        return Future(loop=self)
+
+async def read():
+    say((await v.receive()).payload)
+
+async def main():
+    reader = asyncio.create_task(read())
+    await asyncio.sleep(0)
+    try:
+        medium.emit_nowait("a", "delivered")
+        for _ in range(1000):
+            pass
+    except KeyboardInterrupt:
+        say("interrupted")
+    await reader
+
+loop = Loop()
+loop.run_until_complete(main())
+loop.close()
+v.close()
+"""
+    assert program(SETUP + source).exited().out == ["interrupted", "delivered"]

@@ -40,7 +40,7 @@ mod shared;
 mod spares;
 mod stalls;
 mod vibrator;
-#[allow(unsafe_code)] // `PyThread_get_thread_ident`
+#[allow(unsafe_code)] // `PyThread_get_thread_ident`, `PyErr_SetInterrupt`
 mod waker;
 mod wave;
 #[allow(unsafe_code)] // objects made and ended by hand, see its header

@@ -3,7 +3,7 @@
 use std::mem;
 
 use aether_core::medium::{self, Key, Ticket};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -118,13 +118,22 @@ impl Waker {
     }
 }
 
+/// Has the main thread find a Ctrl-C at its next step.
+#[cold]
+fn interrupt_again() {
+    // SAFETY: sets a flag, from any thread.
+    unsafe { pyo3::ffi::PyErr_SetInterrupt() };
+}
+
 /// Sets a future of the running loop, unless it was cancelled.
 fn set_now(future: &Bound<'_, PyAny>) -> PyResult<()> {
+    static INVALID_STATE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = future.py();
     let Err(error) = future.call_method1(intern!(py, "set_result"), (py.None(),)) else {
         return Ok(());
     };
-    if future.call_method0(intern!(py, "done"))?.is_truthy()? { Ok(()) } else { Err(error) }
+    let done_before = INVALID_STATE.import(py, "asyncio", "InvalidStateError")?;
+    if error.is_instance(py, done_before) { Ok(()) } else { Err(error) }
 }
 
 /// `aether._wait.set_if_pending`.
@@ -209,8 +218,11 @@ impl Shared {
     /// What the sleeper would have got goes to others. If it wakes all the same, nothing is lost by that.
     #[cold]
     fn not_woken(&self, py: Python<'_>, post: Post, woken: PyResult<bool>, after: &mut Aftermath) {
-        if let Err(error) = woken {
-            error.write_unraisable(py, None);
+        match woken {
+            Ok(_) => {}
+            // Ctrl-C in the midst of a wake-up: nothing that was done can be undone, so it comes again.
+            Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => interrupt_again(),
+            Err(error) => error.write_unraisable(py, None),
         }
         match post {
             Post::Reader(key) => self.medium.pass_on(key, after),

@@ -493,8 +493,9 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     /// The same for the waker of a watcher.
     pub fn try_visit_watcher(&self, number: u64, waker: &mut dyn FnMut(&W)) -> Option<()> {
         let state = self.state.try_lock()?;
-        let held = state.watchers.iter().find(|&&(watcher, _)| watcher == number);
-        held.map(|(_, held)| waker(held));
+        if let Some((_, held)) = state.watchers.iter().find(|&&(watcher, _)| watcher == number) {
+            waker(held);
+        }
         Some(())
     }
 
