@@ -1,8 +1,8 @@
 """Fan-out to 1, 10, 100 and 1,000 readers; per delivery.
 
-Ten waves are emitted, then every reader takes its ten; whoever gets something
-counts it. A plain list of callables, called one after the other, is what a
-synchronous event bus costs at best.
+Ten waves are emitted, then every reader takes its ten, one by one or all at once;
+whoever gets something counts it. A plain list of callables, called one after the
+other, is what a synchronous event bus costs at best.
 """
 
 from __future__ import annotations
@@ -175,6 +175,15 @@ ROWS = (
             },
         )
         for n in TARGETS
+    ),
+    Row(
+        "fan-out to 1,000, receive_many",
+        "delivery",
+        of(medium_many, 1000),
+        (
+            Peer("asyncio.Queue", of(queues, 1000), *TARGETS[1000]),
+            Peer("list of callables", of(callables, 1000), 1.9, 1.0),
+        ),
     ),
     Row(
         "fan-out to 1,000, emit alone",
