@@ -371,6 +371,21 @@ def test_payload_that_holds_its_vibrator(new: Watch, order: str) -> None:
         assert new.alive() == 0
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_payload_that_comes_to_hold_its_vibrator(new: Watch, order: str) -> None:
+    """The collector does not know such a dict when it is emitted, and nor then the wave."""
+    medium = aether.Aether()
+    v = medium.vibrator("v", order=order)
+    v.resonate_on("a")
+    payload: dict[str, Any] = {"id": 1}
+    medium.emit_nowait("a", payload)
+    payload["held"] = new(v)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        del medium, v, payload
+        assert new.alive() == 0
+
+
 def test_payload_that_holds_its_vibrator_on_a_medium_that_lives(medium: Any, new: Watch) -> None:
     v = medium.vibrator("in-a-cycle")
     v.resonate_on("a")

@@ -18,6 +18,7 @@ use crate::receive::{ReceiveOp, Source, Wanted};
 use crate::shared::Shared;
 use crate::waker::Aftermath;
 use crate::wave::{Held, PyWave};
+use crate::wave_object::hidden_payload;
 
 /// A mailbox of the medium. It ends with the last handle on it.
 #[pyclass(frozen, weakref, name = "Mailbox", module = "aether._native")]
@@ -251,7 +252,10 @@ impl PyMailbox {
             self.key,
             &mut |held| {
                 if waves.is_ok() {
-                    waves = visit.call(&held.0);
+                    waves = match hidden_payload(held) {
+                        Some(payload) => visit.call(payload),
+                        None => visit.call(&held.0),
+                    };
                 }
             },
             &mut |waker| {

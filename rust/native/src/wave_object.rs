@@ -6,8 +6,8 @@
 //!
 //! Contract:
 //! - The collector looks only at waves that can be part of a cycle: not at those whose payload it does not
-//!   look at itself (numbers, text, bytes, a `dict` or `tuple` of such), and that have no headers. A payload
-//!   that is changed after it was emitted, so as to refer to the medium, is not found by that.
+//!   look at itself (numbers, text, bytes, a `dict` or `tuple` of such), and that have no headers. For these
+//!   the mailbox answers in which they wait ([`hidden_payload`]), as a `dict` may be changed meanwhile.
 //! - A wave in a wave in a wave ... ends without recursion, however deep.
 
 use std::mem::{self, size_of};
@@ -35,6 +35,15 @@ const VALUE: usize = size_of::<ffi::PyObject>();
 unsafe fn value(object: NonNull<ffi::PyObject>) -> *mut PyWave {
     // SAFETY: within the object, as `install` has made sure.
     unsafe { object.as_ptr().byte_add(VALUE).cast() }
+}
+
+/// The payload of a wave that the collector does not look at, for whoever alone holds that wave.
+#[inline]
+pub fn hidden_payload(held: &Held) -> Option<&Py<PyAny>> {
+    let wave = held.0.get();
+    // SAFETY: a live object.
+    let alone = unsafe { ffi::Py_REFCNT(held.0.as_ptr()) } == 1;
+    (!wave.watched && alone).then_some(&wave.payload)
 }
 
 /// Makes the Python object of a wave.
