@@ -277,3 +277,11 @@ def test_no_field_can_be_set_or_deleted(field: str) -> None:
 def test_takes_no_new_attribute() -> None:
     with pytest.raises(AttributeError):
         Wave("a.b").extra = 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("field", ["amplitude", "phase", "frequency", "timestamp", "ttl"])
+def test_what_is_no_number_is_named(field: str) -> None:
+    with pytest.raises(TypeError, match=rf"^{field} must be a number, not str$"):
+        Wave("a", **{field: "x"})
+    with pytest.raises(TypeError, match=rf"^{field} must be a number, not str$"):
+        Wave("a").replace(**{field: "x"})

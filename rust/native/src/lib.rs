@@ -29,6 +29,7 @@ mod machine;
 mod mailbox;
 mod medium;
 mod names;
+mod numbers;
 mod physics;
 mod quiet;
 mod rare;

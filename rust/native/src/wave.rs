@@ -22,6 +22,7 @@ use crate::channel::{channel_object, text};
 use crate::errors::{channel_error, number, type_error};
 use crate::fork;
 use crate::guarded::Guarded;
+use crate::numbers;
 use crate::rare::{Given, Rare, Trail, bad, checked_amplitude};
 use crate::wave_object;
 
@@ -222,13 +223,13 @@ impl PyWave {
         py: Python<'py>,
         channel: &Bound<'py, PyAny>,
         payload: Option<Py<PyAny>>,
-        amplitude: f64,
-        phase: Option<f64>,
-        frequency: Option<f64>,
+        #[pyo3(from_py_with = numbers::amplitude)] amplitude: f64,
+        #[pyo3(from_py_with = numbers::phase)] phase: Option<f64>,
+        #[pyo3(from_py_with = numbers::frequency)] frequency: Option<f64>,
         source: Option<&Bound<'py, PyAny>>,
         headers: Option<&Bound<'py, PyAny>>,
-        timestamp: Option<f64>,
-        ttl: Option<f64>,
+        #[pyo3(from_py_with = numbers::timestamp)] timestamp: Option<f64>,
+        #[pyo3(from_py_with = numbers::ttl)] ttl: Option<f64>,
     ) -> PyResult<Py<Self>> {
         let channel = concrete(channel, Limits::DEFAULT)?;
         let strength = Strength::new(checked_amplitude(amplitude)?);
@@ -344,7 +345,7 @@ impl PyWave {
     /// Raises:
     ///     ValueError: `now` is not finite.
     #[pyo3(signature = (now=None))]
-    fn age(&self, now: Option<f64>) -> PyResult<f64> {
+    fn age(&self, #[pyo3(from_py_with = numbers::now)] now: Option<f64>) -> PyResult<f64> {
         Ok((checked_moment("now", now)? - self.timestamp).max(0.0))
     }
 
@@ -365,7 +366,11 @@ impl PyWave {
     ///     >>> wave.amplitude, wave.priority, wave.propagation_count
     ///     (0.5, 1.0, 1)
     #[pyo3(signature = (attenuation_factor=0.95))]
-    fn propagate(&self, py: Python<'_>, attenuation_factor: f64) -> PyResult<Py<Self>> {
+    fn propagate(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = numbers::attenuation_factor)] attenuation_factor: f64,
+    ) -> PyResult<Py<Self>> {
         let factor = checked_factor(attenuation_factor)?;
         let amplitude = attenuated(self.strength.amplitude, factor, 1.0);
         let hops = self.strength.hops.saturating_add(1);
@@ -394,9 +399,9 @@ impl PyWave {
     fn apply_time_decay(
         &self,
         py: Python<'_>,
-        now: Option<f64>,
-        attenuation_factor: f64,
-        decay_interval: f64,
+        #[pyo3(from_py_with = numbers::now)] now: Option<f64>,
+        #[pyo3(from_py_with = numbers::attenuation_factor)] attenuation_factor: f64,
+        #[pyo3(from_py_with = numbers::decay_interval)] decay_interval: f64,
     ) -> PyResult<Py<Self>> {
         let factor = checked_factor(attenuation_factor)?;
         if !(decay_interval > 0.0 && decay_interval.is_finite()) {
@@ -447,15 +452,17 @@ impl PyWave {
                 "amplitude" => {
                     strength = Strength {
                         hops: strength.hops,
-                        ..Strength::new(checked_amplitude(value.extract()?)?)
+                        ..Strength::new(checked_amplitude(numbers::amplitude(&value)?)?)
                     }
                 }
                 "phase" => given.phase = number("phase", some())?,
                 "frequency" => given.frequency = number("frequency", some())?,
                 "source" => source = checked_source(some())?,
                 "headers" => headers = some().cloned(),
-                "timestamp" => timestamp = checked_moment("timestamp", value.extract()?)?,
-                "ttl" => given.ttl = value.extract()?,
+                "timestamp" => {
+                    timestamp = checked_moment("timestamp", numbers::timestamp(&value)?)?;
+                }
+                "ttl" => given.ttl = numbers::ttl(&value)?,
                 other => {
                     return Err(PyTypeError::new_err(format!(
                         "replace() got an unexpected field {other:?}; a wave has channel, payload, amplitude, \
