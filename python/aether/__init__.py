@@ -15,6 +15,7 @@ from aether._native import (
     Receipt,
     Wave,
     __version__,
+    import_ahead,
 )
 from aether.channel import Channel
 from aether.errors import (
@@ -93,6 +94,8 @@ _LAZY = {
     "PhysicsEngine": "aether.physics",
     "WaveBuilder": "aether._builder",
 }
+
+import_ahead()
 
 if DEBUG_BUILD:
     warnings.warn(

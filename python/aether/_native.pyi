@@ -37,12 +37,14 @@ __all__ = [
     "covers",
     "end_threads",
     "handling",
+    "import_ahead",
     "interfere",
     "new_identity",
     "overlaps",
     "parse_pattern",
     "restore_channel",
     "restore_wave",
+    "threads_inside",
 ]
 
 _T = TypeVar("_T")
@@ -60,7 +62,13 @@ handling: Final[ContextVar[object]]
 """What the running handler handles: the value of `Medium.handling`."""
 
 def end_threads() -> None:
-    """From now on, a thread other than this one stops for ever when it comes to a medium."""
+    """From now on, a thread other than this one gets `SystemExit` where it enters a medium."""
+
+def threads_inside() -> int:
+    """How many threads run Python code below a native frame."""
+
+def import_ahead() -> None:
+    """Imports now what native code will need of the package."""
 
 def check_pattern(name: str, /) -> str:
     """The name as a plain `str`, if it is a sound channel or pattern; `ChannelError` otherwise."""

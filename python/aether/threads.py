@@ -4,7 +4,8 @@ Contract:
 - A thread waits on a lock of its own, so that Ctrl-C works. An error, or a timeout, takes it off every list.
 - When the main thread has ended and every thread that the interpreter would still wait for waits itself, on
   a medium and for ever, nobody is left to wake them: the media are closed, which gives them the end.
-- Daemon threads are stopped by the interpreter wherever they are; they do not come back from a medium then.
+- Then only daemon threads are left. The interpreter stops them wherever they are; in a medium they get
+  `SystemExit`, which ends a thread without a word.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _Value = TypeVar("_Value")
+
+# Seconds that the end of the program waits for threads inside a medium.
+_PATIENCE = 1.0
 
 # Threads that wait with no end in sight.
 _waiting: set[int] = set()
@@ -225,13 +229,15 @@ def _release_threads() -> None:
             medium.shut("closed", at_once=True)
 
 
-def _stop_daemons() -> None:
-    """Only daemon threads are left beside this one."""
-    if threading.active_count() > 1:
-        _native.end_threads()
-        # Whoever is inside a medium now comes out of it, or stops.
-        for _ in range(10):
-            time.sleep(0.001)
+def _end_threads() -> None:
+    """Nothing but daemon threads is left beside this one: they get `SystemExit` from a medium now.
+
+    Whoever is inside one, in the midst of a payload's end or a wake-up, is given time to come out.
+    """
+    _native.end_threads()
+    deadline = time.monotonic() + _PATIENCE
+    while _native.threads_inside() and time.monotonic() < deadline:
+        time.sleep(0.001)
 
 
 # Before the interpreter waits for threads; concurrent.futures hooks in at the same place.
@@ -240,7 +246,7 @@ if _register is not None:
     # Imported while the program ends, there is nobody to release any more.
     with contextlib.suppress(RuntimeError):
         _register(_release_threads)
-atexit.register(_stop_daemons)
+atexit.register(_end_threads)
 
 if sys.platform != "win32":
 

@@ -4,21 +4,21 @@
 //! a coroutine without making a `StopIteration`. So this one type is made by hand. All that is unsafe about
 //! it is here; what it does is in [`crate::machine`].
 
-use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::{ManuallyDrop, offset_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
-use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration, PyTypeError};
+use pyo3::exceptions::{PyBaseException, PyStopIteration, PyTypeError};
 use pyo3::ffi::{self, PySendResult};
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use crate::guarded::Guarded;
-use crate::machine::{Machine, Operation, Quickly, Raised, State, Step, awaited_already};
+use crate::fork::Inside;
+use crate::guarded::{Door, Guarded};
+use crate::machine::{Machine, Operation, Quickly, Raised, State, Step, awaited_by_another};
 use crate::spares::Spares;
 
 /// The Python object. `machine` is touched only through [`Raw::enter`], by one frame at a time.
@@ -26,9 +26,8 @@ use crate::spares::Spares;
 struct Raw<O> {
     head: ffi::PyObject,
     machine: ManuallyDrop<Machine<O>>,
-    /// A frame is inside: reached again by what it calls, or by a garbage collection, keep out.
-    entered: Cell<bool>,
-    tracked: Cell<bool>,
+    /// While a frame is inside, what it calls, another thread and a garbage collection keep out.
+    door: Door,
 }
 
 /// What all awaitables of one kind share: their class, and objects to be used again.
@@ -85,13 +84,47 @@ pub fn awaitable<O: Operation>(py: Python<'_>, op: O) -> PyResult<Bound<'_, PyAn
         let object = O::store().spares.make(py, class.as_ptr().cast())?;
         let raw = object.cast::<Raw<O>>().as_ptr();
         (&raw mut (*raw).machine).write(ManuallyDrop::new(Machine::new(op)));
-        (&raw mut (*raw).entered).write(Cell::new(false));
-        (&raw mut (*raw).tracked).write(Cell::new(false));
+        (&raw mut (*raw).door).write(Door::default());
+        ffi::PyObject_GC_Track(object.as_ptr().cast());
         Ok(Bound::from_owned_ptr(py, object.as_ptr()))
     }
 }
 
 impl<O: Operation> Raw<O> {
+    /// Drives the coroutine on, unless it is another task's.
+    ///
+    /// # Safety
+    /// As for [`Self::enter`].
+    unsafe fn drive(
+        this: *mut ffi::PyObject,
+        py: Python<'_>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<Step> {
+        // SAFETY: by the caller's promise.
+        let refusal = unsafe { Self::look(this, |machine| machine.refusal(py)) };
+        match refusal.unwrap_or_else(|| Some(awaited_by_another())) {
+            // SAFETY: by the caller's promise.
+            None => unsafe { Self::enter(this, py, |machine| machine.send(py, value)) },
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Looks at the machine; `None`: a frame is inside.
+    ///
+    /// # Safety
+    /// As for [`Self::enter`].
+    unsafe fn look<R>(this: *mut ffi::PyObject, look: impl FnOnce(&Machine<O>) -> R) -> Option<R> {
+        // SAFETY: `this` is live, and a `Door` is shared at will; inside it, nobody else has a reference.
+        unsafe {
+            let raw = this.cast::<Self>();
+            (*raw).door.enter().then(|| {
+                let seen = look(&(*raw).machine);
+                (*raw).door.leave();
+                seen
+            })
+        }
+    }
+
     /// Runs one step of the coroutine and settles its end.
     ///
     /// # Safety
@@ -102,13 +135,14 @@ impl<O: Operation> Raw<O> {
         step: impl FnOnce(&mut Machine<O>) -> PyResult<Step>,
     ) -> PyResult<Step> {
         let raw = this.cast::<Self>();
-        // SAFETY: `this` is live, and `entered` is a `Cell`, shared at will.
-        let entered = unsafe { &(*raw).entered };
-        if entered.replace(true) {
-            return Err(PyRuntimeError::new_err("this is being awaited already, by another task"));
+        // SAFETY: `this` is live, and a `Door` is shared at will.
+        let door = unsafe { &(*raw).door };
+        if !door.enter() {
+            return Err(awaited_by_another());
         }
-        // SAFETY: whoever comes while `entered` is set keeps out, so this is the only reference. The
-        // caller of a slot holds the object, so it outlives the step.
+        let _inside = Inside::enter(py);
+        // SAFETY: whoever comes meanwhile keeps out, so this is the only reference. The caller of a slot
+        // holds the object, so it outlives the step.
         let machine = unsafe { &mut *(&raw mut (*raw).machine).cast::<Machine<O>>() };
         let outcome = catch_unwind(AssertUnwindSafe(|| step(machine))).unwrap_or_else(|panic| {
             let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
@@ -116,14 +150,11 @@ impl<O: Operation> Raw<O> {
             Err(PanicException::new_err((said.unwrap_or_default(),)))
         });
         match &outcome {
-            Ok(Step::Yield(_)) => {
-                // SAFETY: the object is live and was allocated with a head for the collector.
-                unsafe { Self::track(raw) };
-            }
+            Ok(Step::Yield(_)) => {}
             Ok(Step::Return(_)) => machine.finish(py, true),
             Err(_) => machine.finish(py, false),
         }
-        entered.set(false);
+        door.leave();
         outcome
     }
 
@@ -136,28 +167,18 @@ impl<O: Operation> Raw<O> {
         // SAFETY: as in `enter`.
         unsafe {
             let raw = this.cast::<Self>();
-            if (*raw).entered.get() {
+            let door = &(*raw).door;
+            if !door.enter() {
                 return Ok(None);
             }
-            (*raw).entered.set(true);
             let machine = &mut *(&raw mut (*raw).machine).cast::<Machine<O>>();
             let py = Python::assume_attached();
             let value = machine.quick(py);
-            (*raw).entered.set(false);
+            door.leave();
             if let Ok(Some(_)) = value {
                 O::store().keep(py, Borrowed::from_ptr(py, this));
             }
             value
-        }
-    }
-
-    /// Only an awaitable that waits can be part of a cycle.
-    unsafe fn track(raw: *mut Self) {
-        // SAFETY: by the caller's promise.
-        unsafe {
-            if !(*raw).tracked.replace(true) {
-                ffi::PyObject_GC_Track(raw.cast());
-            }
         }
     }
 }
@@ -187,18 +208,21 @@ fn returned(py: Python<'_>, outcome: PyResult<Step>) -> *mut ffi::PyObject {
         Ok(Step::Yield(value)) => value.into_ptr(),
         Ok(Step::Return(value)) => {
             // As a tuple of one: a value that is a tuple or an exception must not be spread or raised.
-            PyStopIteration::new_err((value,)).restore(py);
-            ptr::null_mut()
+            raised(py, PyStopIteration::new_err((value,)))
         }
-        Err(error) => {
-            error.restore(py);
-            ptr::null_mut()
-        }
+        Err(error) => raised(py, error),
     }
 }
 
 // Each slot attaches: the thread is attached already, but what PyO3 drops in between must know it. While
 // the interpreter ends, PyO3 attaches no more: nothing is driven then, and what is dropped is left alone.
+
+/// Raises in a slot that gives an object.
+#[cold]
+fn raised(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
+    error.restore(py);
+    ptr::null_mut()
+}
 
 /// Raises in a slot that cannot run any more.
 #[cold]
@@ -238,7 +262,7 @@ fn drive<O: Operation>(
         // SAFETY: the interpreter calls slots attached, with live objects.
         let step = unsafe {
             let value = Bound::from_borrowed_ptr(py, value);
-            Raw::<O>::enter(this, py, |machine| machine.send(py, &value))
+            Raw::<O>::drive(this, py, &value)
         };
         outcome(py, step, result)
     });
@@ -250,20 +274,23 @@ fn drive<O: Operation>(
 }
 
 unsafe extern "C" fn am_await<O: Operation>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls slots attached, with live objects. Nobody is inside unless `entered`
-    // is set, and then the state is not read.
-    unsafe {
-        let raw = this.cast::<Raw<O>>();
-        let machine = (&raw const (*raw).machine).cast::<Machine<O>>();
-        if (*raw).entered.get() || (*machine).state() != State::Fresh {
-            return Python::try_attach(|py| {
-                awaited_already().restore(py);
-                ptr::null_mut()
-            })
-            .unwrap_or_else(ending);
-        }
-        ffi::Py_NewRef(this)
+    // SAFETY: the interpreter calls slots attached, with live objects.
+    let state = unsafe { Raw::<O>::look(this, Machine::state) };
+    if state == Some(State::Fresh) {
+        // SAFETY: a live object.
+        return unsafe { ffi::Py_NewRef(this) };
     }
+    let asked = Python::try_attach(|py| {
+        // `anext(.., default)` asks at each step.
+        // SAFETY: as above.
+        let refusal = match unsafe { Raw::<O>::look(this, |machine| machine.refusal(py)) } {
+            Some(refusal) => refusal,
+            None => Some(awaited_by_another()),
+        };
+        // SAFETY: a live object.
+        refusal.map_or_else(|| unsafe { ffi::Py_NewRef(this) }, |error| raised(py, error))
+    });
+    asked.unwrap_or_else(ending)
 }
 
 unsafe extern "C" fn tp_iter(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
@@ -284,7 +311,7 @@ unsafe extern "C" fn send<O: Operation>(
         // SAFETY: as for `am_send`.
         let step = unsafe {
             let value = Bound::from_borrowed_ptr(py, value);
-            Raw::<O>::enter(this, py, |machine| machine.send(py, &value))
+            Raw::<O>::drive(this, py, &value)
         };
         returned(py, step)
     });
@@ -331,10 +358,7 @@ unsafe extern "C" fn close<O: Operation>(
         let closed = unsafe { Raw::<O>::enter(this, py, |machine| machine.close(py)) };
         match closed {
             Ok(_) => py.None().into_ptr(),
-            Err(error) => {
-                error.restore(py);
-                ptr::null_mut()
-            }
+            Err(error) => raised(py, error),
         }
     });
     closed.unwrap_or_else(ending)
@@ -351,7 +375,7 @@ unsafe extern "C" fn tp_traverse<O: Operation>(
         let class = ffi::Py_TYPE(this);
         let mut said = visit(class.cast(), arg);
         let raw = this.cast::<Raw<O>>();
-        if said != 0 || (*raw).entered.get() {
+        if said != 0 || (*raw).door.is_entered() {
             return said;
         }
         let machine: &Machine<O> = &(*raw).machine;
@@ -366,8 +390,12 @@ unsafe extern "C" fn tp_traverse<O: Operation>(
 
 unsafe extern "C" fn tp_clear<O: Operation>(this: *mut ffi::PyObject) -> c_int {
     Python::try_attach(|py| {
+        let clear = |machine: &mut Machine<O>| {
+            machine.warn_if_fresh(py);
+            machine.close(py)
+        };
         // SAFETY: as for `am_send`.
-        let ended = unsafe { Raw::<O>::enter(this, py, |machine| machine.close(py)) };
+        let ended = unsafe { Raw::<O>::enter(this, py, clear) };
         if let Err(error) = ended {
             error.write_unraisable(py, None);
         }
@@ -380,9 +408,7 @@ unsafe extern "C" fn tp_dealloc<O: Operation>(this: *mut ffi::PyObject) {
     // one.
     unsafe {
         let raw = this.cast::<Raw<O>>();
-        if (*raw).tracked.get() {
-            ffi::PyObject_GC_UnTrack(this.cast());
-        }
+        ffi::PyObject_GC_UnTrack(this.cast());
         let machine: &mut Machine<O> = &mut (*raw).machine;
         let finished = machine.state() == State::Done
             || Python::try_attach(|py| machine.drop_unfinished(py)).is_some();

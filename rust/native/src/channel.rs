@@ -99,14 +99,14 @@ fn pattern(name: &Bound<'_, PyAny>) -> PyResult<Pattern> {
 }
 
 /// `aether.channel.Channel`.
-fn channel_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+pub fn channel_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     CLASS.import(py, "aether.channel", "Channel")
 }
 
 /// The name as a plain `str`: the object itself unless its class is derived. `str.__new__` would
 /// ask a derived class for its `__str__`, which may say something else than was checked.
-fn exact<'py>(name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyString>> {
+pub fn exact<'py>(name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyString>> {
     if name.is_exact_instance_of::<PyString>() {
         return Ok(name.clone());
     }

@@ -9,12 +9,13 @@ use aether_core::router::Hint;
 use aether_core::wave::{Spent, Strength, wrapped};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString};
 
 use crate::channel::text;
 use crate::context::{handled, is_inside};
 use crate::errors::{Closed, NoReceiver, WouldBlock};
-use crate::guarded::Guarded;
+use crate::guarded::Counter;
 use crate::machine::{Quickly, Raised};
 use crate::medium::explain_rows;
 use crate::rare::{Given, Rare, checked_amplitude};
@@ -31,7 +32,7 @@ pub struct Origin {
     /// 0 for the medium itself.
     pub identity: u64,
     pub name: Option<Py<PyString>>,
-    pub emitted: Guarded<u64>,
+    pub emitted: Counter,
     pub closed: AtomicBool,
 }
 
@@ -39,7 +40,7 @@ impl Origin {
     /// Counts an emission.
     #[inline]
     pub fn count(&self, py: Python<'_>) {
-        self.emitted.with(py, |emitted| *emitted += 1);
+        self.emitted.next(py);
     }
 }
 
@@ -226,11 +227,14 @@ impl Draft {
         origin: &Origin,
         name: &Bound<'_, PyAny>,
     ) -> Quickly<Py<PyReceipt>> {
-        if !shared.home.is_here() || origin.closed.load(Ordering::Relaxed) || self.spent.is_some() {
+        if !shared.home.is_settled()
+            || origin.closed.load(Ordering::Relaxed)
+            || self.spent.is_some()
+        {
             return Ok(None);
         }
         let wave = self.wave.0.get();
-        if wave.rare.is_none() && self.require <= 1 {
+        if wave.rare.is_none() && self.require == 0 {
             let (priority, mut listener) = (wave.strength.priority, None);
             let medium = &shared.medium;
             let one =
@@ -465,6 +469,11 @@ fn explanation(
     emitter: u64,
 ) -> PyResult<String> {
     let rows: Bound<'_, PyList> = explain_rows(py, shared, channel, amplitude, emitter)?;
-    let class = py.import("aether.explanation")?.getattr("Explanation")?;
-    class.call_method1("of", (channel, amplitude, rows))?.str()?.extract()
+    explanation_class(py)?.call_method1("of", (channel, amplitude, rows))?.str()?.extract()
+}
+
+/// `aether.explanation.Explanation`.
+pub fn explanation_class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    CLASS.import(py, "aether.explanation", "Explanation")
 }

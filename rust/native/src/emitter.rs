@@ -403,7 +403,7 @@ impl PyEmitter {
     #[inline]
     fn plain_strength(&self, py: Python<'_>, amplitude: f64) -> Option<Strength> {
         let Self { shared, origin } = self;
-        let open = shared.home.is_here() && !origin.closed.load(Ordering::Relaxed);
+        let open = shared.home.is_settled() && !origin.closed.load(Ordering::Relaxed);
         if !open || inherits(py, shared) {
             return None;
         }

@@ -10,6 +10,10 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyUnicodeEncodeError, PyVal
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PySlice, PyString};
 
+use crate::channel::channel_class;
+use crate::draft::explanation_class;
+use crate::waker::set_if_pending;
+
 pyo3::import_exception!(aether.errors, ChannelError);
 pyo3::import_exception!(aether.errors, Closed);
 pyo3::import_exception!(aether.errors, Deadlock);
@@ -19,6 +23,28 @@ pyo3::import_exception!(aether.errors, NoReceiver);
 pyo3::import_exception!(aether.errors, RequestFailed);
 pyo3::import_exception!(aether.errors, WouldBlock);
 pyo3::import_exception!(aether.errors, WrongLoop);
+
+/// Imports now what native code will need of the package: while the interpreter ends, nothing is imported.
+#[pyfunction]
+pub fn import_ahead(py: Python<'_>) -> PyResult<()> {
+    for class in [
+        ChannelError::type_object(py),
+        Closed::type_object(py),
+        Deadlock::type_object(py),
+        EndOfStream::type_object(py),
+        ForkedMedium::type_object(py),
+        NoReceiver::type_object(py),
+        RequestFailed::type_object(py),
+        WouldBlock::type_object(py),
+        WrongLoop::type_object(py),
+    ] {
+        drop(class);
+    }
+    channel_class(py)?;
+    explanation_class(py)?;
+    set_if_pending(py)?;
+    Ok(())
+}
 
 /// `ChannelError` for a name that the core has refused.
 #[cold]

@@ -1,51 +1,107 @@
-//! Which process this is, counted by forks, and whether it ends: a medium belongs to the process that used
-//! it first, and at its end to the main thread.
+//! Which interpreter and process this is, counted by forks, and whether it ends: a medium belongs to the
+//! process that used it first, and at its end to the thread that ends it.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::thread;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
 
+use pyo3::exceptions::{PyImportError, PySystemExit};
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::errors::forked;
+use crate::guarded::Counter;
 use crate::waker::thread_ident;
 
-static FORKS: AtomicU32 = AtomicU32::new(0);
+/// How many forks lie between the first process and this one; [`ENDING`] is added at the end of a program.
+static NOW: AtomicU32 = AtomicU32::new(0);
+
+/// Set in [`NOW`], so that no medium is at home any more, and everybody asks why.
+const ENDING: u32 = 1 << 31;
 
 /// How many forks lie between the first process and this one.
 #[inline]
 pub fn generation() -> u32 {
-    FORKS.load(Ordering::Relaxed)
+    NOW.load(Relaxed) & !ENDING
 }
 
-/// Called in the child of a fork, before anything else of it runs.
-#[pyfunction]
-pub fn after_fork() {
-    FORKS.fetch_add(1, Ordering::Relaxed);
+/// In the child of a fork, before any Python code of it runs.
+extern "C" fn after_fork() {
+    NOW.fetch_add(1, Relaxed);
 }
 
-static ENDING: AtomicBool = AtomicBool::new(false);
-static MAIN_THREAD: AtomicU64 = AtomicU64::new(0);
+/// Has forks counted.
+#[cfg(unix)]
+fn count_forks() {
+    unsafe extern "C" {
+        fn pthread_atfork(
+            prepare: Option<extern "C" fn()>,
+            parent: Option<extern "C" fn()>,
+            child: Option<extern "C" fn()>,
+        ) -> std::ffi::c_int;
+    }
+    // SAFETY: the function of POSIX, which adds to a list of functions; an extension module stays loaded.
+    unsafe { pthread_atfork(None, None, Some(after_fork)) };
+}
 
-/// From now on, a thread other than the one that calls stops for ever when it comes here.
+#[cfg(not(unix))]
+fn count_forks() {}
+
+/// Whether the module is prepared for the first time in this process. `ImportError` in a second interpreter:
+/// what classes share (objects to be used again, names, tasks) belongs to the first.
+pub fn enter_interpreter() -> PyResult<bool> {
+    static FIRST: AtomicI64 = AtomicI64::new(-1);
+    // SAFETY: the thread is attached to an interpreter.
+    let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    match FIRST.compare_exchange(-1, id, Relaxed, Relaxed) {
+        Ok(_) => {
+            count_forks();
+            Ok(true)
+        }
+        Err(first) if first == id => Ok(false),
+        Err(_) => Err(PyImportError::new_err(
+            "aether works in one interpreter of a process, and another one has imported it already; use \
+             threads, or processes, in place of sub-interpreters",
+        )),
+    }
+}
+
+/// The thread that ends the program.
+static LAST_THREAD: AtomicU64 = AtomicU64::new(0);
+
+/// From now on, threads other than the one that calls get `SystemExit` where they enter a medium.
 ///
 /// An interpreter that ends stops daemon threads wherever they ask for its lock, by an unwinding that must
-/// not meet a native frame. A thread that never asks again is not stopped at all.
+/// not meet a native frame: so none shall begin to run Python code below one.
 #[pyfunction]
 pub fn end_threads() {
-    MAIN_THREAD.store(thread_ident(), Ordering::Relaxed);
-    ENDING.store(true, Ordering::Relaxed);
+    LAST_THREAD.store(thread_ident(), Relaxed);
+    NOW.fetch_or(ENDING, Relaxed);
 }
 
-#[cold]
-fn stop_unless_main() {
-    if thread_ident() != MAIN_THREAD.load(Ordering::Relaxed) {
-        Python::attach(|py| {
-            py.detach(|| {
-                loop {
-                    thread::park();
-                }
-            });
-        });
+/// How many threads run Python code below a native frame.
+static INSIDE: Counter = Counter::new();
+
+/// How many threads run Python code below a native frame. Once [`end_threads`] was called, they get fewer.
+#[pyfunction]
+pub fn threads_inside() -> u64 {
+    INSIDE.get()
+}
+
+/// While it lives, Python code may run below a native frame.
+pub struct Inside<'py>(Python<'py>);
+
+impl<'py> Inside<'py> {
+    #[inline]
+    pub fn enter(py: Python<'py>) -> Self {
+        INSIDE.next(py);
+        Self(py)
+    }
+}
+
+impl Drop for Inside<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        INSIDE.back(self.0);
     }
 }
 
@@ -59,27 +115,34 @@ impl Home {
         Self(AtomicU32::new(Self::UNUSED))
     }
 
+    /// Whether the medium is in use in this process, and the program does not end.
+    #[inline]
+    pub fn is_settled(&self) -> bool {
+        self.0.load(Relaxed) == NOW.load(Relaxed)
+    }
+
     /// Moves in at the first use; `ForkedMedium` in the child of a fork after that. No lock of the medium
     /// may be touched before: another thread of the parent may have held it.
     #[inline]
     pub fn enter(&self) -> PyResult<()> {
-        if ENDING.load(Ordering::Relaxed) {
-            stop_unless_main();
+        if self.is_settled() { Ok(()) } else { self.move_in() }
+    }
+
+    #[cold]
+    fn move_in(&self) -> PyResult<()> {
+        let (now, here) = (NOW.load(Relaxed), generation());
+        if now != here && thread_ident() != LAST_THREAD.load(Relaxed) {
+            return Err(PySystemExit::new_err(()));
         }
-        let here = generation();
-        match self.0.load(Ordering::Relaxed) {
-            home if home == here => Ok(()),
-            Self::UNUSED => {
-                self.0.store(here, Ordering::Relaxed);
-                Ok(())
-            }
-            _ => Err(forked()),
+        match self.0.compare_exchange(Self::UNUSED, here, Relaxed, Relaxed) {
+            Err(home) if home != here => Err(forked()),
+            _ => Ok(()),
         }
     }
 
     /// Whether this process may touch the medium's locks.
     pub fn is_here(&self) -> bool {
-        let home = self.0.load(Ordering::Relaxed);
+        let home = self.0.load(Relaxed);
         home == generation() || home == Self::UNUSED
     }
 }

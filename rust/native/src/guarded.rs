@@ -1,4 +1,4 @@
-//! The lock of what only attached threads touch.
+//! What only attached threads touch: locks, counters, doors.
 //!
 //! Where the interpreter has a lock of its own, a thread that is attached holds it. What it does in between
 //! is seen by nobody, as long as it runs no Python code: then to take another lock is a formality. So it is
@@ -8,6 +8,9 @@
 //! - Only attached threads take it, and none lets go of the interpreter's lock or runs Python code while it
 //!   holds it (see `docs/locks.md`).
 //! - Whoever breaks that and comes back to the same lock gets a panic, rather than see the value twice.
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use parking_lot::lock_api;
 use pyo3::prelude::*;
@@ -83,5 +86,75 @@ impl<T> Guarded<T> {
     #[inline]
     pub fn with<R>(&self, _py: Python<'_>, act: impl FnOnce(&mut T) -> R) -> R {
         act(&mut self.0.lock())
+    }
+}
+
+/// Counts.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// One more; how many that makes.
+    #[inline]
+    pub fn next(&self, _py: Python<'_>) -> u64 {
+        if cfg!(Py_GIL_DISABLED) {
+            return self.0.fetch_add(1, Relaxed) + 1;
+        }
+        // Nobody else counts in between.
+        let next = self.0.load(Relaxed) + 1;
+        self.0.store(next, Relaxed);
+        next
+    }
+
+    /// One fewer.
+    #[inline]
+    pub fn back(&self, _py: Python<'_>) {
+        if cfg!(Py_GIL_DISABLED) {
+            self.0.fetch_sub(1, Relaxed);
+        } else {
+            self.0.store(self.0.load(Relaxed) - 1, Relaxed);
+        }
+    }
+
+    /// How many.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// Lets one frame in at a time, and turns away whoever comes meanwhile: nobody waits.
+#[derive(Default)]
+pub struct Door(AtomicBool);
+
+impl Door {
+    /// Goes in; false if somebody is inside.
+    #[inline]
+    pub fn enter(&self) -> bool {
+        if cfg!(Py_GIL_DISABLED) {
+            !self.0.swap(true, Acquire)
+        } else {
+            // Nobody else runs in between.
+            let free = !self.0.load(Relaxed);
+            if free {
+                self.0.store(true, Relaxed);
+            }
+            free
+        }
+    }
+
+    /// Goes out again.
+    #[inline]
+    pub fn leave(&self) {
+        self.0.store(false, Release);
+    }
+
+    /// Whether somebody is inside.
+    #[inline]
+    pub fn is_entered(&self) -> bool {
+        self.0.load(Acquire)
     }
 }

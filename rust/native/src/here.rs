@@ -10,7 +10,7 @@ use pyo3::ffi::PyObject;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyWeakrefReference};
 
 /// The event loop of the running code.
 pub enum Here<'py> {
@@ -72,13 +72,16 @@ thread_local! {
     static THREAD: Thread = const { Thread::new() };
 }
 
+/// A loop, and asyncio's table of running tasks.
+type Known = (Py<PyWeakrefReference>, Py<PyDict>);
+
 /// What is remembered of a thread. One look-up gives all, as each costs.
 pub struct Thread {
     /// How many awaits in a row have ended in place.
     pub in_place: Cell<u32>,
-    /// The asyncio loop that ran last in this thread, with asyncio's own table of running tasks, where it
-    /// has one: a look-up in it is all that a task costs then.
-    last_loop: RefCell<Option<(Py<PyAny>, Py<PyDict>)>>,
+    /// The asyncio loop that ran last in this thread, weakly, with asyncio's own table of running tasks,
+    /// where it has one: a look-up in it is all that a task costs then.
+    last_loop: RefCell<Option<Known>>,
     /// That table again, or null.
     tasks: Cell<*mut PyObject>,
     /// The version of that table, and the address of the running task that was found in it.
@@ -146,7 +149,7 @@ impl Thread {
     }
 
     /// Remembers the loop that runs, and asyncio's table of tasks.
-    fn learn(&self, running: Py<PyAny>, tasks: Py<PyDict>) -> Option<(Py<PyAny>, Py<PyDict>)> {
+    fn learn(&self, running: Py<PyWeakrefReference>, tasks: Py<PyDict>) -> Option<Known> {
         self.seen.set((0, 0));
         self.tasks.set(tasks.as_ptr());
         self.last_loop.replace(Some((running, tasks)))
@@ -156,7 +159,7 @@ impl Thread {
     fn running_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.running_task(py)?;
         let last = self.last_loop.try_borrow().ok()?;
-        last.as_ref().map(|(running, _)| running.bind(py).clone())
+        last.as_ref().and_then(|(running, _)| running.bind(py).upgrade())
     }
 
     /// The running task, if a single look-up tells; nobody is asked otherwise.
@@ -165,7 +168,7 @@ impl Thread {
         let (running, tasks) = {
             let last = self.last_loop.try_borrow().ok()?;
             let (running, tasks) = last.as_ref()?;
-            (running.bind(py).clone(), tasks.bind(py).clone())
+            (running.bind(py).upgrade()?, tasks.bind(py).clone())
         };
         tasks.get_item(running).ok().flatten().filter(|task| !task.is_none())
     }
@@ -189,8 +192,10 @@ fn find_task(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     if let Some(Ok(tasks)) = tasks.map(Bound::cast_into::<PyDict>) {
         // Only a table that is really in use.
         if tasks.get_item(&running)?.is_some_and(|listed| listed.is(&task)) {
-            let last = Thread::with(|thread| thread.learn(running.unbind(), tasks.unbind()));
-            drop(last);
+            if let Ok(running) = PyWeakrefReference::new(&running) {
+                let last = Thread::with(|thread| thread.learn(running.unbind(), tasks.unbind()));
+                drop(last);
+            }
         }
     }
     Ok((!task.is_none()).then_some(task))

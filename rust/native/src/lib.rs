@@ -20,6 +20,7 @@ mod emitter;
 #[allow(unsafe_code)] // methods entered by C's calling conventions, see its header
 mod entries;
 mod errors;
+#[allow(unsafe_code)] // `pthread_atfork`, the number of an interpreter
 mod fork;
 #[allow(unsafe_code)] // a lock that is the interpreter's
 mod guarded;
@@ -50,7 +51,7 @@ mod wave_object;
 use pyo3::prelude::*;
 
 /// The native half of Aether.
-#[pymodule(gil_used = true)]
+#[pymodule(gil_used = false)]
 mod _native {
     use pyo3::prelude::*;
 
@@ -63,7 +64,9 @@ mod _native {
     #[pymodule_export]
     use crate::emitter::PyEmitter;
     #[pymodule_export]
-    use crate::fork::end_threads;
+    use crate::errors::import_ahead;
+    #[pymodule_export]
+    use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
     use crate::mailbox::PyMailbox;
     #[pymodule_export]
@@ -80,19 +83,14 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
-        crate::wave_object::install(py)?;
-        crate::entries::install(py)?;
+        if crate::fork::enter_interpreter()? {
+            crate::wave_object::install(py)?;
+            crate::entries::install(py)?;
+        }
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("DEBUG_BUILD", cfg!(debug_assertions))?;
         module.add("REPLY_HEADER", crate::draft::REPLY_HEADER)?;
         module.add("handling", crate::context::variable(py)?)?;
-        let os = py.import("os")?;
-        if let Some(register) = os.getattr_opt("register_at_fork")? {
-            let after = pyo3::wrap_pyfunction!(crate::fork::after_fork, module)?;
-            let keywords = pyo3::types::PyDict::new(py);
-            keywords.set_item("after_in_child", after)?;
-            register.call((), Some(&keywords))?;
-        }
         Ok(())
     }
 }

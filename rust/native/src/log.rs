@@ -1,8 +1,11 @@
 //! What the native side says through Python's `logging`, on the logger `aether`. Never under a lock.
 
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+use crate::waker::raise_later;
 
 /// A vibrator has begun to lose waves.
 #[cold]
@@ -58,9 +61,11 @@ fn say<'py>(
     Ok(())
 }
 
-/// A logger that fails must not take the emission down with it.
+/// A logger that fails must not take the emission down with it; a Ctrl-C meanwhile comes later.
 fn report(py: Python<'_>, said: PyResult<()>) {
-    if let Err(error) = said {
-        error.write_unraisable(py, None);
+    match said {
+        Ok(()) => {}
+        Err(error) if error.is_instance_of::<PyException>(py) => error.write_unraisable(py, None),
+        Err(error) => raise_later(py, error),
     }
 }

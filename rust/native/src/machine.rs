@@ -21,7 +21,7 @@ use pyo3::types::iterator::PySendResult as Sent;
 
 use crate::awaitable::Store;
 use crate::errors::quietly;
-use crate::here::{Here, Thread};
+use crate::here::{Here, Thread, current_task};
 use crate::waker::{Sleeper, set_if_pending, thread_ident};
 
 /// How many awaits in a row may end in place.
@@ -112,6 +112,8 @@ pub struct Machine<O> {
 /// What only those have that had to wait.
 #[derive(Default)]
 struct Asleep {
+    /// The address of the task that has begun to drive it; 0: no task.
+    driver: usize,
     /// What is awaited inside: a future's iterator, a coroutine of trio.
     inner: Option<Py<PyIterator>>,
     /// In the time of the loop.
@@ -139,30 +141,28 @@ impl<O: Operation> Machine<O> {
             if next >= IN_PLACE_LIMIT {
                 return Ok(None);
             }
-            let done = op.quick(py, thread)?;
-            if done.is_some() {
+            let done = op.quick(py, thread);
+            if let Ok(Some(_)) = done {
                 thread.in_place.set(next);
             }
-            Ok(done)
-        })?;
-        if done.is_some() {
+            done
+        });
+        // What raises has been done: it must not be done again.
+        if !matches!(done, Ok(None)) {
             self.state = State::Done;
             if let Some(op) = self.op.take() {
                 op.release(py);
             }
         }
-        Ok(done)
+        done
     }
 
     pub fn send(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Step> {
         match self.state {
-            State::Done => {
-                return Err(PyRuntimeError::new_err(
-                    "this was awaited already; call the method again",
-                ));
-            }
+            State::Done => return Err(awaited_already()),
             State::Fresh => {
                 self.state = State::Begun;
+                self.asleep.driver = driver(py);
                 if let Some(step) = self.give_way(py)? {
                     return Ok(step);
                 }
@@ -180,6 +180,15 @@ impl<O: Operation> Machine<O> {
             }
         }
         self.advance(py)
+    }
+
+    /// Why the running task may not drive it on.
+    pub fn refusal(&self, py: Python<'_>) -> Option<PyErr> {
+        match self.state {
+            State::Fresh => None,
+            State::Begun => (self.asleep.driver != driver(py)).then(awaited_by_another),
+            State::Done => Some(awaited_already()),
+        }
     }
 
     fn op(&mut self) -> PyResult<&mut O> {
@@ -345,13 +354,18 @@ impl<O: Operation> Machine<O> {
         quietly(py, || {
             // Nobody can be told of a panic here.
             let ended = catch_unwind(AssertUnwindSafe(|| {
-                if let (State::Fresh, Some(op)) = (self.state, &self.op) {
-                    op.never_awaited(py);
-                }
+                self.warn_if_fresh(py);
                 self.finish(py, false);
             }));
             drop(ended);
         });
+    }
+
+    /// Says so if it was never awaited.
+    pub fn warn_if_fresh(&self, py: Python<'_>) {
+        if let (State::Fresh, Some(op)) = (self.state, &self.op) {
+            op.never_awaited(py);
+        }
     }
 
     /// The coroutine has ended. Undoes what waits, unless it was done.
@@ -382,6 +396,17 @@ pub fn in_place(change: impl FnOnce(u32) -> u32) -> u32 {
         thread.in_place.set(change(thread.in_place.get()));
         thread.in_place.get()
     })
+}
+
+/// The address of the running task; 0: there is none.
+fn driver(py: Python<'_>) -> usize {
+    current_task(py).ok().flatten().map_or(0, |task| task.as_ptr() as usize)
+}
+
+/// What to raise for an await by two at once.
+#[cold]
+pub fn awaited_by_another() -> PyErr {
+    PyRuntimeError::new_err("this is being awaited already, by another task")
 }
 
 /// What to raise for a second await.

@@ -18,7 +18,6 @@ use crate::receive::{ReceiveOp, Source, Wanted};
 use crate::shared::Shared;
 use crate::waker::Aftermath;
 use crate::wave::{Held, PyWave};
-use crate::wave_object::hidden_payload;
 
 /// A mailbox of the medium. It ends with the last handle on it.
 #[pyclass(frozen, weakref, name = "Mailbox", module = "aether._native")]
@@ -252,10 +251,7 @@ impl PyMailbox {
             self.key,
             &mut |held| {
                 if waves.is_ok() {
-                    waves = match hidden_payload(held) {
-                        Some(payload) => visit.call(payload),
-                        None => visit.call(&held.0),
-                    };
+                    waves = visit.call(&held.0);
                 }
             },
             &mut |waker| {

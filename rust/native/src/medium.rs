@@ -14,12 +14,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::awaitable::awaitable;
-use crate::channel::text;
+use crate::channel::{exact, text};
 use crate::context::PyHandling;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{Closed, channel_error, count, number, seconds, type_error};
-use crate::guarded::Guarded;
+use crate::guarded::Counter;
 use crate::mailbox::PyMailbox;
 use crate::quiet::{Until, UntilOp};
 use crate::rare::checked_amplitude;
@@ -190,7 +190,7 @@ impl PyMedium {
         let origin = Origin {
             identity: 0,
             name: None,
-            emitted: Guarded::new(0),
+            emitted: Counter::new(),
             closed: AtomicBool::new(false),
         };
         let emitter = PyEmitter { shared: Arc::clone(&shared), origin: Arc::new(origin) };
@@ -251,7 +251,7 @@ impl PyMedium {
             };
             return Err(Closed::new_err(format!("the medium {phase}: {what}; make a new medium")));
         };
-        Ok(PyMailbox::new(Arc::clone(&self.shared), key, name.clone().unbind(), policy))
+        Ok(PyMailbox::new(Arc::clone(&self.shared), key, exact(name)?.unbind(), policy))
     }
 
     /// Every pattern that is resonated on, as spelled, once for each mailbox.

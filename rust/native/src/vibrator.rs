@@ -11,10 +11,11 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use crate::actors::LastReader;
 use crate::awaitable::awaitable;
 use crate::blocking::{Blocking, PyWaiting};
+use crate::channel::exact;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{at_most, seconds};
-use crate::guarded::Guarded;
+use crate::guarded::Counter;
 use crate::here::Thread;
 use crate::mailbox::PyMailbox;
 use crate::medium::PyMedium;
@@ -75,7 +76,7 @@ impl PyVibrator {
         let this = slf.get();
         let shared = &slf.as_super().get().shared;
         let known = this.anonymous || this.reader.is_current(slf.py(), thread);
-        let free = known && !this.has_departed() && shared.home.is_here();
+        let free = known && !this.has_departed() && shared.home.is_settled();
         free.then_some((&shared.medium, this.key))
     }
 }
@@ -86,29 +87,30 @@ impl PyVibrator {
     #[pyo3(signature = (medium, name, mailbox, identity, *_args, **_kwargs))]
     fn py_new(
         medium: &Bound<'_, PyMedium>,
-        name: Py<PyString>,
+        name: &Bound<'_, PyString>,
         mailbox: Py<PyMailbox>,
         identity: u64,
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyClassInitializer<Self> {
+    ) -> PyResult<PyClassInitializer<Self>> {
         let origin = Origin {
             identity,
-            name: Some(name),
-            emitted: Guarded::new(0),
+            name: Some(exact(name)?.unbind()),
+            emitted: Counter::new(),
             closed: AtomicBool::new(false),
         };
         let shared = Arc::clone(&medium.as_super().get().shared);
         let emitter = PyEmitter { shared, origin: Arc::new(origin) };
         let (key, anonymous) = (mailbox.get().key, mailbox.get().is_anonymous());
-        PyClassInitializer::from(emitter).add_subclass(Self {
+        let vibrator = Self {
             mailbox,
             key,
             missed: AtomicU64::new(0),
             departed: AtomicBool::new(false),
             anonymous,
             reader: LastReader::default(),
-        })
+        };
+        Ok(PyClassInitializer::from(emitter).add_subclass(vibrator))
     }
 
     /// Where its waves wait.
@@ -218,7 +220,7 @@ impl PyVibrator {
     /// What this vibrator, or an emitter of it, has emitted.
     #[getter]
     fn emitted(slf: &Bound<'_, Self>) -> u64 {
-        slf.as_super().get().origin.emitted.with(slf.py(), |emitted| *emitted)
+        slf.as_super().get().origin.emitted.get()
     }
 
     /// Its emitters emit no more.

@@ -1,13 +1,15 @@
 //! How a waiting task or thread is woken, and what is done after each operation of the core.
 
-use std::mem;
+use std::ffi::{c_int, c_void};
+use std::{mem, thread};
 
 use aether_core::medium::{self, Key, Ticket};
-use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
+use pyo3::exceptions::{PyRecursionError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use crate::fork::Inside;
 use crate::here::{Here, current_task};
 use crate::log;
 use crate::shared::Shared;
@@ -80,21 +82,21 @@ impl Waker {
     }
 
     /// Wakes it. False if its loop is gone.
-    fn wake(self, py: Python<'_>) -> PyResult<bool> {
-        match self.sleeper {
+    fn wake(&self, py: Python<'_>) -> PyResult<bool> {
+        match &self.sleeper {
             Sleeper::Asyncio { future, home, thread } => {
-                let (future, home) = (future.into_bound(py), home.into_bound(py));
+                let (future, home) = (future.bind(py), home.bind(py));
                 // In a signal handler no task runs, and the loop may sleep in its selector; and this thread
                 // may run another loop by now.
-                if thread == thread_ident() && Here::runs(&home)? {
-                    return set_now(&future).map(|()| true);
+                if *thread == thread_ident() && Here::runs(home)? {
+                    return set_now(future).map(|()| true);
                 }
                 let set = set_if_pending(py)?;
                 through_loop(&home.getattr(intern!(py, "call_soon_threadsafe"))?, (set, future))
             }
             Sleeper::Trio { sleeper, thread } => {
                 let sleeper = sleeper.bind(py);
-                if thread == thread_ident() && current_task(py)?.is_some() {
+                if *thread == thread_ident() && current_task(py)?.is_some() {
                     sleeper.call_method0(intern!(py, "wake"))?;
                     return Ok(true);
                 }
@@ -105,6 +107,30 @@ impl Waker {
                 Ok(true)
             }
         }
+    }
+
+    /// Wakes it from a thread of its own, where neither a signal handler nor a deep stack gets in the way.
+    /// False if there is no such thread.
+    fn wake_apart(self) -> bool {
+        let wake = move || {
+            Python::attach(|py| {
+                if let Err(error) = self.wake(py) {
+                    error.write_unraisable(py, None);
+                }
+                self.release(py);
+            });
+        };
+        thread::Builder::new().name("aether-wake".to_owned()).spawn(wake).is_ok()
+    }
+
+    /// Drops it in a thread that is attached though `PyO3` may not know it.
+    fn release(self, py: Python<'_>) {
+        let (first, second) = match self.sleeper {
+            Sleeper::Asyncio { future, home, .. } => (future, Some(home)),
+            Sleeper::Trio { sleeper, .. } => (sleeper, None),
+            Sleeper::Thread { lock, thread } => (lock, Some(thread)),
+        };
+        drop((first.into_bound(py), second.map(|second| second.into_bound(py))));
     }
 
     /// The Python objects that it owns, for the garbage collector.
@@ -118,11 +144,30 @@ impl Waker {
     }
 }
 
-/// Has the main thread find a Ctrl-C at its next step.
+/// Raises in the main thread, at its next step, what a signal handler has raised in the midst of something
+/// that cannot be undone. In other threads, where no signal handler runs, the error is only reported.
 #[cold]
-fn interrupt_again() {
-    // SAFETY: sets a flag, from any thread.
-    unsafe { pyo3::ffi::PyErr_SetInterrupt() };
+pub fn raise_later(py: Python<'_>, error: PyErr) {
+    extern "C" fn raise(error: *mut c_void) -> c_int {
+        // SAFETY: the address of what `raise_later` has boxed; called once.
+        let error = unsafe { Box::from_raw(error.cast::<PyErr>()) };
+        Python::attach(|py| error.restore(py));
+        -1
+    }
+    let in_main_thread = || -> PyResult<bool> {
+        let main = py.import("threading")?.call_method0("main_thread")?;
+        Ok(main.getattr("ident")?.extract::<u64>()? == thread_ident())
+    };
+    if !in_main_thread().unwrap_or(false) {
+        return error.write_unraisable(py, None);
+    }
+    let boxed = Box::into_raw(Box::new(error));
+    // SAFETY: the function takes what it gets here. Where too many calls wait already, the box is still ours.
+    unsafe {
+        if pyo3::ffi::Py_AddPendingCall(Some(raise), boxed.cast()) != 0 {
+            Box::from_raw(boxed).write_unraisable(py, None);
+        }
+    }
 }
 
 /// Sets a future of the running loop, unless it was cancelled.
@@ -142,14 +187,20 @@ pub fn set_if_pending(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     SET.import(py, "aether._wait", "set_if_pending")
 }
 
-/// Calls into another loop; false if it is gone, which both libraries say with a `RuntimeError`.
+/// Calls into another loop; false if it is gone, which both libraries say with a `RuntimeError`, as the
+/// interpreter does of a stack that is too deep.
 fn through_loop<'py>(
     call: &Bound<'py, PyAny>,
     args: impl pyo3::call::PyCallArgs<'py>,
 ) -> PyResult<bool> {
     match call.call1(args) {
         Ok(_) => Ok(true),
-        Err(error) if error.is_instance_of::<PyRuntimeError>(call.py()) => Ok(false),
+        Err(error)
+            if error.is_instance_of::<PyRuntimeError>(call.py())
+                && !error.is_instance_of::<PyRecursionError>(call.py()) =>
+        {
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }
@@ -186,13 +237,9 @@ impl Shared {
     /// Wakes one, in a thread that is attached though `PyO3` may not know it.
     #[inline(never)]
     pub fn wake(&self, py: Python<'_>, waker: Waker) {
-        let post = waker.post;
-        let woken = waker.wake(py);
-        if !matches!(woken, Ok(true)) {
-            let mut after = Aftermath::default();
-            self.not_woken(py, post, woken, &mut after);
-            self.settle_attached(py, after);
-        }
+        let mut after = Aftermath::default();
+        self.wake_one(py, waker, &mut after);
+        self.settle_attached(py, after);
     }
 
     #[inline(never)]
@@ -204,26 +251,36 @@ impl Shared {
 
     fn wake_and_log(&self, py: Python<'_>, after: &mut Aftermath) {
         for waker in std::mem::take(&mut after.wakes) {
-            let post = waker.post;
-            let woken = waker.wake(py);
-            if !matches!(woken, Ok(true)) {
-                self.not_woken(py, post, woken, after);
-            }
+            self.wake_one(py, waker, after);
         }
         for episode in std::mem::take(&mut after.episodes) {
             log::losing(py, &episode.name, episode.reason.name());
         }
     }
 
+    #[inline]
+    fn wake_one(&self, py: Python<'_>, waker: Waker, after: &mut Aftermath) {
+        let post = waker.post;
+        let inside = Inside::enter(py);
+        let woken = match waker.wake(py) {
+            Ok(woken) => {
+                waker.release(py);
+                woken
+            }
+            Err(error) => {
+                raise_later(py, error);
+                waker.wake_apart()
+            }
+        };
+        drop(inside);
+        if !woken {
+            self.not_woken(post, after);
+        }
+    }
+
     /// What the sleeper would have got goes to others. If it wakes all the same, nothing is lost by that.
     #[cold]
-    fn not_woken(&self, py: Python<'_>, post: Post, woken: PyResult<bool>, after: &mut Aftermath) {
-        match woken {
-            Ok(_) => {}
-            // Ctrl-C in the midst of a wake-up: nothing that was done can be undone, so it comes again.
-            Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => interrupt_again(),
-            Err(error) => error.write_unraisable(py, None),
-        }
+    fn not_woken(&self, post: Post, after: &mut Aftermath) {
         match post {
             Post::Reader(key) => self.medium.pass_on(key, after),
             Post::Sender(ticket) => self.medium.abandon_sender(ticket, after),

@@ -21,7 +21,7 @@ use pyo3::types::{PyDict, PyMappingProxy, PyString, PyTuple, PyType};
 use crate::channel::{channel_object, text};
 use crate::errors::{channel_error, number, type_error};
 use crate::fork;
-use crate::guarded::Guarded;
+use crate::guarded::Counter;
 use crate::numbers;
 use crate::rare::{Given, Rare, Trail, bad, checked_amplitude};
 use crate::wave_object;
@@ -110,17 +110,13 @@ impl PyWave {
         timestamp: f64,
         rare: Option<Box<Rare>>,
     ) -> Self {
-        static LAST: Guarded<u64> = Guarded::new(0);
-        let id = LAST.with(py, |last| {
-            *last += 1;
-            *last
-        });
+        static LAST: Counter = Counter::new();
         Self {
             channel,
             payload,
             source,
             rare,
-            id,
+            id: LAST.next(py),
             sequence: AtomicU64::new(0),
             strength,
             generation: fork::generation(),

@@ -5,9 +5,8 @@
 //! be used again.
 //!
 //! Contract:
-//! - The collector looks only at waves that can be part of a cycle: not at those whose payload it does not
-//!   look at itself (numbers, text, bytes, a `dict` or `tuple` of such), and that have no headers. For these
-//!   the mailbox answers in which they wait ([`hidden_payload`]), as a `dict` may be changed meanwhile.
+//! - The collector looks only at waves that can be part of a cycle: not at those that carry numbers, text,
+//!   bytes or a `tuple` of such, and have no headers.
 //! - A wave in a wave in a wave ... ends without recursion, however deep.
 
 use std::mem::{self, size_of};
@@ -17,7 +16,9 @@ use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::type_object::PyTypeInfo;
+use pyo3::types::PyDict;
 
+use crate::fork::Inside;
 use crate::spares::Spares;
 use crate::wave::{Held, PyWave};
 
@@ -37,15 +38,6 @@ unsafe fn value(object: NonNull<ffi::PyObject>) -> *mut PyWave {
     unsafe { object.as_ptr().byte_add(VALUE).cast() }
 }
 
-/// The payload of a wave that the collector does not look at, for whoever alone holds that wave.
-#[inline]
-pub fn hidden_payload(held: &Held) -> Option<&Py<PyAny>> {
-    let wave = held.0.get();
-    // SAFETY: a live object.
-    let alone = unsafe { ffi::Py_REFCNT(held.0.as_ptr()) } == 1;
-    (!wave.watched && alone).then_some(&wave.payload)
-}
-
 /// Makes the Python object of a wave.
 #[inline]
 pub fn make(py: Python<'_>, mut wave: PyWave) -> PyResult<Py<PyWave>> {
@@ -62,13 +54,15 @@ pub fn make(py: Python<'_>, mut wave: PyWave) -> PyResult<Py<PyWave>> {
     }
 }
 
-/// Whether the collector looks at an object.
+/// Whether an object can be part of a cycle, now or later. The collector does not look at a `dict` before it
+/// holds what it looks at.
 #[inline]
 fn is_watched(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: a live object, and its type.
     unsafe {
         ffi::PyType_HasFeature(object.get_type_ptr(), ffi::Py_TPFLAGS_HAVE_GC) != 0
-            && ffi::PyObject_GC_IsTracked(object.as_ptr()) != 0
+            && (ffi::PyObject_GC_IsTracked(object.as_ptr()) != 0
+                || object.is_exact_instance_of::<PyDict>())
     }
 }
 
@@ -102,7 +96,10 @@ unsafe extern "C" fn dealloc(this: *mut ffi::PyObject) {
         drop(channel.into_bound(py));
         drop(source.map(|source| source.into_bound(py)));
         drop(rare.map(|rare| rare.headers.map(|headers| headers.into_bound(py))));
+        // Whatever the end of a payload may run.
+        let inside = (ffi::Py_REFCNT(payload.as_ptr()) == 1).then(|| Inside::enter(py));
         let_go(payload.into_bound(py));
+        drop(inside);
         SPARES.take_back(py, object);
     }
 }

@@ -118,6 +118,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         if !mailbox.append(amplitude_key(priority), || carry.share(item)) {
             return None;
         }
+        router.count_hit();
         counted.sequence += 1;
         counted.delivered += 1;
         carry.number(item, counted.sequence);
@@ -141,8 +142,11 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     pub fn emit_unheard_again(&self, hint: Hint) -> Option<u64> {
         let mut state = self.lock();
         let State { router, counted, phase, .. } = &mut *state;
-        let unheard = *phase == Phase::Open && router.recall(hint)?.is_empty();
-        unheard.then(|| counted.count_unheard())
+        if *phase != Phase::Open || !router.recall(hint)?.is_empty() {
+            return None;
+        }
+        router.count_hit();
+        Some(counted.count_unheard())
     }
 
     /// Puts an item straight into one mailbox, past the routes; false if it is closed or did not keep it.

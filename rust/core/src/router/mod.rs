@@ -204,15 +204,20 @@ impl Router {
         }
     }
 
-    /// The same by the hint alone; `None` if it is not good any more.
+    /// The same by the hint alone; `None` if it is not good any more. Whoever uses it counts it as a hit.
     #[inline]
     pub fn recall(&mut self, hint: Hint) -> Option<Route<'_>> {
         let index = self.cache.recall(hint)?;
         if !self.cache.holds(index, &self.stamps) {
             return None;
         }
-        self.hits += 1;
         Some(Route { patterns: &self.patterns, numbers: self.cache.patterns(index) })
+    }
+
+    /// Counts a route that was found by its hint.
+    #[inline]
+    pub fn count_hit(&mut self) {
+        self.hits += 1;
     }
 
     /// Calls `each` with the members of [`Router::route`], without touching the cache or
