@@ -19,6 +19,7 @@ STAMPS := $(VENV)/.stamps
 TOOLS := target/tools
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+COUNTS_ARGS ?=
 
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
@@ -106,6 +107,7 @@ demo: build
 test:
 	@$(MAKE) lint
 	@$(MAKE) rust-test
+	@$(MAKE) counts
 	@$(MAKE) typecheck
 	@$(MAKE) py-test
 	@printf '\n== all checks passed\n'
@@ -139,6 +141,12 @@ nextest: | cargo
 	  cargo install --quiet --locked --debug --no-default-features --features default-no-update --root $(TOOLS) --target-dir $(TOOLS)/build cargo-nextest && \
 	  rm -rf $(TOOLS)/build; \
 	fi
+
+## counts: the core's instruction counts held to benches/instructions.json (ACCEPT=1 writes it)
+.PHONY: counts
+counts: $(STAMPS)/created | cargo
+	$(call heading,benches/instructions.py)
+	@$(BIN)/python benches/instructions.py $(if $(ACCEPT),--accept) $(COUNTS_ARGS)
 
 ## typecheck: mypy --strict, basedpyright and stubtest
 .PHONY: typecheck

@@ -17,6 +17,7 @@ pub mod mailbox;
 pub mod medium;
 pub mod reason;
 pub mod router;
+mod seeds;
 pub mod sync;
 #[cfg(all(test, loom))]
 mod tests;

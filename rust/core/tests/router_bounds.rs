@@ -1,4 +1,5 @@
-//! What the router costs at worst: nodes visited, memory, and what churn leaves behind.
+//! What the router costs at worst: nodes visited, what churn leaves behind, and what it leaves alone.
+//! (Memory: see `allocations`.)
 
 use aether_core::channel::{Limits, Pattern};
 use aether_core::router::{Hint, Router, Seat};
@@ -44,14 +45,104 @@ fn a_walk_visits_no_more_nodes_than_the_bound() {
     }
 }
 
-#[test]
-fn a_long_chain_of_wildcards_is_shared() {
+const MILLION: u32 = 1_000_000;
+
+/// A router of a million patterns of 32 tokens, and what it visits for one channel, which takes so many.
+fn visited_among_a_million(name: impl Fn(u32) -> String, channel: &str, takes: usize) -> u64 {
     let mut router = Router::new(0);
-    for number in 0..10_000 {
-        router.insert(&pattern(&format!("+.+.+.+.+.+.+.+.x{number}")), number);
+    for number in 0..MILLION {
+        router.insert(&pattern(&name(number)), number);
     }
-    assert_eq!(router.route("a.a.a.a.a.a.a.a.x7", &mut Hint::default()).patterns(), 1);
-    assert_eq!(router.statistics().visited, 10);
+    assert_eq!(router.statistics().patterns, MILLION as usize);
+    assert_eq!(router.route(channel, &mut Hint::default()).patterns(), takes);
+    router.statistics().visited
+}
+
+#[test]
+fn a_chain_of_wildcards_is_shared_by_a_million_patterns() {
+    let chain = "+.".repeat(31);
+    let channel = "a.".repeat(31) + "x7";
+    let visited = visited_among_a_million(|number| format!("{chain}x{number}"), &channel, 1);
+    assert_eq!(visited, 33);
+}
+
+#[test]
+fn a_prefix_is_shared_by_a_million_patterns() {
+    let prefix = "a.".repeat(30);
+    let channel = "a.".repeat(30) + "x7.b";
+    let visited = visited_among_a_million(|number| format!("{prefix}x{number}.*"), &channel, 1);
+    assert_eq!(visited, 32);
+}
+
+/// One wildcard at each of 31 places, with so many ends each.
+#[test]
+fn a_million_patterns_of_one_wildcard_are_bound_by_the_depth_alone() {
+    let name = |number: u32| {
+        let token = |place| if place == number % 31 { "+." } else { "a." };
+        (0..31).map(token).collect::<String>() + &format!("x{}", number / 31)
+    };
+    let channel = "a.".repeat(31) + "x7";
+    assert!(visited_among_a_million(name, &channel, 31) <= bound(32, 1));
+}
+
+/// Every choice of at most ten of 20 tokens, with two ends each: one walk comes to nearly all nodes, and to none twice.
+#[test]
+fn a_million_patterns_of_many_wildcards_cost_no_more_than_the_bound() {
+    const WILD: u32 = 10;
+    let masks = (0..1_u32 << 20).filter(|mask| mask.count_ones() <= WILD);
+    let mut router = Router::new(0);
+    for mask in masks {
+        let tokens = (0..20).map(|bit| if mask >> bit & 1 == 0 { "a." } else { "+." });
+        let start = tokens.collect::<String>();
+        for end in ["y.*", "z"] {
+            router.insert(&pattern(&(start.clone() + end)), mask);
+        }
+    }
+    let statistics = router.statistics();
+    assert!(statistics.patterns >= MILLION as usize, "{} patterns", statistics.patterns);
+    let most = bound(21, u64::from(WILD)).min(statistics.nodes as u64 + 1);
+    for channel in ["a.".repeat(20) + "q", "b.".repeat(20) + "z"] {
+        let before = router.statistics().visited;
+        assert!(router.route(&channel, &mut Hint::default()).is_empty());
+        let visited = router.statistics().visited - before;
+        assert!(visited <= most, "{visited} > {most}");
+    }
+}
+
+/// Two prefixes may share a slot of the stamps, which costs a needless walk: seldom.
+#[test]
+fn churn_leaves_the_routes_of_others_alone() {
+    const CHANNELS: u32 = 100;
+    const CHANGES: u32 = 1_000;
+    let mut router = Router::default();
+    let mut channels: Vec<(String, Hint)> = (0..CHANNELS)
+        .map(|number| (format!("orders.n{number}.created"), Hint::default()))
+        .collect();
+    for (name, member) in [("orders.*", 1), ("*.created", 2), ("orders.n7.*", 3)] {
+        router.insert(&pattern(name), member);
+    }
+    let ask = |router: &mut Router, channels: &mut [(String, Hint)]| {
+        for (channel, hint) in channels {
+            assert!(router.route(channel, hint).patterns() >= 1);
+        }
+    };
+    ask(&mut router, &mut channels);
+    let before = router.statistics();
+    for number in 0..CHANGES {
+        // A literal, a known pattern, and a wildcard pattern that is new and freed again.
+        let seats = [format!("reply.{number}"), "orders.*".to_owned(), format!("s.{number}.*")]
+            .map(|name| router.insert(&pattern(&name), 4));
+        ask(&mut router, &mut channels);
+        for seat in seats {
+            router.remove(seat);
+        }
+        ask(&mut router, &mut channels);
+    }
+    let after = router.statistics();
+    let (hits, walks) = (after.hits - before.hits, after.walks - before.walks);
+    assert_eq!(hits + walks, u64::from(2 * CHANGES * CHANNELS));
+    assert!(walks <= hits / 50, "{walks} of {hits} routes were walked again");
+    assert_eq!(after.cached, CHANNELS as usize);
 }
 
 #[test]
@@ -122,22 +213,4 @@ fn leaving_a_crowd_gives_its_memory_back() {
     left.sort_unstable();
     assert_eq!(left, (0..10).map(|number| number * 1_000 + 500).collect::<Vec<_>>());
     assert!(router.heap_bytes() < full);
-}
-
-#[test]
-fn a_pattern_takes_little_memory() {
-    const COUNT: u32 = 100_000;
-    let mut router = Router::new(0);
-    let before = router.heap_bytes();
-    for number in 0..COUNT {
-        let start = format!("tenant{}.orders.region{}", number % 97, number % 1_009);
-        let name = match number % 20 {
-            0..16 => format!("{start}.item{number}"),
-            16..19 => format!("{start}.item{number}.*"),
-            _ => format!("{start}.+.item{number}"),
-        };
-        router.insert(&pattern(&name), number);
-    }
-    let each = (router.heap_bytes() - before) / COUNT as usize;
-    assert!(each <= 140, "{each} bytes a pattern");
 }

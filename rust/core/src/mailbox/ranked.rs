@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use super::{Order, Overflow};
 use crate::decay::ordered;
+use crate::seeds::Seeds;
 
 /// Where a wave stands: the smallest leaves first. `key` is the order's, `arrival` breaks ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub(super) struct Ranked<T> {
     /// Least amplitude first, then newest; for `drop_faintest`, unless `entries` ends with the faintest.
     pub(super) by_faintness: Option<BTreeSet<(u64, Reverse<u64>, u64)>>,
     /// For `conflate`.
-    pub(super) by_channel: Option<HashMap<Arc<str>, Rank, foldhash::fast::RandomState>>,
+    pub(super) by_channel: Option<HashMap<Arc<str>, Rank, Seeds>>,
     /// Waves with a ttl only.
     pub(super) by_expiry: BTreeSet<(u64, Rank)>,
 }

@@ -43,6 +43,7 @@ use crate::decay::Fading;
 use crate::mailbox::{Mailbox, Phase as BoxPhase, Role, Spec};
 use crate::reason::{Reason, Tally};
 use crate::router::{CACHE_CAPACITY, Router, RouterStatistics};
+use crate::seeds::Seeds;
 use crate::sync::{DefaultLock, Mutex, RawLock};
 
 /// Names a task or thread that reads or emits.
@@ -162,7 +163,7 @@ struct State<T, W> {
     counted: Counted,
     senders: BTreeMap<Ticket, Sender<W>>,
     /// Who waits with which ticket.
-    waiting_actors: HashMap<Actor, Ticket, foldhash::fast::RandomState>,
+    waiting_actors: HashMap<Actor, Ticket, Seeds>,
     next_ticket: Ticket,
     /// Woken at every change that may end a wait for quiet.
     watchers: Vec<(u64, W)>,

@@ -6,13 +6,15 @@
 
 use std::hash::{BuildHasher, Hasher};
 
+use crate::seeds::Seeds;
+
 /// A seeded hasher of texts; its copies agree.
 #[derive(Clone)]
-pub(super) struct TextHasher(foldhash::fast::RandomState);
+pub(super) struct TextHasher(Seeds);
 
 impl TextHasher {
     pub(super) fn new() -> Self {
-        Self(foldhash::fast::RandomState::default())
+        Self(Seeds::default())
     }
 
     #[inline]
