@@ -52,9 +52,9 @@ def block(waiting: Waiting[_Value], method: str, instead: str) -> _Value:
         message = f"{method} would stop the event loop that runs in this thread; use {instead}"
         raise RuntimeError(message)
     thread = threading.current_thread()
-    if done := waiting.attempt(thread):
-        return done[0]
     try:
+        if done := waiting.attempt(thread):
+            return done[0]
         return _wait(waiting, thread)
     except BaseException:
         waiting.abandon()

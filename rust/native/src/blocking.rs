@@ -105,11 +105,14 @@ impl PyWaiting {
         self.step(|op| op.operation().enlist(py, Sleeper::Thread { lock, thread }))
     }
 
-    /// It will not be tried again.
+    /// It was interrupted and will not be tried again; what was received and has not been returned goes back.
     fn abandon(&self, py: Python<'_>) -> PyResult<()> {
         self.step(|op| {
             op.operation().abandon(py);
-            Ok(())
+            match op {
+                Blocking::Receive(op) => op.give_back(py),
+                Blocking::Emit(_) => Ok(()),
+            }
         })
     }
 

@@ -322,12 +322,11 @@ impl Draft {
         channel: &'a str,
     ) -> Emission<'a> {
         let wave = self.wave.0.get();
-        let left = |ttl: f64| ttl - (shared.medium.clock().unix() - wave.timestamp);
         Emission {
             channel,
             amplitude: wave.strength.amplitude,
             priority: wave.strength.priority,
-            lifetime: wave.ttl().map_or(f64::INFINITY, left),
+            lifetime: wave.lifetime(shared.medium.clock()),
             emitter: origin.identity,
             inside: is_inside(py, shared),
             require: self.require,

@@ -12,6 +12,7 @@ use pyo3::types::{PyBool, PyFloat, PyInt, PySlice, PyString};
 
 use crate::channel::channel_class;
 use crate::draft::explanation_class;
+use crate::here::Here;
 use crate::waker::set_if_pending;
 
 pyo3::import_exception!(aether.errors, ChannelError);
@@ -43,6 +44,8 @@ pub fn import_ahead(py: Python<'_>) -> PyResult<()> {
     channel_class(py)?;
     explanation_class(py)?;
     set_if_pending(py)?;
+    // Whoever asks where it runs looks into `sys.modules`.
+    Here::find(py)?;
     Ok(())
 }
 

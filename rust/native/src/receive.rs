@@ -2,14 +2,15 @@
 
 use std::ffi::CStr;
 
-use aether_core::mailbox::WaiterId;
-use aether_core::medium::{Key, Take, Unlisted};
+use aether_core::mailbox::{Taken, WaiterId};
+use aether_core::medium::{Emission, Key, Take, Unlisted};
 use pyo3::exceptions::{PyStopAsyncIteration, PyTimeoutError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::actors::actor;
 use crate::awaitable::Store;
+use crate::channel::text;
 use crate::errors::WrongLoop;
 use crate::here::Thread;
 use crate::machine::{Operation, Quickly, Raised};
@@ -49,11 +50,21 @@ pub struct ReceiveOp {
     gathering: bool,
     /// Who reads is known: a thread, and not the task that runs in it.
     by_thread: bool,
+    /// What a thread took: until it has returned with it, an interrupt may come between.
+    taken: Option<Taken<Held>>,
 }
 
 impl ReceiveOp {
     pub fn new(source: Source, wanted: Wanted) -> Self {
-        Self { source, wanted, waiter: None, timeout: None, gathering: false, by_thread: false }
+        Self {
+            source,
+            wanted,
+            waiter: None,
+            timeout: None,
+            gathering: false,
+            by_thread: false,
+            taken: None,
+        }
     }
 
     pub fn timed(self, timeout: Option<f64>) -> Self {
@@ -101,11 +112,36 @@ impl ReceiveOp {
         match taken {
             Take::Wave(taken) => {
                 self.missed(taken.missed);
-                Ok(Some(taken.item.0.into_any()))
+                if !self.by_thread {
+                    return Ok(Some(taken.item.0.into_any()));
+                }
+                let wave = taken.item.0.clone_ref(py).into_any();
+                self.taken = Some(taken);
+                Ok(Some(wave))
             }
             Take::Empty => Ok(None),
             Take::Ended => self.end(py).map(Some),
         }
+    }
+
+    /// The thread was interrupted before it had returned: what it took goes back.
+    pub fn give_back(&mut self, py: Python<'_>) -> PyResult<()> {
+        let Some(taken) = self.taken.take() else { return Ok(()) };
+        let (wave, mailbox) = (taken.item.0.clone_ref(py), self.mailbox());
+        let (given, shared) = (wave.get(), &mailbox.shared);
+        let emission = Emission {
+            channel: text(given.channel.bind(py))?,
+            amplitude: given.strength.amplitude,
+            priority: given.strength.priority,
+            lifetime: given.lifetime(shared.medium.clock()),
+            emitter: 0,
+            inside: true,
+            require: 0,
+        };
+        let mut after = Aftermath::default();
+        shared.medium.take_back(mailbox.key, taken, &emission, &mut after);
+        shared.settle(py, after);
+        Ok(())
     }
 
     /// What comes after the last wave.
@@ -286,5 +322,6 @@ impl Operation for ReceiveOp {
             Source::Vibrator(reader) => each(reader.as_any()),
             Source::Mailbox(mailbox) => each(mailbox.as_any()),
         }
+        self.taken.iter().for_each(|taken| each(taken.item.0.as_any()));
     }
 }

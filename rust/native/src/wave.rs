@@ -166,6 +166,11 @@ impl PyWave {
         self.rare.as_ref().and_then(|rare| rare.ttl)
     }
 
+    /// How many seconds it may still wait.
+    pub fn lifetime(&self, clock: &Clock) -> f64 {
+        self.ttl().map_or(f64::INFINITY, |ttl| ttl - (clock.unix() - self.timestamp))
+    }
+
     pub fn headers<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyDict>> {
         self.rare.as_ref().and_then(|rare| rare.headers.as_ref()).map(|headers| headers.bind(py))
     }

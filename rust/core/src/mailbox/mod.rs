@@ -28,8 +28,8 @@ use std::sync::Arc;
 pub use self::waiters::WaiterId;
 
 pub(crate) use self::overflow::{Arrival, Victim};
-use self::queue::Queue;
 pub(crate) use self::queue::amplitude_key;
+use self::queue::{Mark, Queue, Rank};
 pub(crate) use self::waiters::Left;
 use self::waiters::Waiters;
 use crate::channel::Pattern;
@@ -166,6 +166,8 @@ struct Rest {
 pub struct Taken<T> {
     /// The wave.
     pub item: T,
+    /// Where it stood.
+    pub(crate) rank: Rank,
     /// How many waves this reader lost before it and after the one taken before.
     pub missed: u64,
 }
@@ -352,10 +354,39 @@ impl<T, W> Mailbox<T, W> {
 
     #[inline]
     fn take_first(&mut self) -> Option<Taken<T>> {
-        let (item, arrival) = self.queue.pop()?;
+        let (item, rank) = self.queue.pop()?;
         self.received += 1;
-        let missed = if self.losses { self.report_losses(arrival) } else { 0 };
-        Some(Taken { item, missed })
+        let missed = if self.losses { self.report_losses(rank.arrival) } else { 0 };
+        Some(Taken { item, rank, missed })
+    }
+
+    /// Takes a wave back that never reached its reader: it stands where it stood, with what was missed
+    /// before it. Under `conflate`, one of its channel that has come meanwhile stays in its place; one that
+    /// is closed has no place any more.
+    pub(crate) fn take_back(
+        &mut self,
+        taken: Taken<T>,
+        wave: &Arrival<'_>,
+        garbage: &mut impl Extend<T>,
+    ) {
+        let Taken { item, rank, missed } = taken;
+        self.received -= 1;
+        if missed > 0 {
+            self.mark_gap(rank.arrival, missed);
+        }
+        let Arrival { channel, amplitude, expires, .. } = *wave;
+        let gone = match self.phase {
+            Phase::Closed => Some(Reason::Abandoned),
+            _ if self.queue.holds(channel) => Some(Reason::Conflated),
+            _ => None,
+        };
+        if let Some(reason) = gone {
+            self.lose(reason, rank.arrival);
+            garbage.extend([item]);
+        } else {
+            let mark = Mark { key: rank.key, amplitude, expires, channel };
+            self.queue.put_back(item, &mark, rank.arrival);
+        }
     }
 
     /// The wave that leaves first, where a heap has to be put in order for that.

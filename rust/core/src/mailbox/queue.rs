@@ -22,7 +22,8 @@ use std::mem;
 use std::sync::Arc;
 
 use super::heap::Heap;
-use super::ranked::{Entry, Rank, Ranked};
+pub(crate) use super::ranked::Rank;
+use super::ranked::{Entry, Ranked};
 use super::{Order, Overflow};
 use crate::decay::{ordered, unordered};
 
@@ -141,14 +142,35 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Brings the queue into the form that the newcomer needs, if it has not got it, and adds it.
+    /// Puts a wave back that was taken: where it stood, whatever has come and gone since.
+    pub(crate) fn put_back(&mut self, item: T, mark: &Mark<'_>, arrival: u64) {
+        let immortal = mark.expires == f64::INFINITY;
+        match &mut self.form {
+            // A line counts its arrivals from the end.
+            Form::Line { items, key }
+                if immortal
+                    && (items.is_empty() || *key == mark.key)
+                    && arrival + items.len() as u64 + 1 == self.arrivals =>
+            {
+                *key = mark.key;
+                items.push_front(item);
+            }
+            Form::Heap(heap) if immortal => heap.push(Rank { key: mark.key, arrival }, item),
+            _ => self.turn_and_insert(item, mark, arrival),
+        }
+    }
+
     fn turn_and_push(&mut self, item: T, mark: &Mark<'_>) {
-        let arrival = self.arrivals;
+        self.turn_and_insert(item, mark, self.arrivals);
         self.arrivals += 1;
+    }
+
+    /// Brings the queue into the form that the wave needs, if it has not got it, and adds it.
+    fn turn_and_insert(&mut self, item: T, mark: &Mark<'_>, arrival: u64) {
         let keyed =
             matches!(self.overflow, Overflow::Block | Overflow::Error | Overflow::DropNewest);
         if keyed && mark.expires == f64::INFINITY && matches!(self.form, Form::Line { .. }) {
-            let mut heap: Heap<_> = self.take_standing(arrival).collect();
+            let mut heap: Heap<_> = self.take_standing().collect();
             heap.push(Rank { key: mark.key, arrival }, item);
             self.form = Form::Heap(heap);
         } else {
@@ -156,9 +178,9 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes out what stands in a line or heap; `next` is the arrival number of the next wave.
-    fn take_standing(&mut self, next: u64) -> impl Iterator<Item = (Rank, T)> + use<T> {
-        let first = next - self.len() as u64;
+    /// Takes out what stands in a line or heap.
+    fn take_standing(&mut self) -> impl Iterator<Item = (Rank, T)> + use<T> {
+        let first = self.arrivals - self.len() as u64;
         let empty = Form::Line { items: VecDeque::new(), key: 0 };
         let (line, heap, key) = match mem::replace(&mut self.form, empty) {
             Form::Line { items, key } => (items, Heap::new(), key),
@@ -173,7 +195,7 @@ impl<T> Queue<T> {
         let (order, overflow) = (self.order, self.overflow);
         if !matches!(self.form, Form::Ranked(_)) {
             let mut ranked = Ranked::new(order, overflow);
-            for (rank, item) in self.take_standing(arrival) {
+            for (rank, item) in self.take_standing() {
                 // Without an index on faintness or channel, there is nothing else to hand over.
                 let entry = Entry { item, faintness: 0, expires: f64::INFINITY, channel: None };
                 ranked.insert(rank, entry);
@@ -197,12 +219,12 @@ impl<T> Queue<T> {
         count
     }
 
-    /// The first wave, with its arrival number.
+    /// The first wave, with its rank.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<(T, u64)> {
-        let Form::Line { items, .. } = &mut self.form else { return self.pop_greatest() };
-        let arrival = self.arrivals - items.len() as u64;
-        items.pop_front().map(|item| (item, arrival))
+    pub(crate) fn pop(&mut self) -> Option<(T, Rank)> {
+        let Form::Line { items, key } = &mut self.form else { return self.pop_greatest() };
+        let rank = Rank { key: *key, arrival: self.arrivals - items.len() as u64 };
+        items.pop_front().map(|item| (item, rank))
     }
 
     /// The first wave of a heap.
@@ -214,18 +236,18 @@ impl<T> Queue<T> {
 
     /// [`Self::pop`] of a heap or a ranked queue.
     #[inline(never)]
-    fn pop_greatest(&mut self) -> Option<(T, u64)> {
+    fn pop_greatest(&mut self) -> Option<(T, Rank)> {
         match &mut self.form {
             Form::Heap(heap) => {
                 let (rank, item) = heap.pop()?;
                 if heap.len() == 0 {
                     self.form = Form::empty(self.order, self.overflow);
                 }
-                Some((item, rank.arrival))
+                Some((item, rank))
             }
             Form::Ranked(ranked) => {
                 let rank = *ranked.entries.first_key_value()?.0;
-                Some(self.remove(rank))
+                Some((self.remove(rank).0, rank))
             }
             Form::Line { .. } => None,
         }
@@ -235,7 +257,9 @@ impl<T> Queue<T> {
     pub(crate) fn pop_oldest(&mut self) -> Option<(T, u64)> {
         match &mut self.form {
             // No policy that asks for the oldest has a heap.
-            Form::Line { .. } | Form::Heap(_) => self.pop(),
+            Form::Line { .. } | Form::Heap(_) => {
+                self.pop().map(|(item, rank)| (item, rank.arrival))
+            }
             Form::Ranked(ranked) => {
                 let rank = ranked.oldest()?;
                 Some(self.remove(rank))
@@ -417,6 +441,10 @@ mod tests {
         queue.push(item, &mark);
     }
 
+    fn pop(queue: &mut Queue<u32>) -> Option<(u32, u64)> {
+        queue.pop().map(|(item, rank)| (item, rank.arrival))
+    }
+
     fn is_line(queue: &Queue<u32>) -> bool {
         matches!(queue.form, Form::Line { .. })
     }
@@ -440,14 +468,14 @@ mod tests {
         for item in 0..3 {
             push(&mut queue, item, 0.5);
         }
-        assert_eq!(queue.pop(), Some((0, 0)));
+        assert_eq!(pop(&mut queue), Some((0, 0)));
         assert_eq!(queue.waiting_arrivals(), [1, 2]);
         push(&mut queue, 3, 0.9);
         assert!(!is_line(&queue));
         assert_eq!(queue.waiting_arrivals(), [1, 2, 3]);
         assert_eq!(queue.pop_oldest(), Some((1, 1)));
-        assert_eq!(queue.pop(), Some((3, 3)));
-        assert_eq!(queue.pop(), Some((2, 2)));
+        assert_eq!(pop(&mut queue), Some((3, 3)));
+        assert_eq!(pop(&mut queue), Some((2, 2)));
         assert!(is_line(&queue), "empty again, it goes back");
     }
 
@@ -469,7 +497,7 @@ mod tests {
         let new = mark(&queue, 0.5);
         assert_eq!(queue.replace(2, &new), Ok((1, 0)));
         assert_eq!(queue.replace(3, &Mark { channel: "b", ..new }), Err(3));
-        assert_eq!((queue.pop(), queue.arrivals()), (Some((2, 0)), 1));
+        assert_eq!((pop(&mut queue), queue.arrivals()), (Some((2, 0)), 1));
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
 
 impl<'a> Emission<'a> {
     #[inline]
-    fn arrival(&self, clock: &Clock) -> Arrival<'a> {
+    pub(super) fn arrival(&self, clock: &Clock) -> Arrival<'a> {
         let expires = match self.lifetime {
             f64::INFINITY => f64::INFINITY,
             lifetime => clock.monotonic() + lifetime,

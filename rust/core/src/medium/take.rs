@@ -1,6 +1,6 @@
 //! Taking waves out of mailboxes, and waiting for them.
 
-use super::{Actor, Aftermath, Key, Medium, State, note_episode};
+use super::{Actor, Aftermath, Emission, Key, Medium, State, note_episode};
 use crate::mailbox::Phase as BoxPhase;
 use crate::mailbox::{Left, Mailbox, Taken, WaiterId};
 use crate::sync::RawLock;
@@ -125,6 +125,27 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         if state.unlist(key, waiter, after) {
             state.wake_another(key, after);
         }
+        state.stir(after);
+    }
+
+    /// Takes a wave back that was taken and never reached its reader, and has another reader woken for it.
+    /// `emission` says what it says of the wave.
+    pub fn take_back(
+        &self,
+        key: Key,
+        taken: Taken<T>,
+        emission: &Emission<'_>,
+        after: &mut Aftermath<T, W>,
+    ) {
+        let mut state = self.lock();
+        let State { boxes, clock, .. } = &mut *state;
+        let Some(mailbox) = boxes.get_mut(key) else {
+            after.garbage.push(taken.item);
+            return;
+        };
+        mailbox.take_back(taken, &emission.arrival(clock), &mut after.garbage);
+        note_episode(mailbox, &mut after.episodes);
+        state.wake_another(key, after);
         state.stir(after);
     }
 

@@ -30,7 +30,7 @@ impl World {
             if one.life != Life::Gone {
                 assert_eq!(self.rig.medium.waiting(one.key), one.waves.len());
             }
-            assert!(one.waves.len() <= one.how.capacity);
+            assert!(one.waves.len() <= one.how.capacity + one.came_back);
             assert!(self.promises(at) <= 1);
             self.nobody_sleeps_beside_work(at);
         }

@@ -39,6 +39,8 @@ pub struct Plain {
     pub lost: BTreeMap<&'static str, u64>,
     /// The place of each loss that no reader has been told of.
     pub gaps: Vec<u64>,
+    /// How many waves were taken back, which need no room.
+    pub came_back: usize,
 }
 
 impl Plain {
@@ -88,13 +90,30 @@ impl Plain {
         places.first().copied()
     }
 
-    pub fn pop(&mut self, now: f64, dropped: &mut Vec<u64>) -> Option<(u64, u64)> {
+    pub fn pop(&mut self, now: f64, dropped: &mut Vec<u64>) -> Option<(Waiting, u64)> {
         self.purge(now, dropped);
         let wave = self.waves.remove(self.first(now)?);
         self.received += 1;
         let before = self.gaps.len();
         self.gaps.retain(|&place| place > wave.arrival);
-        Some((wave.id, (before - self.gaps.len()) as u64))
+        Some((wave, (before - self.gaps.len()) as u64))
+    }
+
+    pub fn take_back(&mut self, wave: Waiting, missed: u64, dropped: &mut Vec<u64>) {
+        if self.life == Life::Gone {
+            return dropped.push(wave.id);
+        }
+        self.received -= 1;
+        self.gaps.extend((0..missed).map(|_| wave.arrival));
+        let same = |other: &Waiting| other.shot.channel == wave.shot.channel;
+        if self.life == Life::Closed {
+            self.lose(Reason::Abandoned, wave.arrival, wave.id, dropped);
+        } else if self.how.overflow == Overflow::Conflate && self.waves.iter().any(same) {
+            self.lose(Reason::Conflated, wave.arrival, wave.id, dropped);
+        } else {
+            self.came_back += 1;
+            self.waves.push(wave);
+        }
     }
 
     /// `Err`: why the wave itself went.

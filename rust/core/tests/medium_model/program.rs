@@ -63,6 +63,9 @@ pub enum Step {
     Emit(Shot, bool),
     Advance(u32),
     Take(Index),
+    /// Take it, and keep it to be taken back.
+    Hold(Index),
+    TakeBack(Index),
     Many(Index, usize, usize),
     Enlist(Index, usize),
     Resume(Index, Way),
@@ -135,6 +138,8 @@ pub fn step() -> impl Strategy<Value = Step> {
         30 => (shot(), any::<bool>()).prop_map(|(shot, wait)| Step::Emit(shot, wait)),
         6 => (1..8u32).prop_map(Step::Advance),
         10 => index().prop_map(Step::Take),
+        3 => index().prop_map(Step::Hold),
+        3 => index().prop_map(Step::TakeBack),
         4 => (index(), 1..4usize, 1..5usize).prop_map(|(i, l, m)| Step::Many(i, l, m.max(l))),
         10 => (index(), 1..4usize).prop_map(|(i, want)| Step::Enlist(i, want)),
         10 => (index(), way).prop_map(|(i, way)| Step::Resume(i, way)),

@@ -11,7 +11,7 @@ use aether_core::reason::Reason;
 use crate::plain::{Life, Plain};
 use crate::program::{Opening, Shot, Step, Way};
 use crate::support::{After, FACTOR, INTERVAL, pattern};
-use crate::world::{Reader, Sender, World};
+use crate::world::{Held, Reader, Sender, World};
 
 impl World {
     pub fn step(&mut self, step: &Step) {
@@ -35,6 +35,17 @@ impl World {
                 let at = index.index(count);
                 let took = self.rig.medium.take(self.boxes[at].key, None, &mut self.rig.after);
                 self.taken(at, took);
+            }
+            Step::Hold(index) => {
+                let at = index.index(count);
+                let took = self.rig.medium.take(self.boxes[at].key, None, &mut self.rig.after);
+                if let Some((taken, wave)) = self.taken(at, took) {
+                    self.held.push(Held { at, taken, wave });
+                }
+            }
+            Step::TakeBack(index) if !self.held.is_empty() => {
+                let held = self.held.remove(index.index(self.held.len()));
+                self.take_back(held);
             }
             Step::Many(index, least, most) => self.many(index.index(count), None, (*least, *most)),
             Step::Enlist(index, want) => {
@@ -68,7 +79,7 @@ impl World {
                     self.wakes.push(sender.waker);
                 }
             }
-            Step::Resume(..) | Step::Sender(..) | Step::Rouse(_) => {}
+            Step::Resume(..) | Step::Sender(..) | Step::Rouse(_) | Step::TakeBack(_) => {}
             Step::Look(index) => self.look(index.index(count)),
             Step::Stalls(quarters) => self.stalls(f64::from(*quarters) / 4.0),
             Step::Clear => self.clear(),
@@ -172,6 +183,7 @@ impl World {
             received: 0,
             lost: BTreeMap::new(),
             gaps: Vec::new(),
+            came_back: 0,
         });
     }
 

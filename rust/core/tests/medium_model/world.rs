@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use aether_core::mailbox::{Overflow, WaiterId};
-use aether_core::medium::{Phase, Refusal, Take, Ticket, Verdict};
+use aether_core::mailbox::{Overflow, Taken, WaiterId};
+use aether_core::medium::{Emission, Phase, Refusal, Take, Ticket, Verdict};
 use aether_core::reason::Reason;
 
 use crate::plain::{Life, Plain, Waiting};
@@ -33,6 +33,14 @@ pub struct Sender {
     pub roused: bool,
 }
 
+/// A wave that was taken, and may come back.
+#[derive(Debug)]
+pub struct Held {
+    pub at: usize,
+    pub taken: Taken<Arc<Item>>,
+    pub wave: Waiting,
+}
+
 pub struct World {
     pub rig: Rig,
     pub boxes: Vec<Plain>,
@@ -40,6 +48,7 @@ pub struct World {
     pub readers: Vec<Reader>,
     /// By seniority.
     pub senders: Vec<Sender>,
+    pub held: Vec<Held>,
     pub phase: Phase,
     pub wakers: u32,
     pub made: u64,
@@ -59,6 +68,7 @@ impl World {
             boxes: Vec::new(),
             readers: Vec::new(),
             senders: Vec::new(),
+            held: Vec::new(),
             phase: Phase::Open,
             wakers: 0,
             made: 0,
@@ -274,6 +284,10 @@ impl World {
         for row in self.rig.medium.explain(shot.channel, shot.amplitude, shot.emitter) {
             let at = self.boxes.iter().position(|one| one.key == row.key).expect("known");
             let one = &self.boxes[at];
+            // Over its capacity by a wave that came back, it may be full when one has expired.
+            if one.waves.len() > one.how.capacity {
+                continue;
+            }
             let hears = one.patterns.iter().any(|pattern| takes(pattern, shot.channel));
             let own = one.how.ignored != 0 && one.how.ignored == shot.emitter;
             let expected = if one.life != Life::Open {
@@ -317,21 +331,43 @@ impl World {
         }
     }
 
-    pub fn taken(&mut self, at: usize, took: Take<Arc<Item>>) {
+    pub fn taken(
+        &mut self,
+        at: usize,
+        took: Take<Arc<Item>>,
+    ) -> Option<(Taken<Arc<Item>>, Waiting)> {
         let now = self.now();
         let gone = self.boxes[at].life == Life::Gone;
         let expected = if gone { None } else { self.boxes[at].pop(now, &mut self.dropped) };
-        match (took, expected) {
-            (Take::Wave(taken), Some((id, missed))) => {
-                assert_eq!(taken.item.id, id);
+        let both = match (took, expected) {
+            (Take::Wave(taken), Some((wave, missed))) => {
+                assert_eq!(taken.item.id, wave.id);
                 assert!(taken.item.sequence.load(Ordering::Relaxed) > 0);
                 assert_eq!(taken.missed, missed);
+                Some((taken, wave))
             }
-            (Take::Empty, None) => assert_eq!(self.boxes[at].life, Life::Open),
-            (Take::Ended, None) => assert_ne!(self.boxes[at].life, Life::Open),
+            (Take::Empty, None) => {
+                assert_eq!(self.boxes[at].life, Life::Open);
+                None
+            }
+            (Take::Ended, None) => {
+                assert_ne!(self.boxes[at].life, Life::Open);
+                None
+            }
             (took, expected) => panic!("took {took:?}, not {expected:?}"),
-        }
+        };
         self.promise();
+        both
+    }
+
+    pub fn take_back(&mut self, held: Held) {
+        let Held { at, taken, wave } = held;
+        let (key, missed) = (self.boxes[at].key, taken.missed);
+        let lifetime = wave.expires - self.now();
+        let emission = Emission { lifetime, ..wave.shot.emission() };
+        self.rig.medium.take_back(key, taken, &emission, &mut self.rig.after);
+        self.boxes[at].take_back(wave, missed, &mut self.dropped);
+        self.wake_reader(at);
     }
 
     pub fn many(&mut self, at: usize, reader: Option<&Reader>, (least, most): (usize, usize)) {
@@ -346,10 +382,10 @@ impl World {
         if one.life != Life::Gone {
             one.purge(now, &mut self.dropped);
             if one.life != Life::Open || one.waves.len() >= least.min(one.how.capacity) {
-                while let Some((id, missed)) =
+                while let Some((wave, missed)) =
                     (expected.len() < most).then(|| one.pop(now, &mut self.dropped)).flatten()
                 {
-                    expected.push(id);
+                    expected.push(wave.id);
                     known += missed;
                 }
             }
