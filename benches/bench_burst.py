@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from aether import Aether
 from harness import Measure, Row, Run, Way, check, now, payloads, shape
 from peers import zenoh_session
-from pipes import ways
+from queues import ways
 
 BURSTS = 100
 NUMBERS = list(range(100))

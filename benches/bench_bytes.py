@@ -14,7 +14,7 @@ from functools import partial
 from aether import Aether
 from harness import Measure, Row, Run, Shape, Way, check, now, payloads, shape
 from peers import zenoh_session
-from pipes import PIPES
+from queues import PIPES
 
 BURST = 10
 BURSTS = 200

@@ -19,7 +19,7 @@ from typing import Any
 from aether import Aether
 from harness import Measure, Row, Run, Shape, Way, check, now, payloads, shape
 from peers import zenoh_session
-from pipes import PIPES, open_many
+from queues import PIPES, open_many
 
 NUMBERS = list(range(1, 11))
 DELIVERIES = 20_000

@@ -16,7 +16,7 @@ import anyio
 
 from aether import Aether, Wave
 from harness import Measure, Row, Run, Shape, Way, check, now, shape, turn_of_the_loop
-from pipes import PIPES
+from queues import PIPES
 
 MESSAGES = 2_000
 CHANNEL = "bench.handlers.wave"

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aether import Aether, Vibrator
 from harness import Measure, Row, Run, Way, check, now, payloads, shape
-from pipes import ways
+from queues import ways
 
 NUMBERS = list(range(10_240))
 MANY = 64

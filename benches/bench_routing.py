@@ -225,9 +225,7 @@ class Contest:
 async def medium(size: int) -> AsyncIterator[Run]:
     contest = Contest(size)
     async with Aether() as aether:
-        vibrators = [
-            aether.vibrator(f"reader-{i}", buffer_size=EMISSIONS) for i in range(READERS)
-        ]
+        vibrators = [aether.vibrator(f"reader-{i}", buffer_size=EMISSIONS) for i in range(READERS)]
         patterns = list(contest.all.patterns)
         for reader, v in enumerate(vibrators):
             v.resonate_on(*patterns[reader::READERS])
@@ -375,7 +373,6 @@ ROWS = tuple(
             *((Way("zenoh", of(zenoh, size), needs="zenoh"),) if size <= 1_000 else ()),
         ),
         parts=PARTS,
-        heavy=size > 100_000,
         patience=120 if size <= 100_000 else 600,
         picture=("to readers", "churn 1 in 10") if size == 10_000 else False,
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from aether import Aether
 from harness import Measure, Row, Run, Shape, Way, check, now, payloads, shape
-from pipes import Ends
+from queues import Ends
 
 MESSAGES = 10_000
 CHANNEL = "bench.thread.wave"

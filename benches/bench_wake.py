@@ -11,7 +11,7 @@ import anyio
 
 from aether import Aether
 from harness import Measure, Row, Run, Way, check, now, payloads, shape, turn_of_the_loop
-from pipes import open_many, ways
+from queues import open_many, ways
 
 TRIPS = list(range(2_000))
 BURST = list(range(100))

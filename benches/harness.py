@@ -27,7 +27,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from time import perf_counter_ns as now
@@ -96,8 +96,8 @@ class Row:
         limit: A goal and a floor for ours alone, smaller is better.
         by: Which of the rounds the ratios go by: "min", or "median" where the least means little.
         fresh: Every round of every way in a process of its own.
-        heavy: Takes so long to set up that it runs once under `--quick`, without a warm-up.
-        picture: Shown in the picture.
+        most_rounds: More rounds would say nothing more.
+        picture: Shown in the picture; of a row with parts, these.
         patience: Seconds after which a run has lost something.
     """
 
@@ -109,10 +109,9 @@ class Row:
     limit: tuple[float, float] | None = None
     by: str = "min"
     fresh: bool = False
-    heavy: bool = False
+    most_rounds: int = 1_000
     picture: bool | tuple[str, ...] = False
     patience: float = 120.0
-    scenario: str = field(default="", compare=False)
 
     def part_names(self) -> tuple[str, ...]:
         """The name of each figure that a run gives."""

@@ -150,7 +150,7 @@ def measure(row: Row, *, rounds: int, seconds: float, loop: str = "asyncio") -> 
     """All rounds of a row: `rounds`, or as many (3 at least) as fit into `seconds`.
 
     Raises:
-        Lost: Something was lost; the message starts with the row and the way.
+        Lost: Something was lost; the message starts with the names of the row and the way.
     """
     ways = [way for way in row.ways if way.installed]
     on = {way.name: loop if way.loop == "asyncio" else way.loop for way in ways}
@@ -162,11 +162,11 @@ def measure(row: Row, *, rounds: int, seconds: float, loop: str = "asyncio") -> 
             runner.enter(way)
         runner.ready()
         gc.enable()
-        if not row.fresh and (rounds > 1 or not row.heavy):
+        if rounds > 1 and not row.fresh:
             for way in ways:
                 runner.run(way)
         start = time.monotonic()
-        for number in range(rounds):
+        for number in range(min(rounds, row.most_rounds)):
             if number >= min(rounds, 3) and time.monotonic() - start > seconds:
                 break
             # Each round starts with another one, so that none always follows the same.
@@ -261,7 +261,7 @@ class _naming:
     """Whatever goes wrong inside is `Lost`, with the names of the row and the way."""
 
     def __init__(self, row: Row, way: Way) -> None:
-        self._where = f"{row.scenario or 'scenario'}: {row.name}: {way.name}"
+        self._where = f"{row.name}: {way.name}"
 
     def __enter__(self) -> None: ...
 
