@@ -261,7 +261,7 @@ IDLE = tuple(
             "listener",
             (
                 Way("aether", of(vibrators, False)),
-                Way("aether, and a task that waits", of(vibrators, True)),
+                Way("aether, with a task", of(vibrators, True)),
                 *(
                     Way(f"a task on {pipe.name}", of(tasks_on, pipe), needs=pipe.needs)
                     for pipe in PIPES

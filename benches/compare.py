@@ -39,7 +39,7 @@ ORDER = (
     "burst", "receive", "wake", "fanout", "routing", "threads",
     "priority", "bytes", "latency", "handlers", "idle",
 )  # fmt: skip
-ROUNDS, SECONDS = 15, 5.0
+ROUNDS, SECONDS = 15, 6.0
 
 
 def scenarios(folder: Path) -> dict[str, ModuleType]:
@@ -91,6 +91,7 @@ def left_out(rows: list[tuple[str, Row]]) -> list[str]:
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
+    add("--list", action="store_true", help="the names of the rows; measure nothing")
     add("--quick", action="store_true", help="everything once: does it run, and is nothing lost?")
     add(
         "--only",
@@ -157,6 +158,10 @@ def compared(options: argparse.Namespace) -> Comparison:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parsed(arguments)
+    if options.list:
+        rows = chosen(scenarios(options.scenarios.resolve()), options.only)
+        print(*(name for _, row in rows for name in row.part_names()), sep="\n")
+        return 0
     if options.source:
         comparison = Comparison.read(options.source)
     else:

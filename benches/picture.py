@@ -17,7 +17,7 @@ __all__ = ["drawn"]
 
 WIDTH, MARGIN, GUTTER = 1080, 28, 36
 PANEL = (WIDTH - 2 * MARGIN - GUTTER) // 2
-LABEL, VALUE = 150, 64  # what stands left and right of the scale
+LABEL, VALUE = 164, 64  # what stands left and right of the scale
 LINE, HEAD, FOOT = 19, 34, 30
 TOP = 84
 
@@ -74,8 +74,7 @@ def _panel(row: str, entries: list[Entry], left: int, top: int) -> Iterator[str]
         x = scale.at(10.0**power)
         yield f'<line class="grid" x1="{x}" y1="{top + HEAD - 8}" x2="{x}" y2="{bottom}"/>'
         if (power - scale.low) % (1 + (scale.high - scale.low) // 6) == 0:
-            label = format_value(10.0**power, entries[0].measure).replace(".0 ", " ")
-            yield _text(x, bottom + 13, label, "tick", "middle")
+            yield _text(x, bottom + 13, _tick(power, entries[0].measure), "tick", "middle")
     mine = scale.at(entries[0].counts)
     yield f'<line class="ours-line" x1="{mine}" y1="{top + HEAD - 8}" x2="{mine}" y2="{bottom}"/>'
     ranked = sorted(entries, key=lambda entry: entry.counts)
@@ -105,6 +104,12 @@ class _Scale:
     def at(self, value: float) -> float:
         part = (math.log10(max(value, 1e-3)) - self.low) / (self.high - self.low)
         return round(self._left + self._width * min(1.0, max(0.0, part)), 1)
+
+
+def _tick(power: int, measure: str) -> str:
+    if measure != "ns" or power < 0:
+        return f"{10.0**power:,g} {measure}"
+    return f"{10 ** (power % 3)} {('ns', 'µs', 'ms', 's')[power // 3]}"
 
 
 def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
