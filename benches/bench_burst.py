@@ -1,5 +1,8 @@
 """Burst 1:1: a hundred messages are put, then a hundred taken, by one task; per message.
 
+Each is put without waiting and taken with an await, as by a reader that does not
+know whether there is one.
+
 `awaited`: both ends awaited, as most programs do it, the queue bounded. `mixed
 amplitudes`: the default order has to sort, the peer does not. zenoh runs in one
 process, carries bytes (the same ready buffer, so that nothing is copied), and

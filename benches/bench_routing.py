@@ -204,7 +204,16 @@ class Contest:
             took.append(took_now / self.emissions)
         return tuple(took)
 
-    async def _once(self, call, names, change, changes, wanted, take) -> int:
+    @staticmethod
+    async def _once(
+        call: Callable[[str, int], object],
+        names: list[str],
+        change: Callable[[str, str, int], None],
+        changes: list[tuple[str, str, int]],
+        wanted: list[list[int]],
+        take: Callable[[list[list[int]]], Awaitable[None]] | None,
+    ) -> int:
+        """What one pass took, in ns."""
         receive = take if take is not None and any(messages for messages, _ in wanted) else None
         start = now()
         if changes:

@@ -39,7 +39,7 @@ ORDER = (
     "burst", "receive", "wake", "fanout", "routing", "threads",
     "priority", "bytes", "latency", "handlers", "idle",
 )  # fmt: skip
-ROUNDS, SECONDS = 15, 6.0
+ROUNDS, SECONDS = 25, 6.0
 
 
 def scenarios(folder: Path) -> dict[str, ModuleType]:

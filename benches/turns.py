@@ -156,12 +156,14 @@ def measure(row: Row, *, rounds: int, seconds: float, loop: str = "asyncio") -> 
     on = {way.name: loop if way.loop == "asyncio" else way.loop for way in ways}
     samples: dict[str, list[tuple[float, ...]]] = {way.name: [] for way in ways}
     runner = _Fresh(row, on) if row.fresh else _InTurns(row, on)
+    collecting = gc.isenabled()
     try:
         gc.disable()  # while a million things are set up
         for way in ways:
             runner.enter(way)
         runner.ready()
-        gc.enable()
+        if collecting:
+            gc.enable()
         if rounds > 1 and not row.fresh:
             for way in ways:
                 runner.run(way)
@@ -176,8 +178,9 @@ def measure(row: Row, *, rounds: int, seconds: float, loop: str = "asyncio") -> 
                 samples[way.name].append(sample if isinstance(sample, tuple) else (sample,))
         runner.leave()  # what has lost something is left as it is: it may never answer
     finally:
-        gc.enable()
         gc.unfreeze()
+        if collecting:
+            gc.enable()
     return [
         Figures(row, part, way, on[way.name], [sample[i] for sample in samples[way.name]])
         for i, part in enumerate(row.part_names())
