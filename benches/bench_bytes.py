@@ -1,4 +1,6 @@
-"""Bytes of 1 KiB to 16 MiB as payload, ten put and then taken by one task; per message.
+"""Bytes of 1 KiB to 16 MiB as payload, put and then taken by one task; per message.
+
+A hundred are put and then taken: ten different ones, ten times; ten by zenoh.
 
 Inside a process nothing has to be copied: who hands on references takes the same
 time for any size, and what arrives is the very object that was sent. zenoh could
@@ -17,7 +19,8 @@ from peers import zenoh_session
 from queues import PIPES
 
 BURST = 10
-BURSTS = 200
+REPEATED = 10
+BURSTS = 20
 CHANNEL = "bench.bytes.wave"
 SIZES = {"1 KiB": 1 << 10, "64 KiB": 1 << 16, "1 MiB": 1 << 20, "16 MiB": 1 << 24}
 
@@ -29,7 +32,7 @@ def blobs(size: int) -> list[bytes]:
 
 @shape
 async def medium(size: int) -> AsyncIterator[Run]:
-    sent = blobs(size)
+    sent = blobs(size) * REPEATED
     async with Aether() as aether:
         reader = aether.vibrator("reader")
         reader.resonate_on(CHANNEL)
@@ -44,14 +47,14 @@ async def medium(size: int) -> AsyncIterator[Run]:
                 got = [await receive() for _ in sent]
                 took += now() - start
                 check(map(id, payloads(got)), map(id, sent))
-            return took / (BURSTS * BURST)
+            return took / (BURSTS * len(sent))
 
         yield run
 
 
 @shape
 async def pipe(open_one, size: int) -> AsyncIterator[Run]:
-    sent = blobs(size)
+    sent = blobs(size) * REPEATED
     async with open_one() as (put, get):
 
         async def run() -> float:
@@ -63,7 +66,7 @@ async def pipe(open_one, size: int) -> AsyncIterator[Run]:
                 got = [await get() for _ in sent]
                 took += now() - start
                 check(map(id, got), map(id, sent))
-            return took / (BURSTS * BURST)
+            return took / (BURSTS * len(sent))
 
         yield run
 
@@ -75,7 +78,7 @@ async def zenoh(size: int, ready: bool) -> AsyncIterator[Run]:
 
     sent = blobs(size)
     buffers = [ZBytes(blob) for blob in sent] if ready else sent
-    bursts = max(1, min(BURSTS // 4, (64 << 20) // (size * BURST)))
+    bursts = max(1, min(50, (64 << 20) // (size * BURST)))
     with zenoh_session() as session:
         subscriber = session.declare_subscriber("bench/bytes/wave", FifoChannel(BURST))
         publisher = session.declare_publisher("bench/bytes/wave")

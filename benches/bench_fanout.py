@@ -42,11 +42,9 @@ async def medium_receive(readers: int) -> AsyncIterator[Run]:
                 start = now()
                 for n in NUMBERS:
                     emit(CHANNEL, n)
-                got = []
-                for receive in receives:
-                    got.append([await receive() for _ in NUMBERS])
+                got = [await receive() for receive in receives for _ in NUMBERS]
                 took += now() - start
-                check(map(payloads, got), [NUMBERS] * readers)
+                check(payloads(got), NUMBERS * readers)
             return took / (bursts * readers * len(NUMBERS))
 
         yield run
@@ -67,9 +65,7 @@ async def medium_many(readers: int) -> AsyncIterator[Run]:
                 start = now()
                 for n in NUMBERS:
                     emit(CHANNEL, n)
-                got = []
-                for receive in receives:
-                    got.append(await receive(64))
+                got = [await receive(64) for receive in receives]
                 took += now() - start
                 check(map(payloads, got), [NUMBERS] * readers)
             return took / (bursts * readers * len(NUMBERS))
@@ -89,11 +85,9 @@ async def pipes_receive(open_one, readers: int, wanted: int = DELIVERIES) -> Asy
                 for n in NUMBERS:
                     for put in puts:
                         put(n)
-                got = []
-                for get in gets:
-                    got.append([await get() for _ in NUMBERS])
+                got = [await get() for get in gets for _ in NUMBERS]
                 took += now() - start
-                check(got, [NUMBERS] * readers)
+                check(got, NUMBERS * readers)
             return took / (bursts * readers * len(NUMBERS))
 
         yield run

@@ -12,10 +12,11 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from time import perf_counter_ns as now
 from typing import Any
 
 from aether import Aether
-from harness import Measure, Row, Run, Shape, Way, check, now, payloads, shape
+from harness import Measure, Row, Run, Shape, Way, check, payloads, shape
 from queues import Ends
 
 MESSAGES = 10_000

@@ -28,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # the scenarios import harness.py and its neighbours
 
 import document
+import harness
 import picture
 import table
 from harness import Lost, Row
@@ -101,6 +102,12 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         help="rows whose name contains TEXT, or a scenario's name",
     )
     add("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="in asyncio's place")
+    add(
+        "--clock",
+        choices=("wall", "thread"),
+        default="wall",
+        help="thread: a thread's processor time, for a busy machine; with threads at work, wall",
+    )
     add("--rounds", type=int, default=ROUNDS, metavar="N", help="at most (%(default)s)")
     add(
         "--seconds",
@@ -130,6 +137,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def compared(options: argparse.Namespace) -> Comparison:
+    if options.clock == "thread":
+        harness.now = time.thread_time_ns  # the scenarios, imported below, take it from there
     modules = scenarios(options.scenarios.resolve())
     rows = chosen(modules, options.only)
     if not rows:
@@ -141,6 +150,7 @@ def compared(options: argparse.Namespace) -> Comparison:
     entries = run(rows, options)
     names = dict.fromkeys(name for name, _ in rows)
     said = [f"at most {options.rounds} rounds and {options.seconds:g} s a row, on {options.loop}"]
+    said += ["the clock is the thread's processor time"] * (options.clock == "thread")
     said += ["--quick: one round"] * options.quick + [
         "without the garbage collector"
     ] * options.no_gc
