@@ -4,8 +4,11 @@
 
 Every file `bench_<name>.py` is a scenario, found by its name. The ways of each
 row run in turns, so that noise hits all alike; minimum, median and maximum of
-the rounds are shown. A ratio is a peer's time over ours: x3 is three times as
-long. `goal` is what we are here for, `floor` must hold on a noisy machine.
+the rounds are shown. Where all happens in one thread, the clock is that thread's
+processor time, which stands still while other programs have the processor; on a
+quiet machine it is the wall's (`--clock wall`). A ratio is a peer's time over
+ours: x3 is three times as long. `goal` is what we are here for, `floor` must
+hold on a noisy machine.
 
 A full run writes `benchmarks.md` and `benchmarks.svg` into `docs/`; a part of
 it, or a quick one, does so only into a folder that is named with `--docs`.
@@ -40,6 +43,10 @@ ORDER = (
     "burst", "receive", "wake", "fanout", "routing", "threads",
     "priority", "bytes", "latency", "handlers", "idle",
 )  # fmt: skip
+CLOCKS = {
+    "thread": "processor time of the thread; wall time where threads work together",
+    "wall": "wall time",
+}
 ROUNDS, SECONDS = 25, 6.0
 
 
@@ -104,9 +111,9 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     add("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="in asyncio's place")
     add(
         "--clock",
-        choices=("wall", "thread"),
-        default="wall",
-        help="thread: a thread's processor time, for a busy machine; with threads at work, wall",
+        choices=tuple(CLOCKS),
+        default="thread",
+        help="the thread's processor time, which other programs do not disturb (%(default)s)",
     )
     add("--rounds", type=int, default=ROUNDS, metavar="N", help="at most (%(default)s)")
     add(
@@ -150,7 +157,7 @@ def compared(options: argparse.Namespace) -> Comparison:
     entries = run(rows, options)
     names = dict.fromkeys(name for name, _ in rows)
     said = [f"at most {options.rounds} rounds and {options.seconds:g} s a row, on {options.loop}"]
-    said += ["the clock is the thread's processor time"] * (options.clock == "thread")
+    said.append(CLOCKS[options.clock])
     said += ["--quick: one round"] * options.quick + [
         "without the garbage collector"
     ] * options.no_gc

@@ -38,6 +38,8 @@ checked; one lost, doubled or out of place would have ended the run without this
 - *goal* is what we are here for, *floor* is what must hold even on a noisy machine with two cores. `<=` limits ours.
 - Peers get the bare payload, ours makes a wave with channel, time, priority and source around it. What calls functions
   (a plain list, pyee, blinker, reactivex, pymitter, zenoh) queues nothing and waits for nobody.
+- Where all happens in one thread, the clock is that thread's processor time, which stands still while other programs
+  have the processor; threads into a loop, and the import, go by the wall. The line `run` below says so if it was otherwise.
 - Times are of this machine and this run; another one has others. Nothing in the test suite asserts a time.
 
 """
