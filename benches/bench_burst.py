@@ -16,7 +16,7 @@ import random
 from collections.abc import AsyncIterator
 
 from aether import Aether
-from harness import Measure, Row, Run, Way, check, now, payloads, shape
+from harness import Measure, Row, Run, Way, check, now, payloads, release, shape
 from peers import zenoh_session
 from queues import ways
 
@@ -43,6 +43,7 @@ async def medium_nowait(door: str = "medium") -> AsyncIterator[Run]:
                 got = [await receive() for _ in NUMBERS]
                 took += now() - start
                 check(payloads(got), NUMBERS)
+                took += release(got)
             return took / (BURSTS * len(NUMBERS))
 
         yield run
@@ -65,6 +66,7 @@ async def pipe_nowait(open_one) -> AsyncIterator[Run]:
                 got = [await get() for _ in NUMBERS]
                 took += now() - start
                 check(got, NUMBERS)
+                took += release(got)
             return took / (BURSTS * len(NUMBERS))
 
         yield run
@@ -114,6 +116,7 @@ async def medium_awaited() -> AsyncIterator[Run]:
                 got = [await receive() for _ in NUMBERS]
                 took += now() - start
                 check(payloads(got), NUMBERS)
+                took += release(got)
             return took / (BURSTS * len(NUMBERS))
 
         yield run
@@ -138,6 +141,7 @@ async def medium_mixed() -> AsyncIterator[Run]:
                 got = [await receive() for _ in NUMBERS]
                 took += now() - start
                 check(payloads(got), loudest_first)
+                took += release(got)
             return took / (BURSTS * len(NUMBERS))
 
         yield run
@@ -157,6 +161,7 @@ async def queue_awaited() -> AsyncIterator[Run]:
             got = [await get() for _ in NUMBERS]
             took += now() - start
             check(got, NUMBERS)
+            took += release(got)
         return took / (BURSTS * len(NUMBERS))
 
     yield run

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from aether import Aether
-from harness import Measure, Row, Run, Shape, Way, check, now, payloads, shape
+from harness import Measure, Row, Run, Shape, Way, check, now, payloads, release, shape
 from peers import zenoh_session
 from queues import PIPES
 
@@ -47,6 +47,7 @@ async def medium(size: int) -> AsyncIterator[Run]:
                 got = [await receive() for _ in sent]
                 took += now() - start
                 check(map(id, payloads(got)), map(id, sent))
+                took += release(got)
             return took / (BURSTS * len(sent))
 
         yield run
@@ -66,6 +67,7 @@ async def pipe(open_one, size: int) -> AsyncIterator[Run]:
                 got = [await get() for _ in sent]
                 took += now() - start
                 check(map(id, got), map(id, sent))
+                took += release(got)
             return took / (BURSTS * len(sent))
 
         yield run
@@ -95,6 +97,7 @@ async def zenoh(size: int, ready: bool) -> AsyncIterator[Run]:
                     got = [payload.to_bytes() for payload in got]
                 took += now() - start
                 check([bytes(payload) for payload in got], sent)
+                took += release(got)
             return took / (bursts * BURST)
 
         yield run

@@ -16,7 +16,7 @@ from functools import cache, partial
 from typing import Any
 
 from aether import Aether
-from harness import Measure, Row, Run, Shape, Way, check, now, payloads, shape
+from harness import Measure, Row, Run, Shape, Way, check, now, shape
 
 PAIRS = 5_000
 CHANNEL = "bench.priority.wave"
@@ -53,9 +53,9 @@ async def medium_pair(waiting: int) -> AsyncIterator[Run]:
             start = now()
             for amplitude, n in coming:
                 emit(CHANNEL, n, amplitude=amplitude)
-                got.append(await receive())
+                got.append((await receive()).payload)
             took = now() - start
-            check(payloads(got), leave)
+            check(got, leave)
             check([reader.statistics().current_buffer_used], [waiting], "left over")
             medium.clear()
             return took / PAIRS
@@ -101,9 +101,9 @@ async def queue_pair(make: Callable[[], tuple[Any, Any, Any]], waiting: int) -> 
         start = now()
         for amplitude, n in coming:
             put((-amplitude, n))
-            got.append(await get())
+            got.append((await get())[1])
         took = now() - start
-        check([n for _, n in got], leave)
+        check(got, leave)
         check([size()], [waiting], "left over")
         return took / PAIRS
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from aether import Aether, Vibrator
-from harness import Measure, Row, Run, Way, check, now, payloads, shape
+from harness import Measure, Row, Run, Way, check, now, payloads, release, shape
 from queues import ways
 
 NUMBERS = list(range(10_240))
@@ -42,6 +42,7 @@ async def medium_receive() -> AsyncIterator[Run]:
             got = [await receive() for _ in NUMBERS]
             took = now() - start
             check(payloads(got), NUMBERS)
+            took += release(got)
             return took / len(NUMBERS)
 
         yield run
@@ -64,6 +65,7 @@ async def medium_async_for() -> AsyncIterator[Run]:
                     break
             took = now() - start
             check(payloads(got), NUMBERS)
+            took += release(got)
             return took / len(NUMBERS)
 
         yield run
@@ -82,6 +84,7 @@ async def medium_many() -> AsyncIterator[Run]:
                 got += await reader.receive_many(MANY)
             took = now() - start
             check(payloads(got), NUMBERS)
+            took += release(got)
             return took / len(NUMBERS)
 
         yield run
@@ -98,6 +101,7 @@ async def pipe_get(open_one) -> AsyncIterator[Run]:
             got = [await get() for _ in NUMBERS]
             took = now() - start
             check(got, NUMBERS)
+            took += release(got)
             return took / len(NUMBERS)
 
         yield run
@@ -118,6 +122,7 @@ async def queue_get_nowait() -> AsyncIterator[Run]:
             got += [get_nowait() for _ in range(MANY - 1)]
         took = now() - start
         check(got, NUMBERS)
+        took += release(got)
         return took / len(NUMBERS)
 
     yield run

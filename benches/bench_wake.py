@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import anyio
 
 from aether import Aether
-from harness import Measure, Row, Run, Way, check, now, payloads, shape, turn_of_the_loop
+from harness import Measure, Row, Run, Way, check, now, payloads, release, shape, turn_of_the_loop
 from queues import open_many, ways
 
 TRIPS = list(range(2_000))
@@ -89,7 +89,6 @@ async def medium_parked() -> AsyncIterator[Run]:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(read)
                 for _ in range(BURSTS):
-                    got.clear()
                     await turn()
                     start = now()
                     for n in BURST:
@@ -98,6 +97,7 @@ async def medium_parked() -> AsyncIterator[Run]:
                         await turn()
                     took += now() - start
                     check(payloads(got), BURST)
+                    took += release(got)
                 tasks.cancel_scope.cancel()
             return took / (BURSTS * len(BURST))
 
@@ -119,7 +119,6 @@ async def pipe_parked(open_one) -> AsyncIterator[Run]:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(read)
                 for _ in range(BURSTS):
-                    got.clear()
                     await turn()
                     start = now()
                     for n in BURST:
@@ -128,6 +127,7 @@ async def pipe_parked(open_one) -> AsyncIterator[Run]:
                         await turn()
                     took += now() - start
                     check(got, BURST)
+                    took += release(got)
                 tasks.cancel_scope.cancel()
             return took / (BURSTS * len(BURST))
 

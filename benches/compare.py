@@ -34,7 +34,7 @@ import document
 import harness
 import picture
 import table
-from harness import Lost, Row
+from harness import Lost, Row, ThreadClock
 from results import Comparison, Entry, entries_of, machine, versions
 from turns import measure
 
@@ -48,6 +48,9 @@ CLOCKS = {
     "wall": "wall time",
 }
 ROUNDS, SECONDS = 25, 6.0
+
+
+clock = ThreadClock()
 
 
 def scenarios(folder: Path) -> dict[str, ModuleType]:
@@ -76,6 +79,7 @@ def run(rows: list[tuple[str, Row]], options: argparse.Namespace) -> list[Entry]
     rounds = 1 if options.quick else options.rounds
     print(table.head(), flush=True)
     for name, row in rows:
+        clock.calibrate()
         try:
             figures = measure(row, rounds=rounds, seconds=options.seconds, loop=options.loop)
         except Lost as lost:
@@ -145,7 +149,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
 
 def compared(options: argparse.Namespace) -> Comparison:
     if options.clock == "thread":
-        harness.now = time.thread_time_ns  # the scenarios, imported below, take it from there
+        harness.now = clock  # the scenarios, imported below, take it from there
     modules = scenarios(options.scenarios.resolve())
     rows = chosen(modules, options.only)
     if not rows:
