@@ -164,17 +164,21 @@ py-test: build
 	$(call heading,pytest)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-## bench: the benchmarks, peers in the same run (takes minutes; asserts no time)
+## bench: everything beside its peers: a table, docs/benchmarks.md and a picture (ten minutes)
 .PHONY: bench
 bench: build
+	$(call heading,benches/compare.py)
+	@$(BIN)/python benches/compare.py $(BENCH_ARGS)
+
+# The name that it had before.
+.PHONY: bench-report
+bench-report: bench
+
+## bench-rows: the same rows one by one under pytest-benchmark (takes minutes; asserts no time)
+.PHONY: bench-rows
+bench-rows: build
 	$(call heading,pytest benches)
 	@$(BIN)/python -m pytest benches -q --timeout=0 --benchmark-only $(PYTEST_ARGS)
-
-## bench-report: the same shapes in turns, as ratios beside their goals and floors
-.PHONY: bench-report
-bench-report: build
-	$(call heading,benches/report.py)
-	@$(BIN)/python benches/report.py $(BENCH_ARGS)
 
 ## loom: every interleaving of the core's locks and wake-ups, up to a bound
 .PHONY: loom

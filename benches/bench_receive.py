@@ -1,4 +1,8 @@
-"""Taking waves that are already there: await, async for, and many at once; per wave."""
+"""Taking messages that are already there: await, async for, and many at once; per message.
+
+An `asyncio.Queue` has no call for many at once; its fastest way is to await the
+first and to take the others with `get_nowait`, which stands beside it.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,22 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from aether import Aether, Vibrator
-from harness import PAYLOAD, Measure, Peer, Row, Run, now, shape
+from harness import Measure, Row, Run, Way, check, now, payloads, release, shape
+from queues import ways
 
-WAITING = 10_240
+NUMBERS = list(range(10_240))
+MANY = 64
 CHANNEL = "bench.receive.wave"
 
 
 def filled(medium: Aether) -> tuple[Vibrator, Callable[[], None]]:
-    """A vibrator and a function that queues WAITING waves for it."""
-    reader = medium.vibrator("reader", buffer_size=WAITING)
+    """A vibrator and a function that queues NUMBERS for it."""
+    reader = medium.vibrator("reader", buffer_size=len(NUMBERS))
     reader.resonate_on(CHANNEL)
 
     def fill() -> None:
-        for _ in range(WAITING):
-            medium.emit_nowait(CHANNEL, PAYLOAD)
+        for n in NUMBERS:
+            medium.emit_nowait(CHANNEL, n)
 
     return reader, fill
 
@@ -33,9 +39,11 @@ async def medium_receive() -> AsyncIterator[Run]:
         async def run() -> float:
             fill()
             start = now()
-            for _ in range(WAITING):
-                await receive()
-            return (now() - start) / WAITING
+            got = [await receive() for _ in NUMBERS]
+            took = now() - start
+            check(payloads(got), NUMBERS)
+            took += release(got)
+            return took / len(NUMBERS)
 
         yield run
 
@@ -47,13 +55,18 @@ async def medium_async_for() -> AsyncIterator[Run]:
 
         async def run() -> float:
             fill()
-            left = WAITING
+            got = []
+            left = len(NUMBERS)
             start = now()
-            async for _ in reader:
+            async for wave in reader:
+                got.append(wave)
                 left -= 1
                 if not left:
                     break
-            return (now() - start) / WAITING
+            took = now() - start
+            check(payloads(got), NUMBERS)
+            took += release(got)
+            return took / len(NUMBERS)
 
         yield run
 
@@ -65,37 +78,77 @@ async def medium_many() -> AsyncIterator[Run]:
 
         async def run() -> float:
             fill()
+            got = []
             start = now()
-            for _ in range(WAITING // 64):
-                for _ in await reader.receive_many(64):
-                    pass
-            return (now() - start) / WAITING
+            for _ in range(len(NUMBERS) // MANY):
+                got += await reader.receive_many(MANY)
+            took = now() - start
+            check(payloads(got), NUMBERS)
+            took += release(got)
+            return took / len(NUMBERS)
 
         yield run
 
 
 @shape
-async def queue_get() -> AsyncIterator[Run]:
-    queue: asyncio.Queue[object] = asyncio.Queue()
-    get = queue.get
+async def pipe_get(open_one) -> AsyncIterator[Run]:
+    async with open_one() as (put, get):
+
+        async def run() -> float:
+            for n in NUMBERS:
+                put(n)
+            start = now()
+            got = [await get() for _ in NUMBERS]
+            took = now() - start
+            check(got, NUMBERS)
+            took += release(got)
+            return took / len(NUMBERS)
+
+        yield run
+
+
+@shape
+async def queue_get_nowait() -> AsyncIterator[Run]:
+    queue: asyncio.Queue[int] = asyncio.Queue()
+    get, get_nowait = queue.get, queue.get_nowait
 
     async def run() -> float:
-        for _ in range(WAITING):
-            queue.put_nowait(PAYLOAD)
+        for n in NUMBERS:
+            queue.put_nowait(n)
+        got = []
         start = now()
-        for _ in range(WAITING):
-            await get()
-        return (now() - start) / WAITING
+        for _ in range(len(NUMBERS) // MANY):
+            got.append(await get())
+            got += [get_nowait() for _ in range(MANY - 1)]
+        took = now() - start
+        check(got, NUMBERS)
+        took += release(got)
+        return took / len(NUMBERS)
 
     yield run
 
 
+def queue(goal: float, floor: float) -> tuple[Way, ...]:
+    return ways(pipe_get, targets={"asyncio.Queue": (goal, floor)}, only=("asyncio.Queue",))
+
+
+OTHERS = ("deque + future", "anyio stream", "trio channel", "janus", "culsans", "aiologic")
 ROWS = (
     Row(
-        "await receive(), queued", "wave", medium_receive, (Peer("asyncio.Queue", queue_get, 5, 3),)
+        "await receive(), queued",
+        "message",
+        (Way("aether", medium_receive), *queue(5, 3), *ways(pipe_get, only=OTHERS)),
     ),
-    Row("async for, queued", "wave", medium_async_for, (Peer("asyncio.Queue", queue_get, 6, 3),)),
-    Row("receive_many(64)", "wave", medium_many, (Peer("asyncio.Queue", queue_get, 10, 6),)),
+    Row("async for, queued", "message", (Way("aether", medium_async_for), *queue(6, 3))),
+    Row(
+        "receive_many(64)",
+        "message",
+        (
+            Way("aether", medium_many),
+            *queue(10, 6),
+            Way("asyncio.Queue, get_nowait", queue_get_nowait),
+        ),
+    ),
 )
 
 

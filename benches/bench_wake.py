@@ -1,18 +1,20 @@
-"""Waking a parked task: a ping-pong round trip, and a burst of 100 to one parked receiver."""
+"""Waking a parked task: a ping-pong round trip, and a burst of 100 to one parked receiver.
+
+In the burst, the emitting task gives way until the receiver has taken everything.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import math
 from collections.abc import AsyncIterator
 
 import anyio
 
 from aether import Aether
-from harness import PAYLOAD, Measure, Peer, Row, Run, now, shape
+from harness import Measure, Row, Run, Way, check, now, payloads, release, shape, turn_of_the_loop
+from queues import open_many, ways
 
-TRIPS = 2_000
-BURST = 100
+TRIPS = list(range(2_000))
+BURST = list(range(100))
 BURSTS = 50
 
 
@@ -22,72 +24,51 @@ async def medium_pingpong() -> AsyncIterator[Run]:
         left, right = medium.vibrator("left"), medium.vibrator("right")
         left.resonate_on("bench.ping")
         right.resonate_on("bench.pong")
+        turn = turn_of_the_loop()
 
         async def answer() -> None:
-            for _ in range(TRIPS):
-                await left.receive()
-                left.emit_nowait("bench.pong", PAYLOAD)
+            for _ in TRIPS:
+                wave = await left.receive()
+                left.emit_nowait("bench.pong", wave.payload)
 
         async def run() -> float:
-            task = asyncio.create_task(answer())
-            await asyncio.sleep(0)
-            start = now()
-            for _ in range(TRIPS):
-                right.emit_nowait("bench.ping", PAYLOAD)
-                await right.receive()
-            took = now() - start
-            await task
-            return took / TRIPS
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(answer)
+                await turn()
+                got = []
+                start = now()
+                for n in TRIPS:
+                    right.emit_nowait("bench.ping", n)
+                    got.append(await right.receive())
+                took = now() - start
+            check(payloads(got), TRIPS)
+            return took / len(TRIPS)
 
         yield run
 
 
 @shape
-async def queue_pingpong() -> AsyncIterator[Run]:
-    ping: asyncio.Queue[object] = asyncio.Queue()
-    pong: asyncio.Queue[object] = asyncio.Queue()
+async def pipe_pingpong(open_one) -> AsyncIterator[Run]:
+    async with open_many(open_one, 2) as ((ping, pong), (get_ping, get_pong)):
+        turn = turn_of_the_loop()
 
-    async def answer() -> None:
-        for _ in range(TRIPS):
-            await ping.get()
-            pong.put_nowait(PAYLOAD)
+        async def answer() -> None:
+            for _ in TRIPS:
+                pong(await get_ping())
 
-    async def run() -> float:
-        task = asyncio.create_task(answer())
-        await asyncio.sleep(0)
-        start = now()
-        for _ in range(TRIPS):
-            ping.put_nowait(PAYLOAD)
-            await pong.get()
-        took = now() - start
-        await task
-        return took / TRIPS
+        async def run() -> float:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(answer)
+                await turn()
+                got = []
+                start = now()
+                for n in TRIPS:
+                    ping(n)
+                    got.append(await get_pong())
+                took = now() - start
+            check(got, TRIPS)
+            return took / len(TRIPS)
 
-    yield run
-
-
-@shape
-async def anyio_pingpong() -> AsyncIterator[Run]:
-    ping_in, ping_out = anyio.create_memory_object_stream[object](math.inf)
-    pong_in, pong_out = anyio.create_memory_object_stream[object](math.inf)
-
-    async def answer() -> None:
-        for _ in range(TRIPS):
-            await ping_out.receive()
-            pong_in.send_nowait(PAYLOAD)
-
-    async def run() -> float:
-        task = asyncio.create_task(answer())
-        await asyncio.sleep(0)
-        start = now()
-        for _ in range(TRIPS):
-            ping_in.send_nowait(PAYLOAD)
-            await pong_out.receive()
-        took = now() - start
-        await task
-        return took / TRIPS
-
-    with ping_in, ping_out, pong_in, pong_out:
         yield run
 
 
@@ -96,103 +77,84 @@ async def medium_parked() -> AsyncIterator[Run]:
     async with Aether() as medium:
         reader = medium.vibrator("reader")
         reader.resonate_on("bench.parked")
-        emit, receive = medium.emit_nowait, reader.receive
-        got = 0
+        emit, receive, turn = medium.emit_nowait, reader.receive, turn_of_the_loop()
+        got: list[object] = []
 
         async def read() -> None:
-            nonlocal got
             while True:
-                await receive()
-                got += 1
+                got.append(await receive())
 
         async def run() -> float:
-            wanted = got
-            start = now()
-            for _ in range(BURSTS):
-                wanted += BURST
-                for _ in range(BURST):
-                    emit("bench.parked", PAYLOAD)
-                while got < wanted:
-                    await asyncio.sleep(0)
-            return (now() - start) / (BURST * BURSTS)
+            took = 0
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(read)
+                for _ in range(BURSTS):
+                    await turn()
+                    start = now()
+                    for n in BURST:
+                        emit("bench.parked", n)
+                    while len(got) < len(BURST):
+                        await turn()
+                    took += now() - start
+                    check(payloads(got), BURST)
+                    took += release(got)
+                tasks.cancel_scope.cancel()
+            return took / (BURSTS * len(BURST))
 
-        task = asyncio.create_task(read())
         yield run
-        task.cancel()
 
 
 @shape
-async def queue_parked() -> AsyncIterator[Run]:
-    queue: asyncio.Queue[object] = asyncio.Queue()
-    put, get = queue.put_nowait, queue.get
-    got = 0
+async def pipe_parked(open_one) -> AsyncIterator[Run]:
+    async with open_one() as (put, get):
+        turn = turn_of_the_loop()
+        got: list[object] = []
 
-    async def read() -> None:
-        nonlocal got
-        while True:
-            await get()
-            got += 1
+        async def read() -> None:
+            while True:
+                got.append(await get())
 
-    async def run() -> float:
-        wanted = got
-        start = now()
-        for _ in range(BURSTS):
-            wanted += BURST
-            for _ in range(BURST):
-                put(PAYLOAD)
-            while got < wanted:
-                await asyncio.sleep(0)
-        return (now() - start) / (BURST * BURSTS)
+        async def run() -> float:
+            took = 0
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(read)
+                for _ in range(BURSTS):
+                    await turn()
+                    start = now()
+                    for n in BURST:
+                        put(n)
+                    while len(got) < len(BURST):
+                        await turn()
+                    took += now() - start
+                    check(got, BURST)
+                    took += release(got)
+                tasks.cancel_scope.cancel()
+            return took / (BURSTS * len(BURST))
 
-    task = asyncio.create_task(read())
-    yield run
-    task.cancel()
-
-
-@shape
-async def anyio_parked() -> AsyncIterator[Run]:
-    send_end, receive_end = anyio.create_memory_object_stream[object](math.inf)
-    send, receive = send_end.send_nowait, receive_end.receive
-    got = 0
-
-    async def read() -> None:
-        nonlocal got
-        while True:
-            await receive()
-            got += 1
-
-    async def run() -> float:
-        wanted = got
-        start = now()
-        for _ in range(BURSTS // 10):
-            wanted += BURST
-            for _ in range(BURST):
-                send(PAYLOAD)
-            while got < wanted:
-                await asyncio.sleep(0)
-        return (now() - start) / (BURST * (BURSTS // 10))
-
-    task = asyncio.create_task(read())
-    with send_end, receive_end:
         yield run
-        task.cancel()
 
 
+PINGPONG = {"asyncio.Queue": (1.2, 0.95), "anyio stream": (1.3, 1.0)}
+PARKED = {"asyncio.Queue": (4, 2), "anyio stream": (35, 10)}
 ROWS = (
     Row(
         "ping-pong",
         "round trip",
-        medium_pingpong,
         (
-            Peer("asyncio.Queue", queue_pingpong, 1.2, 0.95),
-            Peer("anyio stream", anyio_pingpong, 1.3, 1.0),
+            Way("aether", medium_pingpong),
+            Way("aether, on trio", medium_pingpong, loop="trio", needs="trio"),
+            *ways(pipe_pingpong, targets=PINGPONG),
         ),
+        picture=True,
     ),
     Row(
         "burst of 100 to a parked reader",
-        "wave",
-        medium_parked,
-        (Peer("asyncio.Queue", queue_parked, 4, 2), Peer("anyio stream", anyio_parked, 35, 10)),
+        "message",
+        (
+            Way("aether", medium_parked),
+            Way("aether, on trio", medium_parked, loop="trio", needs="trio"),
+            *ways(pipe_parked, targets=PARKED),
+        ),
     ),
 )
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-# `python benches/report.py` finds harness.py beside itself; so do the modules here.
+# `python benches/compare.py` finds harness.py beside itself; so do the modules here.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import LOOPS, Measure, Shape, once
+from harness import Measure, Row, Shape, Way, installed
+from turns import once
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -50,13 +51,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cases = [
         pytest.param(
-            f"{row.name} ({loop}), per {row.unit}", shape, loop, id=f"{row.name}-{name}-{loop}"
+            f"{row.name} ({loop}), per {row.unit}",
+            way.shape,
+            loop,
+            id=f"{row.name}-{way.name}-{loop}",
         )
         for row in metafunc.module.ROWS
-        for loop in LOOPS
-        for name, shape in row.shapes().items()
+        if timed(row)
+        for way in row.ways
+        if way.installed
+        for loop in loops(way)
     ]
     metafunc.parametrize("group,shape,loop", cases)
+
+
+def timed(row: Row) -> bool:
+    """Whether a run gives one time: tables of quantiles and bytes are compare.py's."""
+    return row.measure == "ns" and not row.parts
+
+
+def loops(way: Way) -> list[str]:
+    """Where a way runs: what runs on asyncio runs on uvloop too."""
+    if way.loop != "asyncio":
+        return [way.loop]
+    return [loop for loop in ("asyncio", "uvloop") if loop == "asyncio" or installed(loop)]
 
 
 @pytest.fixture
@@ -65,6 +83,8 @@ def measure(benchmark: BenchmarkFixture, group: str, shape: Shape, loop: str) ->
     benchmark.group = group
 
     def one_round() -> None:
-        clock.seconds += once(shape, LOOPS[loop]) * 1e-9
+        took = once(shape, loop)
+        assert isinstance(took, float)
+        clock.seconds += took * 1e-9
 
     return lambda: benchmark.pedantic(one_round, rounds=ROUNDS, iterations=1)

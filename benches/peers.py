@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -59,6 +60,22 @@ class TopicTrie:
         if self._cached:
             self._cached.cache_clear()
 
+    def unsubscribe(self, pattern: str, callback: Callable[[Any], object]) -> None:
+        """Take one `subscribe` back; what nothing hangs on any more goes."""
+        path = [self._root]
+        tokens = pattern.split(".")
+        for token in tokens:
+            path.append(path[-1][token])
+        path[-1][""].remove(callback)
+        if not path[-1][""]:
+            del path[-1][""]
+        for node, token in zip(reversed(path[:-1]), reversed(tokens), strict=True):
+            if node[token]:
+                break
+            del node[token]
+        if self._cached:
+            self._cached.cache_clear()
+
     def find(self, topic: str) -> tuple[Callable[[Any], object], ...]:
         """Walk down for the callbacks of every pattern that takes `topic`."""
         found: list[Callable[[Any], object]] = []
@@ -85,3 +102,23 @@ class TopicTrie:
         for target in targets:
             target(payload)
         return len(targets)
+
+    def publish_uncached(self, topic: str, payload: Any) -> int:
+        """The same, without the kept answers, and without keeping this one."""
+        targets = self.find(topic)
+        for target in targets:
+            target(payload)
+        return len(targets)
+
+
+@contextmanager
+def zenoh_session() -> Iterator[Any]:
+    """A session that talks to nobody else: no scouting, and no socket."""
+    import zenoh
+
+    config = zenoh.Config()
+    config.insert_json5("scouting/multicast/enabled", "false")
+    config.insert_json5("scouting/gossip/enabled", "false")
+    config.insert_json5("listen/endpoints", "[]")
+    with zenoh.open(config) as session:
+        yield session
