@@ -69,8 +69,11 @@ class TrioSleeper:
             self._asleep = False
             return trio.lowlevel.Abort.SUCCEEDED
 
-        with trio.CancelScope() if deadline is None else trio.CancelScope(deadline=deadline):
-            self._asleep = True
+        self._asleep = True
+        if deadline is None:
+            await trio.lowlevel.wait_task_rescheduled(abort)
+            return
+        with trio.CancelScope(deadline=deadline):
             await trio.lowlevel.wait_task_rescheduled(abort)
 
     def wake(self) -> None:

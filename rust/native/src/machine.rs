@@ -112,8 +112,8 @@ pub struct Machine<O> {
 /// What only those have that had to wait.
 #[derive(Default)]
 struct Asleep {
-    /// The address of the task that has begun to drive it; 0: no task.
-    driver: usize,
+    /// The address of the task that drives it (0: no task), once it has slept.
+    driver: Option<usize>,
     /// What is awaited inside: a future's iterator, a coroutine of trio.
     inner: Option<Py<PyIterator>>,
     /// In the time of the loop.
@@ -162,7 +162,6 @@ impl<O: Operation> Machine<O> {
             State::Done => return Err(awaited_already()),
             State::Fresh => {
                 self.state = State::Begun;
-                self.asleep.driver = driver(py);
                 if let Some(step) = self.give_way(py)? {
                     return Ok(step);
                 }
@@ -186,7 +185,10 @@ impl<O: Operation> Machine<O> {
     pub fn refusal(&self, py: Python<'_>) -> Option<PyErr> {
         match self.state {
             State::Fresh => None,
-            State::Begun => (self.asleep.driver != driver(py)).then(awaited_by_another),
+            State::Begun => {
+                let other = self.asleep.driver.is_some_and(|known| known != driver(py));
+                other.then(awaited_by_another)
+            }
             State::Done => Some(awaited_already()),
         }
     }
@@ -231,6 +233,7 @@ impl<O: Operation> Machine<O> {
     #[cold]
     fn park(&mut self, py: Python<'_>) -> PyResult<Option<Step>> {
         let thread = thread_ident();
+        self.asleep.driver.get_or_insert_with(|| driver(py));
         match Here::find(py)? {
             Here::Nowhere => Err(Here::nowhere()),
             Here::Asyncio(home) => {

@@ -129,8 +129,7 @@ impl PyMailbox {
     /// Takes back a pattern, in any spelling; false if it is not resonated on.
     fn detune(&self, py: Python<'_>, pattern: &Bound<'_, PyAny>) -> PyResult<bool> {
         let given = self.pattern(pattern)?;
-        let same = |known: &Pattern| known.canonical() == given.canonical();
-        Ok(self.with_aftermath(py, |after| self.shared.medium.detune(self.key, same, after)) > 0)
+        Ok(self.with_aftermath(py, |after| self.shared.medium.detune(self.key, &given, after)))
     }
 
     /// The patterns, as they were spelled.

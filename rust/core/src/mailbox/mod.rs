@@ -20,6 +20,7 @@ mod heap;
 mod overflow;
 mod queue;
 mod ranked;
+mod resonances;
 mod waiters;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,14 +31,13 @@ pub use self::waiters::WaiterId;
 pub(crate) use self::overflow::{Arrival, Victim};
 pub(crate) use self::queue::amplitude_key;
 use self::queue::{Mark, Queue, Rank};
+use self::resonances::Resonances;
 pub(crate) use self::waiters::Left;
 use self::waiters::Waiters;
-use crate::channel::Pattern;
 use crate::clock::Clock;
 use crate::decay::Fading;
 use crate::medium::{Actor, Ticket};
 use crate::reason::{Reason, Tally};
-use crate::router::Seat;
 
 /// Which waiting wave leaves first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,7 +153,7 @@ struct Rest {
     losing: bool,
     /// The reason of the loss that began the episode, until it is asked for.
     begun: Option<Reason>,
-    patterns: Vec<(Pattern, Seat)>,
+    patterns: Resonances,
     readers: Vec<Actor>,
     /// A reader that nobody can name has read here: no ring can be proven.
     unknown_reader: bool,
@@ -198,7 +198,7 @@ impl<T, W> Mailbox<T, W> {
                 gaps: BTreeMap::new(),
                 losing: false,
                 begun: None,
-                patterns: Vec::new(),
+                patterns: Resonances::default(),
                 readers: Vec::new(),
                 unknown_reader: false,
                 expected_readers: spec.readers,
@@ -486,11 +486,11 @@ impl<T, W> Mailbox<T, W> {
         self.queue.for_each(each);
     }
 
-    pub(crate) fn patterns(&self) -> &[(Pattern, Seat)] {
+    pub(crate) fn patterns(&self) -> &Resonances {
         &self.rest.patterns
     }
 
-    pub(crate) fn patterns_mut(&mut self) -> &mut Vec<(Pattern, Seat)> {
+    pub(crate) fn patterns_mut(&mut self) -> &mut Resonances {
         &mut self.rest.patterns
     }
 

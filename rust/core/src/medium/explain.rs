@@ -74,7 +74,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
                 key,
                 name: Arc::clone(mailbox.name()),
                 lane: mailbox.is_lane(),
-                patterns: mailbox.patterns().iter().map(|(pattern, _)| pattern.clone()).collect(),
+                patterns: mailbox.patterns().iter().cloned().collect(),
                 verdict: verdict(key, mailbox),
             }
         };

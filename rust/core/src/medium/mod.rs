@@ -281,29 +281,28 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         let mut state = self.lock();
         let State { router, boxes, .. } = &mut *state;
         let mailbox = boxes.get_mut(key).filter(|mailbox| mailbox.phase() == BoxPhase::Open)?;
-        let canonical = pattern.canonical();
-        if mailbox.patterns().iter().any(|(known, _)| known.canonical() == canonical) {
+        if mailbox.patterns().contains(&pattern) {
             return Some(false);
         }
         let seat = router.insert(&pattern, key.index);
-        mailbox.patterns_mut().push((pattern, seat));
+        mailbox.patterns_mut().push(pattern, seat);
         Some(true)
     }
 
-    /// Takes back every pattern of a mailbox that `covered` names. Returns how many.
-    pub fn detune(
-        &self,
-        key: Key,
-        covered: impl FnMut(&Pattern) -> bool,
-        after: &mut Aftermath<T, W>,
-    ) -> usize {
+    /// Takes back a pattern of a mailbox, in whatever spelling; false if it does not resonate on it.
+    pub fn detune(&self, key: Key, pattern: &Pattern, after: &mut Aftermath<T, W>) -> bool {
         let mut state = self.lock();
-        let removed = state.detune(key, covered);
+        let State { router, boxes, .. } = &mut *state;
+        let mailbox = boxes.get_mut(key);
+        let Some(seat) = mailbox.and_then(|mailbox| mailbox.patterns_mut().remove(pattern)) else {
+            return false;
+        };
+        router.remove(seat);
         state.reconsider_senders(&[key], after);
-        removed
+        true
     }
 
-    /// The same for every mailbox.
+    /// Takes back every pattern, of every mailbox, that `covered` names. Returns how many.
     pub fn detune_all(
         &self,
         mut covered: impl FnMut(&Pattern) -> bool,
@@ -465,14 +464,14 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     pub fn patterns(&self, key: Key) -> Vec<Pattern> {
         let state = self.lock();
         let patterns = state.boxes.get(key).map(|mailbox| mailbox.patterns().iter());
-        patterns.into_iter().flatten().map(|(pattern, _)| pattern.clone()).collect()
+        patterns.into_iter().flatten().cloned().collect()
     }
 
     /// Every pattern that some mailbox resonates on, once for each mailbox.
     pub fn active_patterns(&self) -> Vec<Pattern> {
         let state = self.lock();
-        let patterns = state.boxes.iter().flat_map(|(_, mailbox)| mailbox.patterns());
-        patterns.map(|(pattern, _)| pattern.clone()).collect()
+        let patterns = state.boxes.iter().flat_map(|(_, mailbox)| mailbox.patterns().iter());
+        patterns.cloned().collect()
     }
 
     /// Looks at every wave and listed waker of a mailbox, for a garbage collector: `None` if somebody
@@ -512,18 +511,10 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
 
 impl<T, W> State<T, W> {
     /// The caller reconsiders the emissions that wait for this mailbox.
-    fn detune(&mut self, key: Key, mut covered: impl FnMut(&Pattern) -> bool) -> usize {
-        let Some(mailbox) = self.boxes.get_mut(key) else { return 0 };
-        let router = &mut self.router;
-        let before = mailbox.patterns().len();
-        mailbox.patterns_mut().retain(|(pattern, seat)| {
-            let goes = covered(pattern);
-            if goes {
-                router.remove(*seat);
-            }
-            !goes
-        });
-        before - mailbox.patterns().len()
+    fn detune(&mut self, key: Key, covered: impl FnMut(&Pattern) -> bool) -> usize {
+        let Self { router, boxes, .. } = self;
+        let Some(mailbox) = boxes.get_mut(key) else { return 0 };
+        mailbox.patterns_mut().remove_all(covered, |seat| router.remove(seat))
     }
 
     fn finish(&mut self, key: Key, after: &mut Aftermath<T, W>) {

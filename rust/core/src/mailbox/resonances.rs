@@ -1,0 +1,180 @@
+//! The patterns that one mailbox resonates on, in the order in which they came.
+//!
+//! Few are looked through; of many there is an index, so that to come and to go costs the same however many
+//! there are. One that goes leaves a hole, and the holes are closed once they are as many as the patterns.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+
+use crate::channel::Pattern;
+use crate::router::Seat;
+use crate::seeds::Seeds;
+
+/// How many are looked through.
+const FEW: usize = 32;
+
+#[derive(Debug, Default)]
+pub(crate) struct Resonances {
+    places: Vec<Option<(Pattern, Seat)>>,
+    held: usize,
+    /// The place of each pattern, by its canonical spelling; none for few.
+    index: Option<Box<Index>>,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    places: HashTable<u32>,
+    seeds: Seeds,
+}
+
+impl Resonances {
+    /// Each pattern, as it was spelled.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Pattern> {
+        self.places.iter().flatten().map(|(pattern, _)| pattern)
+    }
+
+    /// Whether it is there, in whatever spelling.
+    pub(crate) fn contains(&self, pattern: &Pattern) -> bool {
+        self.find(pattern).is_some()
+    }
+
+    fn find(&self, pattern: &Pattern) -> Option<usize> {
+        let same = |place: usize| {
+            let known = self.places[place].as_ref();
+            known.is_some_and(|(known, _)| known.canonical() == pattern.canonical())
+        };
+        match &self.index {
+            None => (0..self.places.len()).find(|&place| same(place)),
+            Some(index) => {
+                let hash = index.seeds.hash_one(pattern.canonical());
+                index.places.find(hash, |&place| same(place as usize)).map(|&place| place as usize)
+            }
+        }
+    }
+
+    /// Adds a pattern that is not there.
+    pub(crate) fn push(&mut self, pattern: Pattern, seat: Seat) {
+        self.places.push(Some((pattern, seat)));
+        self.held += 1;
+        let last = self.places.len() - 1;
+        match &mut self.index {
+            Some(index) => index.add(&self.places, last),
+            None if self.held > FEW => self.close_holes(),
+            None => {}
+        }
+    }
+
+    /// Removes a pattern, in whatever spelling.
+    pub(crate) fn remove(&mut self, pattern: &Pattern) -> Option<Seat> {
+        let place = self.find(pattern)?;
+        if let Some(index) = &mut self.index {
+            let hash = index.seeds.hash_one(pattern.canonical());
+            if let Ok(entry) = index.places.find_entry(hash, |&known| known as usize == place) {
+                entry.remove();
+            }
+        }
+        let (_, seat) = self.places[place].take()?;
+        self.held -= 1;
+        if self.places.len() > 2 * self.held {
+            self.close_holes();
+        }
+        Some(seat)
+    }
+
+    /// Removes every pattern that `goes` names, and gives its seat to `gone`. Returns how many.
+    pub(crate) fn remove_all(
+        &mut self,
+        mut goes: impl FnMut(&Pattern) -> bool,
+        mut gone: impl FnMut(Seat),
+    ) -> usize {
+        let before = self.held;
+        for place in &mut self.places {
+            if let Some((_, seat)) = place.take_if(|(pattern, _)| goes(pattern)) {
+                gone(seat);
+                self.held -= 1;
+            }
+        }
+        if self.held < before {
+            self.close_holes();
+        }
+        before - self.held
+    }
+
+    fn close_holes(&mut self) {
+        self.places.retain(Option::is_some);
+        self.index = (self.held > FEW).then(|| {
+            let mut index = Box::<Index>::default();
+            for place in 0..self.places.len() {
+                index.add(&self.places, place);
+            }
+            index
+        });
+    }
+}
+
+impl Index {
+    fn add(&mut self, places: &[Option<(Pattern, Seat)>], place: usize) {
+        let hash = |place: usize| {
+            let pattern = places[place].as_ref().map_or("", |(pattern, _)| pattern.canonical());
+            self.seeds.hash_one(pattern)
+        };
+        self.places.insert_unique(hash(place), place as u32, |&place| hash(place as usize));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::channel::Limits;
+    use crate::router::Router;
+
+    fn pattern(number: usize) -> Pattern {
+        let text = format!("a.p{number}.{}", if number % 3 == 0 { "*" } else { "b" });
+        Pattern::parse(&text, Limits::DEFAULT).unwrap()
+    }
+
+    proptest! {
+        /// What is there, and in which order, is as in a plain list.
+        #[test]
+        fn it_is_a_list(steps in prop::collection::vec((0..4u8, 0..120usize), 1..400)) {
+            let (mut router, mut plain) = (Router::default(), Vec::new());
+            let mut ours = Resonances::default();
+            for (what, number) in steps {
+                let given = pattern(number);
+                match what {
+                    0 | 1 => {
+                        prop_assert_eq!(ours.contains(&given), plain.contains(&number));
+                        if !plain.contains(&number) {
+                            ours.push(given.clone(), router.insert(&given, 0));
+                            plain.push(number);
+                        }
+                    }
+                    2 => {
+                        let known = plain.iter().position(|&known| known == number);
+                        prop_assert_eq!(ours.remove(&given).is_some(), known.is_some());
+                        known.map(|place| plain.remove(place));
+                    }
+                    _ => {
+                        let goes = |known: usize| known % 7 == number % 7;
+                        let before = plain.len();
+                        plain.retain(|&known| !goes(known));
+                        let named = |one: &Pattern| (0..120).any(|n| goes(n) && *one == pattern(n));
+                        let gone = if number % 5 == 0 { ours.remove_all(named, |_| {}) } else {
+                            let mut gone = 0;
+                            for known in (0..120).filter(|&known| goes(known)) {
+                                gone += usize::from(ours.remove(&pattern(known)).is_some());
+                            }
+                            gone
+                        };
+                        prop_assert_eq!(gone, before - plain.len());
+                    }
+                }
+                let spelled: Vec<Pattern> = plain.iter().map(|&number| pattern(number)).collect();
+                prop_assert_eq!(ours.iter().cloned().collect::<Vec<_>>(), spelled);
+            }
+        }
+    }
+}
