@@ -337,25 +337,3 @@ def test_waves_received_before_the_end_are_there(program: Callable[..., Any]) ->
     say(got == list(range(1000)))
     """
     assert program(source).exited().out == ["True"]
-
-
-def test_import_in_a_sub_interpreter_is_an_error_or_works(program: Callable[..., Any]) -> None:
-    """It must not crash, and the main interpreter's medium must not notice."""
-    source = """
-    try:
-        import _xxsubinterpreters as interpreters
-    except ImportError:
-        import _interpreters as interpreters
-    one = interpreters.create()
-    try:
-        interpreters.run_string(one, "try:\\n    import aether\\nexcept ImportError:\\n    pass")
-    finally:
-        interpreters.destroy(one)
-    medium = aether.Aether()
-    v = medium.vibrator("reader")
-    v.resonate_on("a")
-    medium.emit_nowait("a", 1)
-    say(v.receive_nowait().payload)
-    v.close()
-    """
-    assert program(source).exited().out == ["1"]
