@@ -73,6 +73,7 @@ class Round:
         voice = Voice(world, plan)
         if plan.handler is not None:
             Handled(world, voice, plan)
+            voice.begin(world)
             return voice
         for where, count in plan.readers:
             for _ in range(count):
@@ -82,6 +83,7 @@ class Round:
                     continue
                 task = TaskReader(world, voice, where, self.readers)
                 self.tasks.append(self.portals[int(where)].start_task_soon(task.run))
+        voice.begin(world)
         voice.resonate(world, plan.patterns)
         return voice
 
@@ -184,6 +186,7 @@ class Round:
         voice = Voice(self.world, Listening("witness", (">",), options, ()))
         witness = Witness(self.world, voice, "0", 0)
         self.tasks.append(self.portals[0].start_task_soon(witness.run))
+        voice.begin(self.world)
         voice.resonate(self.world, (">",))
 
     def _publish(self) -> None:

@@ -35,6 +35,9 @@ class Voice:
         self.members: list[Future[None]] = []
         """Further members of its group, which keep the mailbox open."""
         self.closed = False
+
+    def begin(self, world: World) -> None:
+        """Has it checked from now on, with those who read it."""
         world.voices.append(self)
 
     def resonate(self, world: World, patterns: tuple[str, ...]) -> None:
