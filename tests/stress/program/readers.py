@@ -21,6 +21,7 @@ from .publishers import on_asyncio, random_pause, world_scope
 from .world import Voice, World
 
 BATCH = 32
+BEHIND = 256
 TASK_WAYS = (
     "receive",
     "receive",
@@ -157,10 +158,11 @@ class Handled:
         options = dict(plan.handler)
         self.keys: int = options.pop("key", 0)
         self.concurrency: int = options["concurrency"]
-        # A lane keeps what it has taken behind busy keys, and one wave for each worker.
+        # Each worker has a wave in hand; and what has come to stand behind a key since statistics looked
+        # there first is counted as received in that look.
         floor = plan.options.get("noise_floor", 0.0)
         self.ear = Ear(f"{plan.name} (handler)", plan.order, plan.overflow, floor)
-        self.ear.slack = self.concurrency
+        self.ear.slack = self.concurrency + (BEHIND if self.keys else 0)
         self.rng = world.rng(plan.name, "handler")
         self.relayed = itertools.count()
         key = (lambda wave: wave.payload.number % self.keys) if self.keys else None
