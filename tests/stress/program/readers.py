@@ -217,8 +217,9 @@ class Handled:
         payload = self.world.payload(self.rng, who, number)
         ledger = self.world.ledger
         ledger.attempts.append(1)
-        # What continues a wave is fainter, which only a witness can tell; see `Admitted.amplitude`.
-        cause = wave if self.world.plan.sighted and self.rng.random() < 0.5 else None
+        # What continues a wave is fainter, which only a witness can tell, and it must live to do so.
+        told = self.world.plan.sighted and not self.world.paused.is_set()
+        cause = wave if told and self.rng.random() < 0.5 else None
         vibrator = self.voice.vibrator
         assert vibrator is not None
         if cause is not None:
