@@ -165,6 +165,34 @@ run(main, "{backend}")
     assert program(SETUP + source).exited().out == ["woken"]
 
 
+@LOOPS
+@pytest.mark.parametrize("act", ["v.close", "medium.clear", "lambda: medium.remove_channel('a')"])
+def test_a_signal_handler_that_ends_what_a_task_waits_for(
+    program: Callable[..., Any], backend: str, act: str
+) -> None:
+    """Closed, the reader gets the end; cleared or removed, the emitter that waited for room goes on."""
+    source = f"""
+import anyio
+
+act = {act}
+signal.signal(signal.SIGUSR1, lambda number, frame: act())
+
+async def main():
+    if act == v.close:
+        later(signal.SIGUSR1, lambda: v.statistics().tasks_waiting_receive)
+        say(await v.receive())
+    else:
+        medium.emit_nowait("a", 0)
+        later(signal.SIGUSR1, lambda: v.statistics().tasks_waiting_send)
+        await medium.emit_wave("a", 1)
+        say(None)
+    v.close()
+
+run(main, "{backend}")
+"""
+    assert program(SETUP + source).exited().out == ["None"]
+
+
 def test_emitting_from_a_signal_handler_wakes_receive_sync(program: Callable[..., Any]) -> None:
     """The handler runs in the very thread that waits."""
     source = """

@@ -48,7 +48,7 @@ async def test_of_an_emission_that_waited(act: str, how: str) -> None:
             if how == "made void":
                 v.detune("a.*")
             await until(lambda: all(one.done for one in waiting))
-            del waiting, one
+            waiting.clear()
             await turns()
         v.close()
         await assert_works(scene.medium)
