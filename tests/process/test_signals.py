@@ -18,11 +18,26 @@ v = medium.vibrator("reader", buffer_size=1)
 v.resonate_on("a")
 
 def later(number, condition):
-    # Send the signal to ourselves once the condition holds.
+    # Send the signal to ourselves once the condition holds. asyncio may go to sleep just as it comes and not
+    # look at it before the next one: so others follow, which do nothing, until its handler has run.
+    ran, handler = threading.Event(), signal.getsignal(number)
+
+    def once(*args):
+        ran.set()
+        signal.signal(number, handler)
+        handler(*args)
+
     def body():
         until(condition)
         os.kill(os.getpid(), number)
+        for _ in range(100):
+            if ran.wait(0.1):
+                return
+            os.kill(os.getpid(), signal.SIGWINCH)
 
+    signal.signal(signal.SIGWINCH, lambda number, frame: None)
+    if number != signal.SIGINT:  # that one's handler is the loop's own
+        signal.signal(number, once)
     threading.Thread(target=body, daemon=True).start()
 """
 
