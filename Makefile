@@ -186,6 +186,12 @@ loom: | cargo
 	$(call heading,loom)
 	@RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=$${LOOM_MAX_PREEMPTIONS:-2} cargo test --locked -p aether-core --lib --release --target-dir target/loom loom
 
+## stress: threads, loops, cancels and closes at random, the sums checked (MINUTES=10 SEED=7)
+.PHONY: stress
+stress: build
+	$(call heading,stress)
+	@$(BIN)/python -m tests.stress.program --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(STRESS_ARGS)
+
 ## fmt: format Rust and Python, and apply the linter's safe fixes
 .PHONY: fmt
 fmt: $(STAMPS)/dependencies | cargo

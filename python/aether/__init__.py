@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from aether import _interpreter as _interpreter  # first: it refuses sub-interpreters
 from aether._native import (
     DEBUG_BUILD,
     ManualClock,

@@ -24,10 +24,9 @@ _log = logging.getLogger("aether")
 
 def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
     """The asyncio loop that runs in this thread; `None` under trio and where no loop runs."""
-    module: Any = sys.modules.get("asyncio")
-    if module is None:
-        return None
-    loop: asyncio.AbstractEventLoop | None = module._get_running_loop()  # noqa: SLF001 - for libraries
+    # A module that another thread is importing has no such name yet.
+    ask: Any = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+    loop: asyncio.AbstractEventLoop | None = None if ask is None else ask()
     return loop
 
 
@@ -35,8 +34,8 @@ def is_loop_running() -> bool:
     """Whether asyncio or trio runs in this thread."""
     if running_asyncio_loop() is not None:
         return True
-    trio = sys.modules.get("trio")
-    return trio is not None and trio.lowlevel.in_trio_run()
+    lowlevel: Any = getattr(sys.modules.get("trio"), "lowlevel", None)
+    return lowlevel is not None and bool(lowlevel.in_trio_run())
 
 
 def set_if_pending(future: asyncio.Future[None]) -> None:
@@ -419,8 +418,8 @@ async def shielded(awaitable: Awaitable[None]) -> None:
     if running_asyncio_loop() is not None:
         # asyncio cancels once, so that a wait that begins after that is not disturbed; the scopes of
         # anyio cancel each wait.
-        anyio = sys.modules.get("anyio")
-        with contextlib.nullcontext() if anyio is None else anyio.CancelScope(shield=True):
+        scope: Any = getattr(sys.modules.get("anyio"), "CancelScope", None)
+        with contextlib.nullcontext() if scope is None else scope(shield=True):
             await awaitable
         return
     import trio

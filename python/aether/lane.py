@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aether._native import REPLY_HEADER, handling
 from aether._wait import Background, Flag, Home, is_stray_cancellation, spawn
+from aether.statistics import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -120,8 +121,8 @@ class Lane:
         self.working = 0
         """Waves that are being handled or stand behind a busy key."""
         self.failed = 0
-        self.dropped: Counter[str] = Counter()
-        """Waves that were taken and not handled to the end, by reason."""
+        self.dropped = Counter(dict.fromkeys(REASONS, 0))
+        """Waves that were taken and not handled to the end, by reason; other threads look at it."""
         self.ended = Flag()
         """Set when the last worker has ended."""
         self._limit = limit
@@ -187,11 +188,13 @@ class Lane:
     def drop_behind(self, reason: str) -> int:
         """Drops what stands behind busy keys, from any thread; returns how many waves."""
         standing = [one for line in tuple(self._busy.values()) for one in _taken(line)]
-        if standing and self._home is not None:
-            self.dropped[reason] += len(standing)
+        count = len(standing)
+        if count and self._home is not None:
+            # In one step, as other threads may do so too.
+            self.dropped[reason] += count
             # The rest belongs to the loop of the workers.
             self._home.run(partial(self._let_go, standing, reason))
-        return len(standing)
+        return count
 
     def _let_go(self, standing: list[Standing], reason: str) -> None:
         for wave, begun in standing:
@@ -212,7 +215,8 @@ class Lane:
 
     def is_current(self) -> bool:
         """Whether the running code is a handler of this lane."""
-        return any(worker.is_current() for worker in self._workers)
+        # Another thread may ask while workers end in their loop.
+        return any(worker.is_current() for worker in tuple(self._workers))
 
     async def _work(self) -> None:
         receive = self.mailbox.receive

@@ -119,7 +119,7 @@ class Aether(Emitting, _native.Medium):
         self._config = config
         self._blocks = Blocks()
         self._requests = Requests()
-        self._vibrators: weakref.WeakSet[Vibrator] = weakref.WeakSet()
+        self._vibrators: weakref.WeakValueDictionary[int, Vibrator] = weakref.WeakValueDictionary()
         self._groups = Groups()
         self._lanes = Lanes()
         self._home: Home | None = None
@@ -206,8 +206,14 @@ class Aether(Emitting, _native.Medium):
             options["ignored"] = shared.identity if ignore_own else 0
             vibrator = Vibrator(self, name, shared.mailbox, shared.identity, options.copy(), group)
             vibrator.share(shared)
-        self._vibrators.add(vibrator)
+        self._vibrators[id(vibrator)] = vibrator
         return vibrator
+
+    def _alive(self) -> list[Vibrator]:
+        """The vibrators of this moment: others may come meanwhile, in other threads."""
+        # Taken in one step, which an iteration is not.
+        references = self._vibrators.valuerefs()
+        return [alive for one in references if (alive := one()) is not None]
 
     def _open(
         self, name: str, options: Options, *, lane: bool = False, readers: int = 0
@@ -534,7 +540,7 @@ class Aether(Emitting, _native.Medium):
         deadline = None if timeout is None else loop_time() + timeout
         await self._until_handled(timeout)
         idle = others_idle(self._lanes)
-        mailboxes = [vibrator.mailbox for vibrator in self._vibrators]
+        mailboxes = [vibrator.mailbox for vibrator in self._alive()]
         for mailbox in mailboxes:
             mailbox.finish()
         mailboxes += [lane.mailbox for lane in self._lanes]
@@ -549,7 +555,7 @@ class Aether(Emitting, _native.Medium):
         Returns:
             How many waves were dropped.
         """
-        readers = (vibrator.mailbox for vibrator in self._vibrators)
+        readers = (vibrator.mailbox for vibrator in self._alive())
         handlers = (lane.mailbox for lane in self._lanes)
         with self._requests.dropping("cleared", readers, handlers):
             cleared = super().clear()

@@ -239,7 +239,8 @@ class Requests:
 
     def restore(self) -> int:
         """Puts answers back that were cleared before their askers came to them; returns how many."""
-        lost = [slot for slot in tuple(self._slots.values()) if slot.answer and not slot.mailbox]
+        slots = [slot for ref in self._slots.valuerefs() if (slot := ref()) is not None]
+        lost = [slot for slot in slots if slot.answer and not slot.mailbox]
         return sum(slot.mailbox.put(slot.answer) for slot in lost if slot.answer)
 
     def _settle(self, slot: _Slot, wave: Wave[Any] | None) -> None:

@@ -9,7 +9,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-REASONS = ("full", "oldest", "faintest", "conflated", "faded", "expired", "abandoned", "cleared")
+REASONS: tuple[str, ...] = (
+    "full",
+    "oldest",
+    "faintest",
+    "conflated",
+    "faded",
+    "expired",
+    "abandoned",
+    "cleared",
+)
 """Why a wave that matched is let go."""
 
 

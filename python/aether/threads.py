@@ -202,12 +202,12 @@ class Emitter(Emitting):
 
 # The end of the program
 
-_media: weakref.WeakSet[_native.Medium] = weakref.WeakSet()
+_media: weakref.WeakValueDictionary[int, _native.Medium] = weakref.WeakValueDictionary()
 
 
 def end_with_the_program(medium: _native.Medium) -> None:
     """Sees to it that threads that wait on this medium neither keep the program alive nor break its end."""
-    _media.add(medium)
+    _media[id(medium)] = medium
 
 
 def _release_threads() -> None:
@@ -224,9 +224,12 @@ def _release_threads() -> None:
         if alive <= _waiting:
             break
         pause.wait(0.02)
-    for medium in tuple(_media):
-        with contextlib.suppress(AetherError):
-            medium.shut("closed", at_once=True)
+    # Daemon threads may still make some: taken in one step, which an iteration is not.
+    for reference in _media.valuerefs():
+        medium = reference()
+        if medium is not None:
+            with contextlib.suppress(AetherError):
+                medium.shut("closed", at_once=True)
 
 
 def _end_threads() -> None:

@@ -18,11 +18,26 @@ v = medium.vibrator("reader", buffer_size=1)
 v.resonate_on("a")
 
 def later(number, condition):
-    # Send the signal to ourselves once the condition holds.
+    # Send the signal to ourselves once the condition holds. asyncio may go to sleep just as it comes and not
+    # look at it before the next one: so others follow, which do nothing, until its handler has run.
+    ran, handler = threading.Event(), signal.getsignal(number)
+
+    def once(*args):
+        ran.set()
+        signal.signal(number, handler)
+        handler(*args)
+
     def body():
         until(condition)
         os.kill(os.getpid(), number)
+        for _ in range(100):
+            if ran.wait(0.1):
+                return
+            os.kill(os.getpid(), signal.SIGWINCH)
 
+    signal.signal(signal.SIGWINCH, lambda number, frame: None)
+    if number != signal.SIGINT:  # that one's handler is the loop's own
+        signal.signal(number, once)
     threading.Thread(target=body, daemon=True).start()
 """
 
@@ -163,6 +178,34 @@ async def main():
 run(main, "{backend}")
 """
     assert program(SETUP + source).exited().out == ["woken"]
+
+
+@LOOPS
+@pytest.mark.parametrize("act", ["v.close", "medium.clear", "lambda: medium.remove_channel('a')"])
+def test_a_signal_handler_that_ends_what_a_task_waits_for(
+    program: Callable[..., Any], backend: str, act: str
+) -> None:
+    """Closed, the reader gets the end; cleared or removed, the emitter that waited for room goes on."""
+    source = f"""
+import anyio
+
+act = {act}
+signal.signal(signal.SIGUSR1, lambda number, frame: act())
+
+async def main():
+    if act == v.close:
+        later(signal.SIGUSR1, lambda: v.statistics().tasks_waiting_receive)
+        say(await v.receive())
+    else:
+        medium.emit_nowait("a", 0)
+        later(signal.SIGUSR1, lambda: v.statistics().tasks_waiting_send)
+        await medium.emit_wave("a", 1)
+        say(None)
+    v.close()
+
+run(main, "{backend}")
+"""
+    assert program(SETUP + source).exited().out == ["None"]
 
 
 def test_emitting_from_a_signal_handler_wakes_receive_sync(program: Callable[..., Any]) -> None:

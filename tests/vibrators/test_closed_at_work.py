@@ -132,3 +132,21 @@ async def test_a_closed_member_of_a_group_is_not_started_again(how: str) -> None
             assert await medium.settle(5)
     assert (first.seen, second.seen) == ([], [0, 1, 2, 3])
     await medium.aclose()
+
+
+async def test_handlers_end_while_another_thread_asks_who_works() -> None:
+    """`aclose` in another loop looks at workers that end in theirs."""
+    async with Aether() as medium:
+        v = tuned(medium)
+        v.on("a.*", concurrency=3)(print)
+        (lane,) = v._lanes
+        workers = set(lane._workers)
+
+        class Ending:
+            def is_current(self) -> bool:
+                lane._workers.discard(self)  # type: ignore[arg-type]
+                return False
+
+        lane._workers.update(Ending() for _ in range(3))  # type: ignore[misc]
+        assert not lane.is_current()
+        assert lane._workers == workers

@@ -1,7 +1,9 @@
 """`receive_sync`, for threads without a loop."""
 
 import math
+import sys
 import threading
+import types
 from typing import Any
 
 import anyio
@@ -97,3 +99,14 @@ def test_receive_sync_with_a_bad_timeout_is_an_error(timeout: Any, kind: type[Ex
     with pytest.raises(kind, match="timeout"):
         v.receive_sync(timeout=timeout)
     v.close()
+
+
+@pytest.mark.parametrize("library", ["trio", "asyncio"])
+def test_a_library_that_another_thread_is_importing_runs_no_loop_here(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, types.ModuleType(library))
+    medium = Aether()
+    v = tuned(medium, "a.*")
+    assert medium.emit_sync("a.b", 1)
+    assert v.receive_sync(timeout=5).payload == 1
