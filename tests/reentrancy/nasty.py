@@ -101,7 +101,7 @@ class Scene:
 
     # What holds afterwards
 
-    def check(self, *, at_least: int = 1, answers: int = 0) -> None:
+    def check(self, *, at_least: int = 1) -> None:
         """It was done, everything that entered is accounted for, and the medium works."""
         assert self.done >= at_least, "nothing was done"
         for one in (self.target, self.onlooker):
@@ -111,8 +111,7 @@ class Scene:
         total = self.medium.statistics()
         dropped_on_arrival = total.dropped["full"] + total.dropped["faintest"]
         entered = total.received + total.waiting + sum(total.dropped.values())
-        # An answer is received though it was not delivered by a route.
-        assert total.delivered <= entered <= total.delivered + dropped_on_arrival + answers
+        assert total.delivered <= entered <= total.delivered + dropped_on_arrival
         if self.medium.phase == "open":
             assert_works_sync(self.medium)
         self.act = lambda: None

@@ -112,13 +112,10 @@ def headers(medium: aether.Aether, node: Node) -> None:
     node.held = (wave, wave.headers, wave.channel, wave.replace(source="s"), wave.propagate())
 
 
-NEVER_AWAITED = pytest.mark.xfail(
-    reason="the collector is told of an awaitable when it waits for the first time, for the sake of speed"
-)
 WAYS: list[Any] = [
-    pytest.param(own_emission, marks=NEVER_AWAITED),
-    pytest.param(own_batch, marks=NEVER_AWAITED),
-    pytest.param(own_receive, marks=NEVER_AWAITED),
+    own_emission,
+    own_batch,
+    own_receive,
     own_wave,
     own_builder,
     cause,

@@ -1,11 +1,10 @@
-//! Which interpreter and process this is, counted by forks, and whether it ends: a medium belongs to the
-//! process that used it first, and at its end to the thread that ends it.
+//! Which process this is, counted by forks, and whether it ends: a medium belongs to the process that used it
+//! first, and at its end to the thread that ends it.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use pyo3::exceptions::{PyImportError, PySystemExit};
-use pyo3::ffi;
+use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 
 use crate::errors::forked;
@@ -29,9 +28,9 @@ extern "C" fn after_fork() {
     NOW.fetch_add(1, Relaxed);
 }
 
-/// Has forks counted.
+/// Has forks counted; called once in a process.
 #[cfg(unix)]
-fn count_forks() {
+pub fn count_forks() {
     unsafe extern "C" {
         fn pthread_atfork(
             prepare: Option<extern "C" fn()>,
@@ -44,26 +43,7 @@ fn count_forks() {
 }
 
 #[cfg(not(unix))]
-fn count_forks() {}
-
-/// Whether the module is prepared for the first time in this process. `ImportError` in a second interpreter:
-/// what classes share (objects to be used again, names, tasks) belongs to the first.
-pub fn enter_interpreter() -> PyResult<bool> {
-    static FIRST: AtomicI64 = AtomicI64::new(-1);
-    // SAFETY: the thread is attached to an interpreter.
-    let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
-    match FIRST.compare_exchange(-1, id, Relaxed, Relaxed) {
-        Ok(_) => {
-            count_forks();
-            Ok(true)
-        }
-        Err(first) if first == id => Ok(false),
-        Err(_) => Err(PyImportError::new_err(
-            "aether works in one interpreter of a process, and another one has imported it already; use \
-             threads, or processes, in place of sub-interpreters",
-        )),
-    }
-}
+pub fn count_forks() {}
 
 /// The thread that ends the program.
 static LAST_THREAD: AtomicU64 = AtomicU64::new(0);

@@ -20,7 +20,7 @@ mod emitter;
 #[allow(unsafe_code)] // methods entered by C's calling conventions, see its header
 mod entries;
 mod errors;
-#[allow(unsafe_code)] // `pthread_atfork`, the number of an interpreter
+#[allow(unsafe_code)] // `pthread_atfork`
 mod fork;
 #[allow(unsafe_code)] // a lock that is the interpreter's
 mod guarded;
@@ -53,6 +53,8 @@ use pyo3::prelude::*;
 /// The native half of Aether.
 #[pymodule(gil_used = false)]
 mod _native {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use pyo3::prelude::*;
 
     #[pymodule_export]
@@ -80,10 +82,14 @@ mod _native {
     #[pymodule_export]
     use crate::wave::{PyWave, restore_wave};
 
+    /// A program may import the module again: the classes stay those that were made first.
+    static PREPARED: AtomicBool = AtomicBool::new(false);
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
-        if crate::fork::enter_interpreter()? {
+        if !PREPARED.swap(true, Ordering::AcqRel) {
+            crate::fork::count_forks();
             crate::wave_object::install(py)?;
             crate::entries::install(py)?;
         }

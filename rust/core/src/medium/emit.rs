@@ -158,7 +158,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         after: &mut Aftermath<T, W>,
     ) -> bool {
         let mut state = self.lock();
-        let State { boxes, clock, .. } = &mut *state;
+        let State { boxes, clock, counted, .. } = &mut *state;
         let open = boxes.get_mut(key).filter(|mailbox| mailbox.accepts(1.0, 0));
         let Some(mailbox) = open else {
             after.garbage.push(item);
@@ -166,6 +166,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         };
         let before = mailbox.len();
         let kept = mailbox.put(item, &emission.arrival(clock), clock, &mut after.garbage).is_ok();
+        counted.delivered += u64::from(kept);
         note_episode(mailbox, &mut after.episodes);
         if mailbox.len() > before {
             after.wakes.extend(mailbox.wake_one());
