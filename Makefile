@@ -106,6 +106,7 @@ demo: build
 test:
 	@$(MAKE) lint
 	@$(MAKE) rust-test
+	@$(MAKE) fuzz-short
 	@$(MAKE) typecheck
 	@$(MAKE) py-test
 	@printf '\n== all checks passed\n'
@@ -173,6 +174,33 @@ bench-report: build
 loom: | cargo
 	$(call heading,loom)
 	@RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=$${LOOM_MAX_PREEMPTIONS:-2} cargo test --locked -p aether-core --lib --release --target-dir target/loom loom
+
+## fuzz: libFuzzer on the core, SECONDS=60 for each target or for TARGET=medium alone
+SECONDS := 60
+.PHONY: fuzz
+fuzz: | cargo-fuzz
+	$(call heading,cargo fuzz: $(SECONDS) s for each target)
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" rust/fuzz/run $(SECONDS) $(TARGET)
+
+## fuzz-corpus: take what `make fuzz` has found into the corpus, minimised
+.PHONY: fuzz-corpus
+fuzz-corpus: | cargo-fuzz
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" rust/fuzz/run keep $(TARGET)
+
+# libFuzzer is C++; `make rust-test` has run the corpus without it.
+.PHONY: fuzz-short
+fuzz-short:
+	@if command -v c++ >/dev/null 2>&1; then $(MAKE) fuzz SECONDS=4; \
+	else printf '\n== cargo fuzz: left out, as there is no C++ compiler (c++) to build libFuzzer with\n'; fi
+
+# As for cargo-nextest: one on the PATH, or built once, in about a minute.
+.PHONY: cargo-fuzz
+cargo-fuzz: | cargo
+	@if ! PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo fuzz --version >/dev/null 2>&1; then \
+	  printf '\n== cargo install cargo-fuzz (none on the PATH; once, a minute)\n'; \
+	  cargo install --quiet --locked --debug --root $(TOOLS) --target-dir $(TOOLS)/build cargo-fuzz && \
+	  rm -rf $(TOOLS)/build; \
+	fi
 
 ## fmt: format Rust and Python, and apply the linter's safe fixes
 .PHONY: fmt
