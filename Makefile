@@ -175,6 +175,11 @@ loom: | cargo
 	$(call heading,loom)
 	@RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=$${LOOM_MAX_PREEMPTIONS:-2} cargo test --locked -p aether-core --lib --release --target-dir target/loom loom
 
+## sanitize: the core's tests under sanitizers and valgrind (KIND=thread, address, valgrind or python for one)
+.PHONY: sanitize
+sanitize: $(if $(KIND),$(if $(filter python,$(KIND)),build),build) | cargo
+	@.ci/sanitize $(KIND)
+
 ## fuzz: libFuzzer on the core, SECONDS=60 for each target or for TARGET=medium alone
 SECONDS := 60
 .PHONY: fuzz
