@@ -162,8 +162,9 @@ impl Writer<'_, '_> {
             59 => Step::DetuneAll(self.pattern()?),
             60 => Step::Clear,
             61 => Step::Finish(self.place()?),
-            62 => match self.bytes.int_in_range(0..=1)? {
+            62 => match self.bytes.int_in_range(0..=2)? {
                 0 => Step::Close(self.place()?),
+                1 => Step::Shut(Phase::Draining, self.bytes.arbitrary()?),
                 _ => Step::Discard(self.place()?),
             },
             _ => match self.bytes.int_in_range(0..=3)? {
