@@ -178,6 +178,10 @@ class Liar:
         """Lie."""
         return Wave
 
+    def __getattr__(self, name: str) -> Any:
+        """Raise."""
+        raise Boom
+
 
 def broken() -> Iterator[Any]:
     yield ("a.b", 1)
@@ -277,7 +281,6 @@ PLAIN: list[Any] = [
     Liar(),
     len,
     Ellipsis,
-    NotImplemented,
 ]
 
 RECIPES: list[Recipe] = [
