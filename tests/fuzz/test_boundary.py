@@ -165,6 +165,7 @@ def own_parameters(call: Call) -> list[inspect.Parameter]:
     return [parameter for parameter in parameters if parameter.name not in {"self", "cls"}]
 
 
+@st.composite
 def arguments(draw: st.DrawFn, name: str, call: Call) -> tuple[list[Recipe], dict[str, Recipe]]:
     """Recipes for one call: one argument is strange."""
     given: list[Recipe] = []
@@ -270,8 +271,7 @@ def test_strange_arguments_are_refused_or_taken(
     runner: asyncio.Runner, name: str, data: st.DataObject
 ) -> None:
     with World() as world:
-        draws = st.composite(arguments)(name, TARGETS[name](world))
-        given, named = data.draw(draws, label="arguments")
+        given, named = data.draw(arguments(name, TARGETS[name](world)), label="arguments")
         attempt(runner, name, world, given, named)
 
 

@@ -166,9 +166,13 @@ fn every_wave_is_read_once_and_in_order_beside_all_that_happens() {
                 }
             })
         });
-        emitters.into_iter().for_each(|emitter| emitter.join().unwrap());
+        for emitter in emitters {
+            emitter.join().unwrap();
+        }
         stop.store(true, Ordering::Release);
-        passers.into_iter().for_each(|passer| passer.join().unwrap());
+        for passer in passers {
+            passer.join().unwrap();
+        }
         let mut after = After::default();
         medium.shut(Phase::Closed, false, &mut after);
         settle(after);
