@@ -108,6 +108,7 @@ test:
 	@$(MAKE) lint
 	@$(MAKE) rust-test
 	@$(MAKE) counts
+	@$(MAKE) fuzz-short
 	@$(MAKE) typecheck
 	@$(MAKE) py-test
 	@printf '\n== all checks passed\n'
@@ -191,6 +192,38 @@ loom: | cargo
 stress: build
 	$(call heading,stress)
 	@$(BIN)/python -m tests.stress.program --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(STRESS_ARGS)
+
+## sanitize: the core's tests under sanitizers and valgrind (KIND=thread, address, valgrind or python for one)
+.PHONY: sanitize
+sanitize: $(if $(KIND),$(if $(filter python,$(KIND)),build),build) | cargo
+	@.ci/sanitize $(KIND)
+
+## fuzz: libFuzzer on the core, SECONDS=60 for each target or for TARGET=medium alone
+SECONDS := 60
+.PHONY: fuzz
+fuzz: | cargo-fuzz
+	$(call heading,cargo fuzz: $(SECONDS) s for each target)
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" rust/fuzz/run $(SECONDS) $(TARGET)
+
+## fuzz-corpus: take what `make fuzz` has found into the corpus, minimised
+.PHONY: fuzz-corpus
+fuzz-corpus: | cargo-fuzz
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" rust/fuzz/run keep $(TARGET)
+
+# libFuzzer is C++; `make rust-test` has run the corpus without it.
+.PHONY: fuzz-short
+fuzz-short:
+	@if command -v c++ >/dev/null 2>&1; then $(MAKE) fuzz SECONDS=4; \
+	else printf '\n== cargo fuzz: left out, as there is no C++ compiler (c++) to build libFuzzer with\n'; fi
+
+# As for cargo-nextest: one on the PATH, or built once, in about a minute.
+.PHONY: cargo-fuzz
+cargo-fuzz: | cargo
+	@if ! PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo fuzz --version >/dev/null 2>&1; then \
+	  printf '\n== cargo install cargo-fuzz (none on the PATH; once, a minute)\n'; \
+	  cargo install --quiet --locked --debug --root $(TOOLS) --target-dir $(TOOLS)/build cargo-fuzz && \
+	  rm -rf $(TOOLS)/build; \
+	fi
 
 ## fmt: format Rust and Python, and apply the linter's safe fixes
 .PHONY: fmt

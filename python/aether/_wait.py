@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import logging
-import math
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -367,7 +366,8 @@ def checked_timeout(timeout: float | None) -> float | None:
     if not timeout >= 0:
         message = f"timeout must be a number of seconds, 0 or more, not {timeout}"
         raise ValueError(message)
-    return None if timeout == math.inf else float(timeout)
+    # An int may be beyond any float.
+    return None if timeout > sys.float_info.max else float(timeout)
 
 
 class Home:

@@ -362,8 +362,8 @@ class Aether(Emitting, _native.Medium):
             message = f"emitter must be a Vibrator, not {type(emitter).__name__}"
             raise TypeError(message)
         if isinstance(amplitude, (int, float)):
-            # In this order NaN stays what it is, and is refused like other types.
-            amplitude = max(min(float(amplitude), 1.0), 0.0)
+            # In this order NaN stays what it is, and is refused like other types; an int may be beyond any float.
+            amplitude = float(max(min(amplitude, 1.0), 0.0))
         rows = self.explain_rows(channel, amplitude, 0 if emitter is None else emitter.identity)
         return Explanation.of(str(channel), float(amplitude), rows)
 

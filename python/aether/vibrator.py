@@ -291,8 +291,9 @@ class Vibrator(Emitting, _native.Vibrator):
         if isinstance(concurrency, bool) or not isinstance(concurrency, int):
             message = f"concurrency must be an int, not {type(concurrency).__name__}"
             raise TypeError(message)
-        if concurrency < 1:
+        if not 1 <= concurrency <= sys.maxsize:
             message = f"concurrency must be a number of handlers, 1 or more, not {concurrency}"
+            message += "" if concurrency < 1 else f"; at most {sys.maxsize}"
             raise ValueError(message)
         if key is not None and not callable(key):
             message = f"key must be a function of a wave, not {type(key).__name__}"

@@ -32,17 +32,22 @@ def test_does_not_go_back_nor_astray(seconds: float) -> None:
     assert clock.now() == 5.0
 
 
-@pytest.mark.parametrize("start", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("start", [math.nan, math.inf, -math.inf, 10**400, -(10**400)])
 def test_does_not_start_astray(start: float) -> None:
     with pytest.raises(ValueError, match="start"):
         ManualClock(start)
 
 
+def test_an_int_beyond_any_float_is_no_step() -> None:
+    with pytest.raises(ValueError, match="seconds"):
+        ManualClock().advance(10**400)
+
+
 @pytest.mark.parametrize("value", ["1", None, [1]])
 def test_what_is_no_number_is_a_type_error(value: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="start"):
         ManualClock(value)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="seconds"):
         ManualClock().advance(value)
 
 

@@ -274,3 +274,11 @@ async def test_has_no_row_for_an_expectation() -> None:
         explanation = medium.explain("orders.created")
         expecting.close()
         assert [one.vibrator for one in explanation.rows] == ["the-reader"]
+
+
+@pytest.mark.parametrize(("amplitude", "heard"), [(10**400, 1.0), (-(10**400), 0.0)])
+async def test_an_amplitude_beyond_any_float_is_clamped_like_others(
+    amplitude: int, heard: float
+) -> None:
+    async with Aether() as medium:
+        assert medium.explain("orders.created", amplitude).amplitude == heard

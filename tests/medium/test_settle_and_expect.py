@@ -25,6 +25,13 @@ async def test_a_quiet_medium_is_settled() -> None:
         assert await medium.settle(0) is True
 
 
+async def test_a_timeout_beyond_any_float_is_for_ever() -> None:
+    async with Aether() as medium:
+        reader = tuned(medium)
+        assert await medium.settle(10**400) is True
+        assert await reader.drain(10**400) is True
+
+
 async def test_settles_after_the_last_handler() -> None:
     async with Aether() as medium, anyio.create_task_group() as group:
         v, gate, seen = tuned(medium), anyio.Event(), []

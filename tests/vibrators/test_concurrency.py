@@ -178,3 +178,10 @@ async def test_a_key_that_fails_is_logged_and_stops_nobody(
         assert "after" in seen
         await assert_works(medium)
     assert messages(caplog.records, "keyed-one")
+
+
+@pytest.mark.parametrize("concurrency", [0, -1, 2**64, 10**400])
+async def test_a_number_that_no_handlers_can_have_is_refused(concurrency: int) -> None:
+    async with Aether() as medium:
+        with pytest.raises(ValueError, match="concurrency"):
+            tuned(medium).on("a.*", concurrency=concurrency)

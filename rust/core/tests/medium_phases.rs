@@ -5,7 +5,7 @@ mod support;
 use aether_core::decay::Fading;
 use aether_core::medium::{Emission, Phase, Refusal, Take};
 use aether_core::reason::Reason;
-use support::{After, Rig, blocking, wave};
+use support::{After, Carrier, Rig, blocking, wave};
 
 fn inside(channel: &str) -> Emission<'_> {
     Emission { inside: true, ..wave(channel) }
@@ -154,4 +154,21 @@ fn the_last_member_does_not_resign() {
     assert!(rig.medium.resign(key));
     assert!(rig.medium.is_open(key));
     assert!(rig.medium.leave(key, &mut rig.after));
+}
+
+#[test]
+fn the_short_ways_are_closed_from_draining_on() {
+    let mut rig = Rig::new();
+    let key = rig.open(blocking("box", 4), &["a"]);
+    rig.emit(&wave("a")).unwrap();
+    rig.emit(&wave("nobody")).unwrap();
+    for phase in [Phase::Draining, Phase::Closed] {
+        rig.medium.shut(phase, false, &mut rig.after);
+        let (item, mut hint, mut wake) = (rig.item(), rig.hint("nobody"), None);
+        let sent = rig.medium.emit_to_one(1.0, rig.hint("a"), &item, &Carrier, &mut wake);
+        assert!(sent.is_none() && wake.is_none());
+        assert_eq!(rig.medium.emit_unheard_again(hint), None);
+        assert_eq!(rig.medium.emit_unheard("nobody", &mut hint), None);
+    }
+    assert_eq!((rig.medium.statistics().emitted, rig.medium.waiting(key)), (2, 1));
 }

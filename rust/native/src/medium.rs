@@ -21,6 +21,7 @@ use crate::emitter::PyEmitter;
 use crate::errors::{Closed, channel_error, count, number, seconds, type_error};
 use crate::guarded::Counter;
 use crate::mailbox::PyMailbox;
+use crate::numbers;
 use crate::quiet::{Until, UntilOp};
 use crate::rare::checked_amplitude;
 use crate::shared::Shared;
@@ -57,7 +58,7 @@ pub struct PyManualClock(Arc<ManualClock>);
 impl PyManualClock {
     #[new]
     #[pyo3(signature = (start=0.0))]
-    fn new(start: f64) -> PyResult<Self> {
+    fn new(#[pyo3(from_py_with = numbers::start)] start: f64) -> PyResult<Self> {
         if !start.is_finite() {
             return Err(PyValueError::new_err(format!(
                 "start must be finite seconds, not {start}"
@@ -81,7 +82,7 @@ impl PyManualClock {
     ///
     /// Raises:
     ///     ValueError: `seconds` is negative or not finite.
-    fn advance(&self, seconds: f64) -> PyResult<f64> {
+    fn advance(&self, #[pyo3(from_py_with = numbers::seconds)] seconds: f64) -> PyResult<f64> {
         if !(seconds.is_finite() && seconds >= 0.0) {
             return Err(PyValueError::new_err(format!(
                 "a clock moves on by a number of seconds, 0 or more, not {seconds}"

@@ -1,4 +1,4 @@
-//! The numbers of a wave as arguments, so that a `TypeError` says which one is none.
+//! The numbers of a wave or a clock as arguments, so that a `TypeError` says which one is none.
 
 use pyo3::prelude::*;
 
@@ -20,5 +20,5 @@ macro_rules! optional_numbers {
     )*};
 }
 
-numbers! { amplitude attenuation_factor decay_interval }
+numbers! { amplitude attenuation_factor decay_interval start seconds }
 optional_numbers! { phase frequency timestamp ttl now }

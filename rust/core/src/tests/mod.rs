@@ -5,6 +5,7 @@
 
 mod loom_close;
 mod loom_room;
+mod loom_routes;
 mod loom_wakes;
 
 use loom::sync::{Arc, Condvar, Mutex};
@@ -66,6 +67,14 @@ fn medium() -> Shared {
 }
 
 fn open(medium: &Shared, capacity: usize) -> Key {
+    let key = sleeping(medium, capacity);
+    let pattern = crate::channel::Pattern::parse("a", crate::channel::Limits::DEFAULT);
+    medium.resonate(key, pattern.expect("well written")).expect("open");
+    key
+}
+
+/// A mailbox that resonates on nothing yet.
+fn sleeping(medium: &Shared, capacity: usize) -> Key {
     let spec = Spec {
         name: "box".into(),
         order: Order::Fifo,
@@ -76,10 +85,7 @@ fn open(medium: &Shared, capacity: usize) -> Key {
         role: Role::Reader,
         readers: 0,
     };
-    let key = medium.open(spec, Fading::new(1.0, 1.0)).expect("open");
-    let pattern = crate::channel::Pattern::parse("a", crate::channel::Limits::DEFAULT);
-    medium.resonate(key, pattern.expect("well written")).expect("open");
-    key
+    medium.open(spec, Fading::new(1.0, 1.0)).expect("open")
 }
 
 fn emission() -> Emission<'static> {

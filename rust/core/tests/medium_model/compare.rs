@@ -1,7 +1,7 @@
 //! What must hold after every step.
 
-use crate::plain::{Life, Plain};
-use crate::world::World;
+use super::plain::{Life, Plain};
+use super::world::World;
 
 impl World {
     pub fn compare(&self) {

@@ -2,7 +2,8 @@
 //!
 //! The model knows no router, no ranks, no lines: it looks at everything each time. After each step the two
 //! must agree on what was delivered, dropped, taken and missed, and on who was woken; and the invariants of
-//! the contract must hold.
+//! the contract must hold. Apart from `random.rs`, all of it is the oracle of the fuzz target `medium` too
+//! (`rust/fuzz`), which includes these files.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -10,12 +11,14 @@ mod support;
 mod compare;
 mod plain;
 mod program;
+mod quick;
+mod random;
 mod steps;
 mod world;
 
 use proptest::prelude::*;
 
-use crate::program::program;
+use crate::random::program;
 use crate::world::World;
 
 proptest! {

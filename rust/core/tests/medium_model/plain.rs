@@ -6,8 +6,8 @@ use aether_core::mailbox::{Order, Overflow};
 use aether_core::medium::Key;
 use aether_core::reason::Reason;
 
-use crate::program::{Opening, Shot};
-use crate::support::FACTOR;
+use super::program::{Opening, Shot};
+use super::support::FACTOR;
 
 #[derive(Clone, Debug)]
 pub struct Waiting {

@@ -1,9 +1,8 @@
-//! The random programs.
+//! The steps that a program is made of. Who makes programs stands elsewhere: `random.rs` for proptest, the
+//! target `medium` of `rust/fuzz` for libFuzzer.
 
 use aether_core::mailbox::{Order, Overflow};
 use aether_core::medium::{Emission, Phase};
-use proptest::prelude::*;
-use proptest::sample::{Index, select};
 
 pub const CHANNELS: [&str; 4] = ["a", "b", "a.x", "b.x"];
 pub const PATTERNS: [&str; 6] = ["a", "b", "*", "a.*", "+", "+.x"];
@@ -16,6 +15,16 @@ pub fn takes(pattern: &str, channel: &str) -> bool {
         "+" => channel == "a" || channel == "b",
         "+.x" => channel == "a.x" || channel == "b.x",
         literal => literal == channel,
+    }
+}
+
+/// One of those that there are when the step is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Place(pub u16);
+
+impl Place {
+    pub fn of(self, count: usize) -> usize {
+        usize::from(self.0) % count
     }
 }
 
@@ -56,121 +65,34 @@ pub enum Way {
 #[derive(Clone, Debug)]
 pub enum Step {
     Open(Opening, Vec<&'static str>),
-    Resonate(Index, &'static str),
-    Detune(Index, &'static str),
+    Resonate(Place, &'static str),
+    Detune(Place, &'static str),
     DetuneAll(&'static str),
     /// The flag: wait, if it blocks.
     Emit(Shot, bool),
     Advance(u32),
-    Take(Index),
+    Take(Place),
     /// Take it, and keep it to be taken back.
-    Hold(Index),
-    TakeBack(Index),
-    Many(Index, usize, usize),
-    Enlist(Index, usize),
-    Resume(Index, Way),
+    Hold(Place),
+    TakeBack(Place),
+    Many(Place, usize, usize),
+    /// The short way of a wave to one mailbox, if its route is remembered.
+    Swift(Shot),
+    /// A wave that need not be made if nobody resonates with it.
+    Unheard(&'static str),
+    /// The short ways to take one, or so many.
+    Quick(Place),
+    QuickMany(Place, usize),
+    Enlist(Place, usize),
+    Resume(Place, Way),
     /// The flag: emit, or give up.
-    Sender(Index, bool),
-    Rouse(Index),
-    Look(Index),
+    Sender(Place, bool),
+    Rouse(Place),
+    Look(Place),
     Stalls(u32),
     Clear,
-    Finish(Index),
-    Close(Index),
-    Discard(Index),
+    Finish(Place),
+    Close(Place),
+    Discard(Place),
     Shut(Phase, bool),
-}
-
-pub fn opening() -> impl Strategy<Value = Opening> {
-    let order = select(vec![Order::Amplitude, Order::Fifo, Order::Fresh]);
-    let overflow = prop_oneof![
-        3 => Just(Overflow::Block),
-        3 => select(vec![
-            Overflow::DropOldest,
-            Overflow::DropNewest,
-            Overflow::DropFaintest,
-            Overflow::Conflate,
-            Overflow::Error,
-        ]),
-    ];
-    let floor = prop_oneof![3 => Just(0.0), 1 => Just(0.3)];
-    (order, overflow, 1..=4usize, floor, 0..=2u64).prop_map(
-        |(order, overflow, capacity, floor, ignored)| Opening {
-            order,
-            overflow,
-            capacity,
-            floor,
-            ignored,
-        },
-    )
-}
-
-pub fn shot() -> impl Strategy<Value = Shot> {
-    let lifetime = prop_oneof![3 => Just(f64::INFINITY), 1 => select(vec![0.0, 0.25, 1.0])];
-    let require = prop_oneof![8 => Just(0usize), 1 => 1..=2usize];
-    let (channel, loud) = (select(&CHANNELS[..]), || select(&AMPLITUDES[..]));
-    (channel, loud(), loud(), lifetime, 0..=3u64, any::<bool>(), require).prop_map(
-        |(channel, amplitude, priority, lifetime, emitter, inside, require)| Shot {
-            channel,
-            amplitude,
-            priority,
-            lifetime,
-            emitter,
-            inside,
-            require,
-        },
-    )
-}
-
-pub fn step() -> impl Strategy<Value = Step> {
-    let index = any::<Index>;
-    let pattern = || select(&PATTERNS[..]);
-    let way = prop_oneof![
-        4 => Just(Way::Take),
-        2 => (1..4usize, 1..4usize).prop_map(|(least, most)| Way::Many(least, most.max(least))),
-        2 => Just(Way::Abandon),
-    ];
-    prop_oneof![
-        4 => (opening(), prop::collection::vec(pattern(), 1..3)).prop_map(|(o, p)| Step::Open(o, p)),
-        2 => (index(), pattern()).prop_map(|(i, p)| Step::Resonate(i, p)),
-        2 => (index(), pattern()).prop_map(|(i, p)| Step::Detune(i, p)),
-        1 => pattern().prop_map(Step::DetuneAll),
-        30 => (shot(), any::<bool>()).prop_map(|(shot, wait)| Step::Emit(shot, wait)),
-        6 => (1..8u32).prop_map(Step::Advance),
-        10 => index().prop_map(Step::Take),
-        3 => index().prop_map(Step::Hold),
-        3 => index().prop_map(Step::TakeBack),
-        4 => (index(), 1..4usize, 1..5usize).prop_map(|(i, l, m)| Step::Many(i, l, m.max(l))),
-        10 => (index(), 1..4usize).prop_map(|(i, want)| Step::Enlist(i, want)),
-        10 => (index(), way).prop_map(|(i, way)| Step::Resume(i, way)),
-        10 => (index(), prop::bool::weighted(0.7)).prop_map(|(i, emit)| Step::Sender(i, emit)),
-        2 => index().prop_map(Step::Rouse),
-        3 => index().prop_map(Step::Look),
-        2 => (0..4u32).prop_map(Step::Stalls),
-        1 => Just(Step::Clear),
-        1 => index().prop_map(Step::Finish),
-        1 => index().prop_map(Step::Close),
-        1 => index().prop_map(Step::Discard),
-    ]
-}
-
-pub fn program() -> impl Strategy<Value = Vec<Step>> {
-    let start = prop::collection::vec(
-        (opening(), prop::collection::vec(select(&PATTERNS[..]), 1..3))
-            .prop_map(|(o, p)| Step::Open(o, p)),
-        1..4,
-    );
-    let end = (any::<bool>(), prop::collection::vec(step(), 0..12), any::<bool>());
-    (start, prop::collection::vec(step(), 1..80), end).prop_map(
-        |(mut steps, middle, (drain, late, at_once))| {
-            steps.extend(middle);
-            if drain {
-                steps.push(Step::Shut(Phase::Draining, false));
-                steps.extend(late.iter().cloned());
-            }
-            steps.push(Step::Shut(Phase::Closed, at_once));
-            steps.extend(late);
-            steps
-        },
-    )
 }

@@ -7,10 +7,10 @@ use aether_core::mailbox::{Role, Spec};
 use aether_core::medium::{Enlisted, Patience, Phase, Ticket, Unlisted};
 use aether_core::reason::Reason;
 
-use crate::plain::{Life, Plain};
-use crate::program::{Opening, Shot, Step, Way};
-use crate::support::{After, FACTOR, INTERVAL, pattern};
-use crate::world::{Held, Reader, Sender, World};
+use super::plain::{Life, Plain};
+use super::program::{Opening, Shot, Step, Way};
+use super::support::{After, FACTOR, INTERVAL, pattern};
+use super::world::{Held, Reader, Sender, World};
 
 impl World {
     pub fn step(&mut self, step: &Step) {
@@ -31,24 +31,28 @@ impl World {
                 self.rig.clock.advance(f64::from(*quarters) / 4.0);
             }
             Step::Take(index) => {
-                let at = index.index(count);
+                let at = index.of(count);
                 let took = self.rig.medium.take(self.boxes[at].key, None, &mut self.rig.after);
                 self.taken(at, took);
             }
             Step::Hold(index) => {
-                let at = index.index(count);
+                let at = index.of(count);
                 let took = self.rig.medium.take(self.boxes[at].key, None, &mut self.rig.after);
                 if let Some((taken, wave)) = self.taken(at, took) {
                     self.held.push(Held { at, taken, wave });
                 }
             }
             Step::TakeBack(index) if !self.held.is_empty() => {
-                let held = self.held.remove(index.index(self.held.len()));
+                let held = self.held.remove(index.of(self.held.len()));
                 self.take_back(held);
             }
-            Step::Many(index, least, most) => self.many(index.index(count), None, (*least, *most)),
+            Step::Many(index, least, most) => self.many(index.of(count), None, (*least, *most)),
+            Step::Swift(shot) => self.swift(shot),
+            Step::Unheard(channel) => self.unheard(channel),
+            Step::Quick(place) => self.quick(place.of(count)),
+            Step::QuickMany(place, most) => self.quick_many(place.of(count), *most),
             Step::Enlist(index, want) => {
-                let (at, waker) = (index.index(count), self.waker());
+                let (at, waker) = (index.of(count), self.waker());
                 let one = &self.boxes[at];
                 let ready =
                     one.life != Life::Open || one.waves.len() >= (*want).min(one.how.capacity);
@@ -63,14 +67,14 @@ impl World {
                 }
             }
             Step::Resume(index, way) if !self.readers.is_empty() => {
-                let reader = self.readers.remove(index.index(self.readers.len()));
+                let reader = self.readers.remove(index.of(self.readers.len()));
                 self.resume(&reader, way);
             }
             Step::Sender(index, emit) if !self.senders.is_empty() => {
-                self.resume_sender(index.index(self.senders.len()), *emit);
+                self.resume_sender(index.of(self.senders.len()), *emit);
             }
             Step::Rouse(index) if !self.senders.is_empty() => {
-                let place = index.index(self.senders.len());
+                let place = index.of(self.senders.len());
                 let sender = &mut self.senders[place];
                 self.rig.medium.rouse(sender.ticket, &mut self.rig.after);
                 if sender.promised.is_none() && !sender.roused {
@@ -79,7 +83,7 @@ impl World {
                 }
             }
             Step::Resume(..) | Step::Sender(..) | Step::Rouse(_) | Step::TakeBack(_) => {}
-            Step::Look(index) => self.look(index.index(count)),
+            Step::Look(index) => self.look(index.of(count)),
             Step::Stalls(quarters) => self.stalls(f64::from(*quarters) / 4.0),
             Step::Clear => self.clear(),
             Step::Finish(_) | Step::Close(_) | Step::Discard(_) => self.end_both(step),
@@ -101,7 +105,7 @@ impl World {
         let count = self.boxes.len();
         match step {
             Step::Resonate(index, text) => {
-                let one = &mut self.boxes[index.index(count)];
+                let one = &mut self.boxes[index.of(count)];
                 let known = one.patterns.contains(text);
                 let expected = (one.life == Life::Open).then_some(!known);
                 assert_eq!(self.rig.medium.resonate(one.key, pattern(text)), expected);
@@ -110,7 +114,7 @@ impl World {
                 }
             }
             Step::Detune(index, text) => {
-                let one = &mut self.boxes[index.index(count)];
+                let one = &mut self.boxes[index.of(count)];
                 let before = one.patterns.len();
                 one.patterns.retain(|pattern| pattern != text);
                 let removed = self.rig.medium.detune(one.key, &pattern(text), &mut self.rig.after);
@@ -132,17 +136,17 @@ impl World {
         let count = self.boxes.len();
         match step {
             Step::Finish(index) => {
-                let at = index.index(count);
+                let at = index.of(count);
                 self.rig.medium.finish(self.boxes[at].key, &mut self.rig.after);
                 self.end(at, Life::Closing);
             }
             Step::Close(index) => {
-                let at = index.index(count);
+                let at = index.of(count);
                 self.rig.medium.close(self.boxes[at].key, &mut self.rig.after);
                 self.end(at, Life::Closed);
             }
             Step::Discard(index) => {
-                let at = index.index(count);
+                let at = index.of(count);
                 self.rig.medium.discard(self.boxes[at].key, &mut self.rig.after);
                 self.end(at, Life::Gone);
             }

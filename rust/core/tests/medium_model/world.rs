@@ -8,9 +8,9 @@ use aether_core::mailbox::{Overflow, Taken, WaiterId};
 use aether_core::medium::{Emission, Phase, Refusal, Take, Ticket, Verdict};
 use aether_core::reason::Reason;
 
-use crate::plain::{Life, Plain, Waiting};
-use crate::program::{Shot, takes};
-use crate::support::{After, Item, Rig};
+use super::plain::{Life, Plain, Waiting};
+use super::program::{Shot, takes};
+use super::support::{After, Item, Rig};
 
 #[derive(Debug)]
 pub struct Reader {

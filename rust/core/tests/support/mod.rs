@@ -1,6 +1,7 @@
 //! What the tests of the medium share: a medium of numbered items whose wakers are numbers too.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -43,6 +44,8 @@ pub struct Rig {
     pub medium: Medium<Arc<Item>, u32>,
     pub clock: Arc<ManualClock>,
     pub after: After,
+    /// Where the route of each channel was last.
+    hints: BTreeMap<String, Hint>,
     made: u64,
 }
 
@@ -94,7 +97,7 @@ impl Rig {
     pub fn new() -> Self {
         let clock = Arc::new(ManualClock::new(0.0));
         let medium = Medium::new(Clock::Manual(Arc::clone(&clock)));
-        Self { medium, clock, after: After::default(), made: 0 }
+        Self { medium, clock, after: After::default(), hints: BTreeMap::new(), made: 0 }
     }
 
     pub fn open(&self, spec: Spec, patterns: &[&str]) -> Key {
@@ -109,6 +112,15 @@ impl Rig {
     pub fn item(&mut self) -> Arc<Item> {
         self.made += 1;
         Arc::new(Item { id: self.made, sequence: AtomicU64::new(0) })
+    }
+
+    /// The hint of a channel, as an emitter keeps it from one emission to the next.
+    pub fn hint(&self, channel: &str) -> Hint {
+        self.hints.get(channel).copied().unwrap_or_default()
+    }
+
+    pub fn remember(&mut self, channel: &str, hint: Hint) {
+        self.hints.insert(channel.to_owned(), hint);
     }
 
     fn fresh_after(&mut self) {
@@ -131,10 +143,10 @@ impl Rig {
     ) -> Result<(u64, Sent), Refusal> {
         self.fresh_after();
         let item = self.item();
-        let mut hint = Hint::default();
-        let sent =
-            self.medium.emit(emission, &mut hint, ticket, &item, &Carrier, &mut self.after)?;
-        Ok((item.id, sent))
+        let mut hint = self.hint(emission.channel);
+        let sent = self.medium.emit(emission, &mut hint, ticket, &item, &Carrier, &mut self.after);
+        self.remember(emission.channel, hint);
+        Ok((item.id, sent?))
     }
 
     /// Emits, and returns the item's number.
