@@ -2,6 +2,7 @@
 
 import gc
 import math
+from functools import partial
 from typing import Any
 
 import anyio
@@ -17,7 +18,7 @@ from tests.probes import (
     until_receiving,
 )
 
-from aether import Aether, AetherConfig, Channel, ChannelError, Closed, Wave
+from aether import Aether, AetherConfig, Channel, ChannelError, Closed, NoReceiver, Wave
 
 
 async def test_a_quiet_medium_is_settled() -> None:
@@ -188,6 +189,29 @@ async def test_expect_takes_nothing_from_others() -> None:
         await medium.emit_wave("a.b", 1)
         assert (await expecting).payload == 1
         assert payloads(v) == [1]
+
+
+@pytest.mark.parametrize("hand", ["medium", "vibrator", "emitter"])
+@pytest.mark.parametrize("door", ["emit_wave", "emit", "emit_nowait", "emit_sync"])
+async def test_who_only_expects_is_no_receiver(door: str, hand: str) -> None:
+    """However often it is tried, by any door: the second emission knows the name already."""
+    async with Aether() as medium:
+        v, expecting = tuned(medium), medium.expect("a.*", timeout=5.0)
+        speaker: Any = {"medium": medium, "vibrator": v, "emitter": v.emitter()}[hand]
+        for number in range(3):
+            with pytest.raises(NoReceiver):
+                if door == "emit":
+                    await speaker.emit(Wave("a.b", number), require=1)
+                elif door == "emit_wave":
+                    await speaker.emit_wave("a.b", number, require=1)
+                elif door == "emit_nowait":
+                    speaker.emit_nowait("a.b", number, require=1)
+                else:
+                    emit = partial(speaker.emit_sync, "a.b", number, require=1)
+                    await anyio.to_thread.run_sync(emit)
+        assert medium.statistics().emitted == 0
+        await speaker.emit_wave("a.b", "without")
+        assert (await expecting).payload == "without"
 
 
 async def test_expect_leaves_nothing_behind() -> None:

@@ -54,10 +54,10 @@ class Ended:
 
 @pytest.fixture
 def program() -> Callable[..., Ended]:
-    """Run a program (dedented, after the prelude) to its end."""
+    """Run a program (dedented, after the prelude) to its end; `first` runs before aether is imported."""
 
-    def start(source: str, *args: str) -> Ended:
-        code = PRELUDE + textwrap.dedent(source)
+    def start(source: str, *args: str, first: str = "") -> Ended:
+        code = textwrap.dedent(first) + PRELUDE + textwrap.dedent(source)
         process = subprocess.Popen(
             [sys.executable, "-X", "faulthandler", "-c", code, *args],
             stdin=subprocess.DEVNULL,

@@ -83,6 +83,67 @@ v.close()
     assert ended.out == ["forked", "status 0", "from the parent", "again"]
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        "medium.emit_nowait('a', 1)",
+        "medium.emit_nowait('a', 1, ttl=1.0)",
+        "medium.emitter().emit_nowait('a', 1)",
+        "medium.emit_sync('a', 1)",
+        "run(put)",
+        "run(batch)",
+        "medium.vibrator('reader').close()",
+    ],
+)
+def test_whatever_the_first_use_was_it_is_a_use(program: Callable[..., Any], use: str) -> None:
+    """Also where nobody listens, and where the emission takes the short way."""
+    source = f"""
+async def put():
+    await medium.emit_wave("a", 1)
+
+async def batch():
+    await medium.emit_many([("a", 1)])
+
+def body():
+    for act in (medium.emit_nowait, medium.emitter().emit_nowait):
+        try:
+            act("a", 2)
+        except aether.ForkedMedium:
+            say("forked")
+
+{use}
+in_child(body)
+say(medium.emit_nowait("a", 3).matched)
+"""
+    assert program(FORK + source).exited().out == ["forked", "forked", "status 0", "0"]
+
+
+def test_a_hook_of_others_that_runs_first_in_the_child_sees_the_fork(
+    program: Callable[..., Any],
+) -> None:
+    """It was registered before aether was imported, as `logging` and `random` register theirs."""
+    first = """
+import os
+
+def hook():
+    try:
+        medium.emit_nowait("a", "from the hook")
+    except aether.ForkedMedium:
+        say("forked")
+    say(aether.Wave("a").id != before.id)
+
+os.register_at_fork(after_in_child=hook)
+"""
+    source = """
+before = aether.Wave("a")
+in_child(lambda: None)
+say(v.receive_nowait().payload)
+v.close()
+"""
+    ended = program(FORK + USE + source, first=first).exited()
+    assert (ended.out, ended.err) == (["forked", "True", "status 0", "from the parent"], "")
+
+
 def test_every_use_in_the_child_says_so_not_only_the_first(program: Callable[..., Any]) -> None:
     source = """
 def body():

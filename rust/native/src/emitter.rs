@@ -12,7 +12,7 @@ use crate::blocking::{Blocking, PyWaiting};
 use crate::draft::{Draft, Options, Origin, inherits};
 use crate::emission::{EmitManyOp, EmitOp};
 use crate::errors::{count, number, seconds, type_error};
-use crate::machine::Quickly;
+use crate::machine::{Quickly, Raised};
 use crate::rare::Given;
 use crate::receipt::PyReceipt;
 use crate::shared::{Recalled, Shared};
@@ -365,14 +365,14 @@ impl PyEmitter {
             other => {
                 let known = other.unheard(py);
                 match shared.emit_unheard(name, known) {
-                    Err(_) => return Ok(None),
+                    Err(error) => return Err(Raised::set(py, error)),
                     Ok(Some(sequence)) => {
                         origin.count(py);
                         return PyReceipt::nobody(py, shared, sequence);
                     }
                     Ok(None) => match shared.channel(name) {
                         Ok(channel) => channel,
-                        Err(_) => return Ok(None),
+                        Err(error) => return Err(Raised::set(py, error)),
                     },
                 }
             }
@@ -391,12 +391,14 @@ impl PyEmitter {
         name: &Bound<'py, PyAny>,
         payload: Option<&Bound<'py, PyAny>>,
         amplitude: f64,
-    ) -> Option<Bound<'py, PyAny>> {
+    ) -> Quickly<Bound<'py, PyAny>> {
         let (py, Self { shared, origin }) = (slf.py(), slf.get());
-        let strength = slf.get().plain_strength(py, amplitude)?;
-        let channel = shared.channel(name).ok()?;
-        let draft = Draft::plain(py, shared, origin, channel, payload, strength)?;
-        awaitable(py, EmitOp::new(slf, draft, name, None)).ok()
+        let Some(strength) = slf.get().plain_strength(py, amplitude) else { return Ok(None) };
+        let channel = shared.channel(name).map_err(|error| Raised::set(py, error))?;
+        let draft = Draft::plain(py, shared, origin, channel, payload, strength);
+        let Some(draft) = draft else { return Ok(None) };
+        let made = awaitable(py, EmitOp::new(slf, draft, name, None));
+        made.map(Some).map_err(|error| Raised::set(py, error))
     }
 
     /// The strength of a wave that takes the short way, after its first hop.

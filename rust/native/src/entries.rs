@@ -5,8 +5,8 @@
 //!
 //! Contract:
 //! - An entry takes the plain call only: a channel, a payload, perhaps an amplitude that is a `float`.
-//!   Whatever else is given, and whatever fails, it hands on to the method of `PyO3`, as it was called.
-//!   So there is one place for each rule and each error.
+//!   Whatever else is given it hands on to the method of `PyO3`, as it was called, before anything has
+//!   happened. What is raised meanwhile is raised: it may be a signal handler's.
 //! - Names, docstrings and signatures stay those of the methods.
 
 use std::ffi::{c_char, c_int};
@@ -137,13 +137,16 @@ unsafe extern "C" fn emit_wave(
     unsafe {
         let py = Python::assume_attached();
         let emitter = Borrowed::from_ptr(py, this).cast_unchecked::<PyEmitter>();
-        let made = Plain::read(py, args, count, keywords).and_then(|plain| {
-            let Plain { name, payload, amplitude } = plain;
-            PyEmitter::emit_soon(&emitter, &name, payload.as_deref(), amplitude)
-        });
+        let made = match Plain::read(py, args, count, keywords) {
+            Some(Plain { name, payload, amplitude }) => {
+                PyEmitter::emit_soon(&emitter, &name, payload.as_deref(), amplitude)
+            }
+            None => Ok(None),
+        };
         match made {
-            Some(emission) => emission.into_ptr(),
-            None => long_way(&EMIT_WAVE)(this, args, count, keywords),
+            Ok(Some(emission)) => emission.into_ptr(),
+            Ok(None) => long_way(&EMIT_WAVE)(this, args, count, keywords),
+            Err(Raised) => ptr::null_mut(),
         }
     }
 }
