@@ -173,7 +173,8 @@ impl Shared {
         let mut found = hint.unwrap_or_default();
         let sequence = self.medium.emit_unheard(read, &mut found);
         match hint {
-            None if sequence.is_some() => self.keep(name, None, found),
+            // What the router does not keep, since it may never come again, is not worth a place here.
+            None if sequence.is_some() && found != Hint::default() => self.keep(name, None, found),
             Some(hint) if found != hint || sequence.is_none() => {
                 self.remember(name, found, sequence.is_none());
             }

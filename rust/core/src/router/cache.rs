@@ -8,10 +8,13 @@
 //! - A wildcard pattern is made or freed: the stamp of each route that it may concern no
 //!   longer fits, and the next emission on it walks the trie again.
 //!
-//! Routes that reach nobody are kept like all others. When the cache is full, each new
-//! route takes the place of one that was not asked for lately (CLOCK); nothing is ever
-//! swept. Routes over many patterns have lists of their own, which share a bounded room
-//! by the same clock; what does not fit is walked each time.
+//! Routes that reach nobody are kept like all others. When the cache is full, a channel gets
+//! in when it comes for the second time lately (a *doorkeeper*: G. Einziger, R. Friedman and
+//! B. Manes on cache admission, ACM Transactions on Storage 13, 2017), so that names that are
+//! used once, a session's or a request's, push nobody out and cost no more than their walk.
+//! Its route takes the place of one that was not asked for lately (CLOCK); nothing is ever
+//! swept. Routes over many patterns have lists of their own, which share a bounded room by
+//! the same clock; what does not fit is walked each time.
 //!
 //! A [`Hint`] finds its route without hashing: epochs are given once each, so the same
 //! epoch at the same index is the same channel.
@@ -32,6 +35,10 @@ const WIDE: u8 = u8::MAX;
 /// Patterns in wide lists, for each place in the cache.
 const WIDE_SHARE: usize = 64;
 
+/// How many channels that were turned away are remembered, at least and at most; otherwise as many as there are
+/// places in the cache.
+const TURNED_AWAY: (usize, usize) = (64, 65_536);
+
 /// How far the hand of the clock goes for one eviction.
 const HAND_STEPS: usize = 64;
 
@@ -48,6 +55,9 @@ pub(super) struct Cache {
     in_wide: usize,
     /// The entry that is looked at next for eviction.
     hand: usize,
+    /// What is left of the hashes of channels that were turned away lately, each in the place that the rest
+    /// of its hash says; made when the first is.
+    turned_away: Vec<u16>,
     /// The epoch of the next entry.
     epoch: u64,
     evictions: u64,
@@ -87,6 +97,7 @@ impl Cache {
             vacant_wide: Vec::new(),
             in_wide: 0,
             hand: 0,
+            turned_away: Vec::new(),
             epoch: first_epoch,
             evictions: 0,
         }
@@ -169,6 +180,28 @@ impl Cache {
         true
     }
 
+    /// Whether a channel that has no entry is to get one: at once while there is room, and otherwise if it
+    /// was turned away lately.
+    pub(super) fn admits(&mut self, hash: u32) -> bool {
+        if self.entries.len() < self.capacity {
+            return true;
+        }
+        if self.capacity == 0 {
+            return false;
+        }
+        if self.turned_away.is_empty() {
+            let size = self.capacity.clamp(TURNED_AWAY.0, TURNED_AWAY.1).next_power_of_two();
+            self.turned_away.resize(size, 0);
+        }
+        let last = self.turned_away.len() - 1;
+        let place = &mut self.turned_away[hash as usize & last];
+        // 0 is nobody's.
+        let rest = (hash >> 16) as u16 | 1;
+        let again = *place == rest;
+        *place = if again { 0 } else { rest };
+        again
+    }
+
     /// Keeps a route that was walked just now under a channel that has no entry yet.
     /// Returns its index, or `None` if there is no room for it.
     pub(super) fn keep(
@@ -219,10 +252,6 @@ impl Cache {
         Some(index)
     }
 
-    pub(super) fn is_off(&self) -> bool {
-        self.capacity == 0
-    }
-
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -237,6 +266,7 @@ impl Cache {
             + self.entries.capacity() * size_of::<Entry>()
             + self.names.capacity() * size_of::<Name>()
             + self.names.iter().map(|name| name.channel.capacity()).sum::<usize>()
+            + self.turned_away.capacity() * size_of::<u16>()
             + self.wide.capacity() * size_of::<Vec<u32>>()
             + self.wide.iter().map(|list| list.capacity() * size_of::<u32>()).sum::<usize>()
     }

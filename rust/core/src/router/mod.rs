@@ -287,7 +287,7 @@ impl Router {
         }
         let literal = self.literal(channel, hash);
         let steps = self.walk_trie(channel, literal);
-        if self.cache.is_off() {
+        if !self.cache.admits(hash) {
             return None;
         }
         let slots = steps.prefixes(&self.trie).slots();
