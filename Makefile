@@ -171,10 +171,6 @@ bench: build
 	$(call heading,benches/compare.py)
 	@$(BIN)/python benches/compare.py $(BENCH_ARGS)
 
-# The name that it had before.
-.PHONY: bench-report
-bench-report: bench
-
 ## bench-rows: the same rows one by one under pytest-benchmark (takes minutes; asserts no time)
 .PHONY: bench-rows
 bench-rows: build
