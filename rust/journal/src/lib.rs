@@ -1,0 +1,15 @@
+//! The durable, append-only history of Aether: waves on a disk, in the order of their sequence.
+//!
+//! A journal is a folder of segments ([`header`]), each a run of records ([`record`]). [`scan`] reads one from
+//! its front to its end, whatever happened to it. The format is written down for others in
+//! `docs/journal-format.md`.
+//!
+//! Nothing here knows of Python, and nothing is unsafe.
+#![forbid(unsafe_code)]
+
+pub mod append;
+mod bytes;
+mod check;
+pub mod header;
+pub mod record;
+pub mod scan;
