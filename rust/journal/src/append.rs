@@ -24,6 +24,16 @@ impl End {
         Self { seed: header.seed(), offset, next }
     }
 
+    /// The same, where the sequences up to `next` were given in vain.
+    pub(crate) fn skip_to(self, next: u64) -> Self {
+        Self { next, ..self }
+    }
+
+    /// Whether it has no record yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.offset == RECORDS
+    }
+
     /// The first byte after the last record.
     pub fn offset(&self) -> u64 {
         self.offset

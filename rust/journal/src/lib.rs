@@ -1,5 +1,7 @@
 //! The durable, append-only history of Aether: waves on a disk, in the order of their sequence.
 //!
+//! A [`journal::Journal`] is written by one process; any number may read it.
+//!
 //! A journal is a folder of segments ([`header`]), each a run of records ([`record`]). [`scan`] reads one from
 //! its front to its end, whatever happened to it. The format is written down for others in
 //! `docs/journal-format.md`.
@@ -10,6 +12,13 @@
 pub mod append;
 mod bytes;
 mod check;
+pub mod disk;
 pub mod header;
+pub mod journal;
+mod log;
+mod queue;
 pub mod record;
 pub mod scan;
+pub mod segment;
+#[cfg(test)]
+mod tests;

@@ -22,13 +22,19 @@ pub trait Source {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 }
 
-impl Source for &[u8] {
+impl Source for [u8] {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
         let there = &self[from..];
         let count = there.len().min(buffer.len());
         buffer[..count].copy_from_slice(&there[..count]);
         Ok(count)
+    }
+}
+
+impl<S: Source + ?Sized> Source for &S {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        (**self).read_at(offset, buffer)
     }
 }
 
