@@ -60,8 +60,9 @@ pub enum Found<'a> {
 pub struct Scan<S> {
     source: S,
     seed: Seed,
-    /// What was read of the source, from `start` on.
+    /// What was read of the source, from `start` on, in its first `filled` bytes.
     buffer: Vec<u8>,
+    filled: usize,
     start: u64,
     /// How many bytes are read next.
     block: usize,
@@ -84,6 +85,7 @@ impl<S: Source> Scan<S> {
             source,
             seed,
             buffer: Vec::new(),
+            filled: 0,
             start: offset,
             block: BLOCK.0,
             ended: false,
@@ -127,7 +129,7 @@ impl<S: Source> Scan<S> {
         self.next += ALIGNMENT as u64;
         if !self.has(self.next, 1)? {
             // The last bytes are damage up to the very end.
-            self.next = self.start + self.buffer.len() as u64;
+            self.next = self.end();
         }
         Ok(())
     }
@@ -139,7 +141,7 @@ impl<S: Source> Scan<S> {
             return Ok(Look::Nothing);
         }
         let seed = self.seed;
-        let bytes = &self.buffer[(offset - self.start) as usize..];
+        let bytes = &self.buffer[(offset - self.start) as usize..self.filled];
         let Some(head) = Head::read(bytes, || seed.at(offset)) else { return Ok(Look::Nothing) };
         let size = head.size();
         if !self.has(offset, size)? {
@@ -153,7 +155,7 @@ impl<S: Source> Scan<S> {
     /// Whether so many bytes are there from a place on, in the buffer then.
     fn has(&mut self, offset: u64, count: usize) -> io::Result<bool> {
         loop {
-            let end = self.start + self.buffer.len() as u64;
+            let end = self.end();
             if offset + count as u64 <= end {
                 return Ok(true);
             }
@@ -164,17 +166,25 @@ impl<S: Source> Scan<S> {
         }
     }
 
+    /// The first byte that was not read yet.
+    fn end(&self) -> u64 {
+        self.start + self.filled as u64
+    }
+
     /// Reads one block more, and forgets what stands before `from`.
     fn read_on(&mut self, from: u64) -> io::Result<()> {
         // What the call in progress has still to give back begins no earlier than this.
         let gone = (from.min(self.next) - self.start) as usize;
-        self.buffer.drain(..gone);
+        self.buffer.copy_within(gone..self.filled, 0);
         self.start += gone as u64;
-        let (filled, end) = (self.buffer.len(), self.start + self.buffer.len() as u64);
-        self.buffer.resize(filled + self.block, 0);
+        self.filled -= gone;
+        let room = self.filled + self.block;
+        if self.buffer.len() < room {
+            self.buffer.resize(room, 0);
+        }
         self.block = (2 * self.block).min(BLOCK.1);
-        let count = self.source.read_at(end, &mut self.buffer[filled..])?;
-        self.buffer.truncate(filled + count);
+        let count = self.source.read_at(self.end(), &mut self.buffer[self.filled..room])?;
+        self.filled += count;
         self.ended = count == 0;
         Ok(())
     }
