@@ -1,6 +1,6 @@
 //! The durable, append-only history of Aether: waves on a disk, in the order of their sequence.
 //!
-//! A [`journal::Journal`] is written by one process; any number may read it.
+//! A [`journal::Journal`] is written by one process; any number of [`reader::Reader`]s may read it.
 //!
 //! A journal is a folder of segments ([`header`]), each a run of records ([`record`]). [`scan`] reads one from
 //! its front to its end, whatever happened to it. The format is written down for others in
@@ -17,6 +17,7 @@ pub mod header;
 pub mod journal;
 mod log;
 mod queue;
+pub mod reader;
 pub mod record;
 pub mod scan;
 pub mod segment;

@@ -68,7 +68,7 @@ impl Queue {
     /// vain, and are not given again. The next record goes to `end`, or begins a segment.
     pub(crate) fn give_up(&mut self, kept: u64, end: Option<End>) {
         self.take();
-        self.end = end.map(|end| end.skip_to(self.last + 1));
+        self.end = end;
         self.in_vain = (self.last > kept).then_some(kept + 1);
     }
 
@@ -77,6 +77,7 @@ impl Queue {
             let mut note = Encoded::removed(Removed { first, last: self.last });
             self.make_room(note.size(), disk);
             self.put(|end| end.note(&mut note));
+            self.end = self.end.map(|end| end.skip_to(self.last + 1));
         }
     }
 

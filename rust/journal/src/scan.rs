@@ -98,6 +98,16 @@ impl<S: Source> Scan<S> {
         self.next
     }
 
+    /// Whether it has read everything that the source had when it looked last.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.ended && self.next == self.end()
+    }
+
+    /// Reads again from a place where a record may begin.
+    pub(crate) fn go_back(&mut self, offset: u64) {
+        (self.next, self.start, self.filled, self.ended) = (offset, offset, 0, false);
+    }
+
     /// What stands next; `None`: the segment ends here.
     #[expect(clippy::should_implement_trait, reason = "what it gives borrows its buffer")]
     pub fn next(&mut self) -> io::Result<Option<Found<'_>>> {

@@ -42,10 +42,6 @@ pub fn segments<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
         let Some(base) = base(&name) else { continue };
         let file = disk.open(&name)?;
         let header = head(&file)?;
-        if header.is_err() && file.size()? <= RECORDS {
-            // The power went when it was made: nothing was written to it yet.
-            continue;
-        }
         segments.push(Segment { name, base, header, file });
     }
     // Of the same base, one has no waves: it was torn before the first, and the next was begun in its place.
@@ -66,6 +62,11 @@ fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> {
 }
 
 impl<F: File> Segment<F> {
+    /// Whether it has neither head nor records: the power went when it was made, and nothing was in it yet.
+    pub(crate) fn is_void(&self) -> io::Result<bool> {
+        Ok(self.header.is_err() && self.file.size()? <= RECORDS)
+    }
+
     /// The last sequence that may have been given in it: by its records, as far as they are sound.
     pub(crate) fn last(&self) -> io::Result<u64> {
         let before = self.base.saturating_sub(1);

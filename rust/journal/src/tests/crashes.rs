@@ -90,7 +90,10 @@ fn last(disk: &SimulatedDisk) -> u64 {
 fn found(disk: &SimulatedDisk) -> (Waves, Vec<u64>) {
     let (mut waves, mut in_vain) = (Waves::new(), Vec::new());
     for segment in segments(disk).expect("it can be read") {
-        let header = segment.header.expect("nobody has damaged it");
+        let Ok(header) = segment.header else {
+            assert!(segment.is_void().expect("it can be read"), "nobody has damaged it");
+            continue;
+        };
         let mut scan = Scan::new(segment.file, &header);
         while let Some(found) = scan.next().expect("it can be read") {
             match found {
@@ -129,7 +132,7 @@ fn deeds(seed: u64) -> usize {
 
 #[test]
 fn the_power_goes_at_each_deed() {
-    for seed in 0..8 {
+    for seed in 0..40 {
         for at in 0..deeds(seed) {
             for short in [false, true] {
                 let told = format!("seed {seed}, power gone at deed {at}, short {short}");
@@ -154,7 +157,7 @@ fn the_power_goes_at_each_deed() {
 
 #[test]
 fn each_deed_fails_once() {
-    for seed in 0..12 {
+    for seed in 0..60 {
         for at in 0..deeds(seed) {
             for errno in [EIO, ENOSPC] {
                 let told = format!("seed {seed}, error {errno} at deed {at}");
