@@ -23,7 +23,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use crate::append::End;
-use crate::disk::Disk;
+use crate::disk::{Disk, Locked};
 use crate::log::{Fault, Log};
 use crate::queue::Queue;
 use crate::record::Encoded;
@@ -76,6 +76,7 @@ pub type Then = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 pub struct Journal<D: Disk> {
     shared: Arc<Shared<D>>,
     thread: Option<JoinHandle<()>>,
+    _lock: D::Lock,
 }
 
 #[derive(Debug)]
@@ -114,7 +115,8 @@ impl std::fmt::Debug for State {
 
 impl<D: Disk + Clone> Journal<D> {
     /// Opens the journal of a folder, to go on where it ends. Nothing that is there is changed.
-    pub fn open(disk: D, options: Options) -> io::Result<Self> {
+    pub fn open(disk: D, options: Options) -> Result<Self, Locked> {
+        let lock = disk.lock()?;
         let segments = segments(&disk)?;
         let mut last = 0;
         // What is damaged at the end of one is told by the base of the next: only the last has to be read.
@@ -127,10 +129,10 @@ impl<D: Disk + Clone> Journal<D> {
         let known = segments.iter().find_map(|segment| Some(segment.header.ok()?.journal));
         let journal = known.unwrap_or_else(|| disk.random());
         let queue = Queue::new(journal, options.segment_bytes, last);
-        Ok(Self::start(disk, options, queue))
+        Ok(Self::start(disk, options, queue, lock)?)
     }
 
-    fn start(disk: D, options: Options, queue: Queue) -> Self {
+    fn start(disk: D, options: Options, queue: Queue, lock: D::Lock) -> io::Result<Self> {
         let last = queue.last();
         let state = State {
             queue,
@@ -151,9 +153,8 @@ impl<D: Disk + Clone> Journal<D> {
         let committing = Arc::clone(&shared);
         let thread = Builder::new()
             .name("aether-journal".to_owned())
-            .spawn(move || committing.commit_all(Log::new(disk)))
-            .expect("a thread can be started");
-        Self { shared, thread: Some(thread) }
+            .spawn(move || committing.commit_all(Log::new(disk)))?;
+        Ok(Self { shared, thread: Some(thread), _lock: lock })
     }
 }
 
@@ -170,14 +171,47 @@ impl<D: Disk> Journal<D> {
 
     /// Gives a wave its sequence; `then` is called when it is committed, or refused.
     pub fn append(&self, wave: &mut Encoded, then: Option<Then>) -> Result<u64, Refusal> {
+        let size = wave.size();
+        self.put(size, then, |queue| queue.wave(wave, &self.shared.disk))
+    }
+
+    /// Notes what a cursor says, after all waves that were appended; `then` as for a wave.
+    ///
+    /// # Panics
+    /// If the name of the cursor has more than 65,535 bytes.
+    pub fn acknowledge(
+        &self,
+        cursor: &str,
+        state: &[u8],
+        then: Option<Then>,
+    ) -> Result<(), Refusal> {
+        let mut note = Encoded::acknowledged(self.shared.disk.now(), cursor, state);
+        let size = note.size();
+        let put = |queue: &mut Queue| {
+            queue.note(&mut note, &self.shared.disk);
+            queue.last()
+        };
+        self.put(size, then, put).map(drop)
+    }
+
+    fn put(
+        &self,
+        size: usize,
+        then: Option<Then>,
+        put: impl FnOnce(&mut Queue) -> u64,
+    ) -> Result<u64, Refusal> {
         let mut state = self.shared.lock();
-        state.admit(wave.size(), &self.shared.options)?;
-        let sequence = state.queue.wave(wave, &self.shared.disk);
+        state.admit(size, &self.shared.options)?;
+        let first = state.queue.is_empty();
+        let sequence = put(&mut state.queue);
         if let Some(then) = then {
             state.waiting.entry(sequence).or_default().push(then);
         }
         drop(state);
-        self.shared.appended.notify_one();
+        if first {
+            // With the others, the thread has them in view already.
+            self.shared.appended.notify_one();
+        }
         Ok(sequence)
     }
 
@@ -234,6 +268,7 @@ impl<D: Disk> Journal<D> {
 }
 
 impl<D: Disk> Drop for Journal<D> {
+    // Then the lock goes too.
     fn drop(&mut self) {
         self.end();
     }

@@ -2,13 +2,19 @@
 
 use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Disk, File};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::{Disk, File, Locked};
 use crate::scan::Source;
+
+/// The file that is locked, which names its owner.
+const LOCK: &str = "lock";
 
 /// A folder that is there.
 #[derive(Clone, Debug)]
@@ -32,6 +38,27 @@ impl Folder {
 
 impl Disk for Folder {
     type File = fs::File;
+    type Lock = fs::File;
+
+    fn lock(&self) -> Result<fs::File, Locked> {
+        let path = self.path.join(LOCK);
+        // It stays there: a file that is removed could be locked by two.
+        let options =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
+        let mut file = options.open(path)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                let mut owner = String::new();
+                file.read_to_string(&mut owner)?;
+                return Err(Locked::Held { owner: owner.trim().parse().unwrap_or(0) });
+            }
+            Err(errno) => return Err(io::Error::from(errno).into()),
+        }
+        file.set_len(0)?;
+        writeln!(file, "{}", std::process::id())?;
+        Ok(file)
+    }
 
     fn names(&self) -> io::Result<Vec<String>> {
         let names = fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name()));
@@ -88,7 +115,6 @@ impl File for fs::File {
     #[cfg(target_os = "linux")]
     fn reserve(&self, offset: u64, length: u64) -> io::Result<()> {
         use rustix::fs::{FallocateFlags, fallocate};
-        use rustix::io::Errno;
 
         loop {
             match fallocate(self, FallocateFlags::KEEP_SIZE, offset, length) {

@@ -19,10 +19,29 @@ pub use folder::Folder;
 
 use crate::scan::Source;
 
+/// Why the right to write in a folder was not given.
+#[derive(Debug, thiserror::Error)]
+pub enum Locked {
+    /// Another journal writes there.
+    #[error("the process {owner} writes in it")]
+    Held {
+        /// The number of its process; 0: it is not known.
+        owner: u32,
+    },
+    /// It could not be asked for.
+    #[error(transparent)]
+    Fault(#[from] io::Error),
+}
+
 /// A folder of files.
 pub trait Disk: Send + Sync + 'static {
     /// One of its files.
     type File: File;
+    /// The right to write in it, until this is dropped.
+    type Lock: Send + Sync + 'static;
+
+    /// Takes the right to write, which one process has at a time, and one journal in it.
+    fn lock(&self) -> Result<Self::Lock, Locked>;
 
     /// The names of all files.
     fn names(&self) -> io::Result<Vec<String>>;

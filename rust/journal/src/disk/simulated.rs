@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Disk, File};
+use super::{Disk, File, Locked};
 use crate::scan::Source;
 
 /// The number of the error of a full disk.
@@ -22,6 +22,16 @@ pub struct SimulatedDisk(Arc<Mutex<World>>);
 pub struct SimulatedFile {
     world: Arc<Mutex<World>>,
     number: usize,
+}
+
+/// The right to write.
+#[derive(Debug)]
+pub struct SimulatedLock(Arc<Mutex<World>>);
+
+impl Drop for SimulatedLock {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).locked = false;
+    }
 }
 
 /// What is done to a disk: counted, so that each can be the one at which it fails.
@@ -57,6 +67,7 @@ struct World {
     dice: Dice,
     /// What was done so far.
     deeds: Vec<Deed>,
+    locked: bool,
     /// The number of the deed that fails, and how; from that one on, if it stays so.
     fault: Option<Fault>,
 }
@@ -168,7 +179,7 @@ impl SimulatedDisk {
     #[must_use]
     pub fn after_kill(&self) -> Self {
         let world = self.world().clone();
-        Self(Arc::new(Mutex::new(World { deeds: Vec::new(), fault: None, ..world })))
+        Self(Arc::new(Mutex::new(World { deeds: Vec::new(), fault: None, locked: false, ..world })))
     }
 
     /// The bytes of a file.
@@ -271,6 +282,16 @@ fn put(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
 
 impl Disk for SimulatedDisk {
     type File = SimulatedFile;
+    type Lock = SimulatedLock;
+
+    fn lock(&self) -> Result<SimulatedLock, Locked> {
+        let mut world = self.world();
+        if world.locked {
+            return Err(Locked::Held { owner: std::process::id() });
+        }
+        world.locked = true;
+        Ok(SimulatedLock(Arc::clone(&self.0)))
+    }
 
     fn names(&self) -> io::Result<Vec<String>> {
         Ok(self.world().names.keys().cloned().collect())

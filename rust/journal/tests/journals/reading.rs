@@ -65,3 +65,28 @@ fn a_journal_goes_on_after_each_opening() {
     }
     assert_eq!(all(&disk), Told { waves: (1..=15).collect(), ..Told::default() });
 }
+
+#[test]
+fn what_a_cursor_says_stands_where_it_was_said() {
+    let disk = SimulatedDisk::new(1);
+    let journal = Journal::open(disk.clone(), OPTIONS).expect("an empty disk");
+    for number in 1..=10 {
+        journal.append(&mut wave(number), None).expect("there is room");
+        journal.acknowledge("billing", &number.to_le_bytes(), None).expect("there is room");
+    }
+    journal.close().expect("a disk without faults");
+    let (mut waves, mut said) = (0, 0);
+    let read = Reader::after(disk, 0).expect("it can be read").read(|event| {
+        match event {
+            Event::Wave(wave) => waves = wave.sequence,
+            Event::Acknowledged { sequence, cursor, state } => {
+                assert_eq!((sequence, cursor, state), (waves, "billing", &waves.to_le_bytes()[..]));
+                said += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+        ControlFlow::Continue(())
+    });
+    read.expect("it can be read");
+    assert_eq!((waves, said), (10, 10));
+}

@@ -5,6 +5,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use aether_journal::disk::simulated::{Deed, Fault, SimulatedDisk};
+use aether_journal::disk::{Folder, Locked};
 use aether_journal::journal::{Journal, Options, Refusal};
 
 use crate::{OPTIONS, all, wave};
@@ -95,4 +96,32 @@ fn a_failed_sync_is_the_end_of_writing() {
     }
     assert!(matches!(journal.close(), Err(Refusal::Failed { safe: 3, .. })));
     assert_eq!((called.load(Ordering::SeqCst), syncs(&disk)), (3, before));
+}
+
+#[test]
+fn one_journal_writes_in_a_folder() {
+    let disk = SimulatedDisk::new(1);
+    let journal = Journal::open(disk.clone(), OPTIONS).expect("an empty disk");
+    let second = Journal::open(disk.clone(), OPTIONS);
+    assert!(matches!(second, Err(Locked::Held { owner }) if owner == std::process::id()));
+    drop(journal);
+    Journal::open(disk, OPTIONS).expect("nobody writes there any more");
+}
+
+#[test]
+fn a_real_folder_does_the_same() {
+    let path = std::env::temp_dir().join(format!("aether-journal-{}", std::process::id()));
+    let disk = Folder::new(&path).expect("it can be made");
+    for turn in 0..3_u64 {
+        let journal = Journal::open(disk.clone(), OPTIONS).expect("nobody writes there");
+        let second = Journal::open(disk.clone(), OPTIONS);
+        assert!(matches!(second, Err(Locked::Held { owner }) if owner == std::process::id()));
+        for number in turn * 20 + 1..=turn * 20 + 20 {
+            assert_eq!(journal.append(&mut wave(number), None).expect("there is room"), number);
+        }
+        journal.wait(turn * 20 + 20).expect("a disk without faults");
+        let waves: Vec<u64> = (1..=turn * 20 + 20).collect();
+        assert_eq!(all(&disk).waves, waves);
+    }
+    std::fs::remove_dir_all(path).expect("it is there");
 }
