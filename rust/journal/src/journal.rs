@@ -24,6 +24,7 @@ use std::thread::{Builder, JoinHandle};
 
 use crate::append::End;
 use crate::disk::{Disk, Locked};
+use crate::header::HeaderFault;
 use crate::log::{Fault, Log};
 use crate::queue::Queue;
 use crate::record::Encoded;
@@ -44,6 +45,25 @@ impl Default for Options {
     fn default() -> Self {
         Self { segment_bytes: 64 << 20, sync: true, pending_bytes: 64 << 20 }
     }
+}
+
+/// Why a journal cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another one writes there, or it could not be found out.
+    #[error(transparent)]
+    Locked(#[from] Locked),
+    /// A later version of the library has written there.
+    #[error("the segment {segment} cannot be gone on from: {fault}")]
+    Newer {
+        /// The name of the file.
+        segment: String,
+        /// What its head says.
+        fault: HeaderFault,
+    },
+    /// The folder cannot be read.
+    #[error(transparent)]
+    Fault(#[from] io::Error),
 }
 
 /// Why a wave is not in the journal.
@@ -68,7 +88,8 @@ pub enum Refusal {
     Closed,
 }
 
-/// What is done when a wave is committed or refused.
+/// What is done when a wave is committed or refused, in the thread that commits: it must not panic, nor wait, nor
+/// drop the journal.
 pub type Then = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 
 /// A journal that is written.
@@ -115,9 +136,14 @@ impl std::fmt::Debug for State {
 
 impl<D: Disk + Clone> Journal<D> {
     /// Opens the journal of a folder, to go on where it ends. Nothing that is there is changed.
-    pub fn open(disk: D, options: Options) -> Result<Self, Locked> {
+    pub fn open(disk: D, options: Options) -> Result<Self, OpenError> {
         let lock = disk.lock()?;
         let segments = segments(&disk)?;
+        for Segment { name, header, .. } in &segments {
+            if let Err(fault @ HeaderFault::Version(_)) = header {
+                return Err(OpenError::Newer { segment: name.clone(), fault: *fault });
+            }
+        }
         let mut last = 0;
         // What is damaged at the end of one is told by the base of the next: only the last has to be read.
         for segment in segments.iter().rev() {
@@ -372,9 +398,9 @@ impl<D: Disk> Shared<D> {
             drop(self.lock());
             self.committed.notify_all();
         }
-        if !self.options.sync {
-            let synced = log.sync();
-            if let Err(error) = synced {
+        // What was only written is made sure of at the end; not after an error, which would tell nothing.
+        if !self.options.sync && self.lock().failed.is_none() {
+            if let Err(error) = log.sync() {
                 self.lock().failed = Some(Arc::new(error));
             }
         }

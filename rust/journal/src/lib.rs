@@ -13,6 +13,7 @@ pub mod append;
 mod bytes;
 mod check;
 pub mod disk;
+pub mod filter;
 pub mod header;
 pub mod journal;
 mod log;

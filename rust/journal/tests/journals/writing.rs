@@ -6,7 +6,7 @@ use std::thread;
 
 use aether_journal::disk::simulated::{Deed, Fault, SimulatedDisk};
 use aether_journal::disk::{Folder, Locked};
-use aether_journal::journal::{Journal, Options, Refusal};
+use aether_journal::journal::{Journal, OpenError, Options, Refusal};
 
 use crate::{OPTIONS, all, wave};
 
@@ -103,7 +103,9 @@ fn one_journal_writes_in_a_folder() {
     let disk = SimulatedDisk::new(1);
     let journal = Journal::open(disk.clone(), OPTIONS).expect("an empty disk");
     let second = Journal::open(disk.clone(), OPTIONS);
-    assert!(matches!(second, Err(Locked::Held { owner }) if owner == std::process::id()));
+    assert!(
+        matches!(second, Err(OpenError::Locked(Locked::Held { owner })) if owner == std::process::id())
+    );
     drop(journal);
     Journal::open(disk, OPTIONS).expect("nobody writes there any more");
 }
@@ -115,7 +117,9 @@ fn a_real_folder_does_the_same() {
     for turn in 0..3_u64 {
         let journal = Journal::open(disk.clone(), OPTIONS).expect("nobody writes there");
         let second = Journal::open(disk.clone(), OPTIONS);
-        assert!(matches!(second, Err(Locked::Held { owner }) if owner == std::process::id()));
+        assert!(
+            matches!(second, Err(OpenError::Locked(Locked::Held { owner })) if owner == std::process::id())
+        );
         for number in turn * 20 + 1..=turn * 20 + 20 {
             assert_eq!(journal.append(&mut wave(number), None).expect("there is room"), number);
         }
@@ -124,4 +128,20 @@ fn a_real_folder_does_the_same() {
         assert_eq!(all(&disk).waves, waves);
     }
     std::fs::remove_dir_all(path).expect("it is there");
+}
+
+#[test]
+fn a_journal_of_a_later_version_is_not_gone_on_with() {
+    let disk = crate::journal(10);
+    disk.change(&crate::names(&disk)[0], |bytes| {
+        for copy in bytes[..128].chunks_exact_mut(64) {
+            copy[8] = 2;
+            let sum = crc32c::crc32c(&copy[..60]);
+            copy[60..].copy_from_slice(&sum.to_le_bytes());
+        }
+    });
+    let opened = Journal::open(disk.clone(), OPTIONS);
+    assert!(matches!(opened, Err(OpenError::Newer { .. })), "{opened:?}");
+    let told = all(&disk);
+    assert_eq!((told.unreadable, told.gaps.is_empty()), (1, false));
 }
