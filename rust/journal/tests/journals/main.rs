@@ -1,4 +1,5 @@
 //! Journals: what was appended is read, and what cannot be read is told.
+#![cfg(unix)]
 
 mod damage;
 mod reading;

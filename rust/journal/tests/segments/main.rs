@@ -1,4 +1,5 @@
 //! Segments: what is written is what is read, and nothing else, whatever happens to the bytes.
+#![cfg(unix)]
 
 mod damage;
 mod records;
