@@ -221,7 +221,7 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// A wave. Its `sequence` is left out: [`Self::place`] gives it.
+    /// A wave. Its `sequence` is left out: it is given with its place.
     pub fn wave(wave: &Wave<'_>) -> Result<Self, Unfit> {
         let source = wave.source.unwrap_or("");
         for (what, text) in [("channel", wave.channel), ("source", source), ("id", wave.id)] {

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod damage;
+mod killed;
 mod reading;
 mod writing;
 
