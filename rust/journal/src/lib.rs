@@ -1,0 +1,27 @@
+//! The durable, append-only history of Aether: waves on a disk, in the order of their sequence.
+//!
+//! A [`journal::Journal`] is written by one process; any number of [`reader::Reader`]s may read it.
+//!
+//! A journal is a folder of segments ([`header`]), each a run of records ([`record`]). [`scan`] reads one from
+//! its front to its end, whatever happened to it. The format is written down for others in
+//! `docs/journal-format.md`.
+//!
+//! Nothing here knows of Python, and nothing is unsafe. On systems other than Linux and macOS the crate is empty.
+#![cfg(unix)]
+#![forbid(unsafe_code)]
+
+pub mod append;
+mod bytes;
+mod check;
+pub mod disk;
+pub mod filter;
+pub mod header;
+pub mod journal;
+mod log;
+mod queue;
+pub mod reader;
+pub mod record;
+pub mod scan;
+pub mod segment;
+#[cfg(test)]
+mod tests;

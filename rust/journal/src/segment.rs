@@ -1,0 +1,107 @@
+//! The segments of a folder: their names, and what is known of each when it is opened.
+
+use std::io;
+
+use crate::disk::{Disk, File};
+use crate::header::{Header, HeaderFault, RECORDS};
+use crate::record::{HEAD, Record};
+use crate::scan::{Found, Scan};
+
+const SUFFIX: &str = ".segment";
+
+/// A file of a folder that has the name of a segment.
+#[derive(Debug)]
+pub struct Segment<F> {
+    /// The name of the file.
+    pub name: String,
+    /// The least sequence that may stand in it, by its name.
+    pub base: u64,
+    /// What its head says.
+    pub header: Result<Header, HeaderFault>,
+    /// To read it.
+    pub file: F,
+}
+
+/// The name of the file of a segment: its base, and the beginning of its identity.
+pub(crate) fn name(header: &Header) -> String {
+    let [a, b, c, d, ..] = header.identity;
+    format!("{:020}-{a:02x}{b:02x}{c:02x}{d:02x}{SUFFIX}", header.base)
+}
+
+/// The base of a segment by the name of its file; `None`: it is none.
+fn base(name: &str) -> Option<u64> {
+    let (base, identity) = name.strip_suffix(SUFFIX)?.split_once('-')?;
+    let sound = base.len() == 20 && identity.len() == 8 && base.bytes().all(|c| c.is_ascii_digit());
+    if sound { base.parse().ok() } else { None }
+}
+
+/// All segments of a folder, in the order of their waves.
+pub fn segments<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
+    let mut segments = Vec::new();
+    for name in disk.names()? {
+        let Some(base) = base(&name) else { continue };
+        let file = disk.open(&name)?;
+        let header = head(&file)?;
+        segments.push(Segment { name, base, header, file });
+    }
+    // Of the same base, one has no waves: it was torn before the first, and the next was begun in its place.
+    segments.sort_by(|a, b| (a.base, &a.name).cmp(&(b.base, &b.name)));
+    Ok(segments)
+}
+
+fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> {
+    let mut bytes = [0; RECORDS as usize];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(filled as u64, &mut bytes[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(Header::read(&bytes[..filled]))
+}
+
+impl<F: File> Segment<F> {
+    /// Whether it has neither head nor records: the power went when it was made, and nothing was in it yet.
+    pub(crate) fn is_void(&self) -> io::Result<bool> {
+        Ok(self.header.is_err() && self.file.size()? <= RECORDS)
+    }
+
+    /// The last sequence that may have been given in it: by its records, as far as they are sound.
+    pub(crate) fn last(&self) -> io::Result<u64> {
+        let before = self.base.saturating_sub(1);
+        let Ok(header) = &self.header else {
+            // Nothing in it can be read. No more waves than this fit in, and none is to be given twice.
+            let most = self.file.size()?.saturating_sub(RECORDS) / HEAD as u64;
+            return Ok(before.saturating_add(most));
+        };
+        let mut last = before;
+        let mut scan = Scan::new(&self.file, header);
+        while let Some(found) = scan.next()? {
+            if let Found::Record { record, .. } = found {
+                last = last.max(record.sequence());
+                if let Record::Removed(removed) = record {
+                    last = last.max(removed.last);
+                }
+            }
+        }
+        Ok(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_sort_as_their_bases_do() {
+        let header =
+            Header { identity: [0xab; 16], journal: 1, base: 42, rewritten: 0, created: 0.0 };
+        assert_eq!(name(&header), "00000000000000000042-abababab.segment");
+        assert_eq!(base(&name(&header)), Some(42));
+        for other in ["", "x.segment", "00000000000000000042.segment", "42-abababab.segment"] {
+            assert_eq!(base(other), None, "{other:?}");
+        }
+        assert_eq!(base("99999999999999999999-abababab.segment"), None);
+    }
+}

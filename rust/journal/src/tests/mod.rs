@@ -1,0 +1,3 @@
+//! What only the inside of the crate can test: commits step by step, without a thread.
+
+mod crashes;

@@ -1,0 +1,115 @@
+//! What is written is what is read.
+
+use crate::support::{HEADER, Plain, plain, segment_of};
+use aether_journal::append::End;
+use aether_journal::record::{Encoded, Headers, MAX_BODY, Record, Removed, Unfit, Wave};
+use aether_journal::scan::{Found, Scan};
+use proptest::prelude::*;
+
+fn any_plain() -> impl Strategy<Value = Plain> {
+    let numbers = prop::array::uniform6(any::<u64>());
+    let headers = prop::collection::vec((".{0,9}", ".{0,9}"), 0..4);
+    let payload = prop::collection::vec(any::<u8>(), 0..200);
+    (
+        ".{0,20}",
+        prop::option::of(".{0,9}"),
+        ".{0,20}",
+        numbers,
+        any::<u16>(),
+        headers,
+        any::<u8>(),
+        payload,
+    )
+        .prop_map(|(channel, source, id, numbers, hops, headers, codec, payload)| Plain {
+            channel,
+            source,
+            id,
+            numbers,
+            hops,
+            headers,
+            codec,
+            payload,
+        })
+}
+
+proptest! {
+    #[test]
+    fn waves_come_back_bit_for_bit(waves in prop::collection::vec(any_plain(), 0..20)) {
+        let (bytes, written, _) = segment_of(&HEADER, &waves);
+        let mut scan = Scan::new(&bytes[..], &HEADER);
+        let mut read = Vec::new();
+        while let Some(found) = scan.next().expect("memory has no faults") {
+            match found {
+                Found::Record { record, .. } => read.extend(plain(&record)),
+                Found::Damage(range) => prop_assert!(false, "{range:?} is damaged"),
+            }
+        }
+        prop_assert_eq!(read, written);
+        prop_assert_eq!(scan.offset(), bytes.len() as u64);
+    }
+}
+
+#[test]
+fn notes_come_back_between_waves() {
+    let removed = Removed { first: 2, last: 4 };
+    let mut bytes = HEADER.encoded().to_vec();
+    let mut end = End::new(&HEADER);
+    bytes.extend(end.note(&mut Encoded::removed(removed)));
+    bytes.extend(end.wave(&mut crate::support::wave(b"one").encoded()));
+    bytes.extend(end.note(&mut Encoded::acknowledged(1.5, "billing", b"state")));
+    bytes.extend(end.again(&mut crate::support::wave(b"two").encoded(), 9));
+    bytes.extend(end.note(&mut Encoded::seal()));
+    assert_eq!(end.next(), 10);
+    let mut scan = Scan::new(&bytes[..], &HEADER);
+    let mut told = Vec::new();
+    while let Some(Found::Record { record, .. }) = scan.next().expect("memory has no faults") {
+        told.push(match record {
+            Record::Wave(wave) => format!("{} {}", wave.sequence, wave.payload.len()),
+            other => format!("{other:?}"),
+        });
+    }
+    let acknowledged =
+        "Acknowledged { sequence: 5, cursor: \"billing\", state: [115, 116, 97, 116, 101] }";
+    assert_eq!(
+        told,
+        [
+            "Removed(Removed { first: 2, last: 4 })",
+            "5 3",
+            acknowledged,
+            "9 3",
+            "Seal { sequence: 9 }"
+        ]
+    );
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let long = "a".repeat(65_536);
+    let refused = |plain: Plain| {
+        let wave = Wave { channel: &plain.channel, payload: &plain.payload, ..empty() };
+        Encoded::wave(&wave).map(|encoded| encoded.size()).expect_err("too large")
+    };
+    let wide = refused(Plain { channel: long, ..crate::support::wave(b"") });
+    assert_eq!(wide, Unfit::Long { what: "channel", length: 65_536 });
+    let large = refused(Plain { payload: vec![0; MAX_BODY], ..crate::support::wave(b"") });
+    assert!(matches!(large, Unfit::Large(size) if size > MAX_BODY));
+}
+
+fn empty() -> Wave<'static> {
+    Wave {
+        sequence: 0,
+        time: 0.0,
+        channel: "a",
+        source: None,
+        id: "",
+        amplitude: 1.0,
+        priority: 1.0,
+        phase: 0.0,
+        frequency: 1.0,
+        ttl: f64::INFINITY,
+        hops: 0,
+        headers: Headers::default(),
+        codec: aether_journal::record::Codec(0),
+        payload: &[],
+    }
+}
