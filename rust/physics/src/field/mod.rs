@@ -1,7 +1,7 @@
 //! A field: the last `size` waves of a pattern, as columns of numbers.
 //!
 //! Contract:
-//! - [`Field::record`] and [`Field::record_again`] add a row; both are the one writer's, who holds the field
+//! - [`Field::record`] and [`Field::record_at`] add a row; both are the one writer's, who holds the field
 //!   exclusively. They allocate when a buffer is full, once in `size` rows or more, and never otherwise.
 //! - [`Field::window`] is what the field held at one moment: one contiguous run of rows in each column, and
 //!   the names of the channels. It costs the same however large the field is. It may be read in any thread
@@ -115,23 +115,20 @@ impl Field {
     pub fn record(&mut self, channel: &str, reading: &Reading) -> Place {
         self.make_room();
         let place = self.channels.place(channel);
-        self.write(place, reading);
+        self.record_at(place, reading);
         place
     }
 
-    /// Adds a row of a channel whose place is known; the place as it is now.
+    /// Makes room for a row. False: the place is good no more, so the row has to be recorded by its name.
     #[inline]
-    pub fn record_again(&mut self, place: Place, channel: &str, reading: &Reading) -> Place {
+    pub fn is_ready(&mut self, place: Place) -> bool {
         self.make_room();
-        if !self.channels.knows(place) {
-            return self.record(channel, reading);
-        }
-        self.write(place, reading);
-        place
+        self.channels.knows(place)
     }
 
+    /// Adds a row of a channel whose place is known, after [`Self::is_ready`].
     #[inline]
-    fn write(&mut self, place: Place, reading: &Reading) {
+    pub fn record_at(&mut self, place: Place, reading: &Reading) {
         self.buffer.write(self.end, place.number, reading);
         self.end += 1;
         self.recorded += 1;
