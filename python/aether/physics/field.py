@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 from aether import _native
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     import pandas as pd
     import pyarrow as pa
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from aether.channel import Channel
+    from aether.physics.plot import Marked
 
 __all__ = ["Columns", "Field"]
 
@@ -174,6 +178,57 @@ class Field(_native.Field):
             3.0
         """
         return self.rate_over(window)
+
+    def plot(
+        self, detections: Iterable[Marked] = (), *, channels: int = 40, title: str | None = None
+    ) -> Figure:
+        """The waterfall: channels x time, colour = amplitude, what was detected marked.
+
+        A cell is coloured by the sum of the amplitudes in it. The loudest channels have a row each, the others one
+        together.
+
+        Args:
+            detections: What to mark: objects with `pattern`, `channel` and `timestamp`.
+            channels: How many rows at most: 1 or more.
+            title: Above it; without it, what the field is.
+
+        Returns:
+            A figure of its own: `field.plot().savefig("picture.png")`.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            ValueError: `channels` is below 1.
+        """
+        from aether.physics import plot
+
+        columns = self.columns()
+        figure = plot.new_figure(11.0, plot.height_of(columns, channels))
+        axes = figure.subplots()
+        plot.draw_waterfall(axes, columns, detections, channels=channels)
+        said = f"{self.pattern}: {len(columns.timestamp):,} waves"
+        axes.set_title(said if title is None else title, loc="left", fontsize=11)
+        return figure
+
+    def plot_spectrum(self, channel: str | None = None) -> Figure:
+        """The rhythms of a channel: power over period of its waves, the strongest named.
+
+        Args:
+            channel: Which one; without it, the loudest.
+
+        Returns:
+            A figure of its own.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            ValueError: The field holds no wave of that channel.
+        """
+        from aether.physics import plot
+
+        columns = self.columns()
+        name, timestamps = plot.of_channel(columns, channel)
+        figure = plot.new_figure(11.0, 3.4)
+        plot.draw_spectrum(figure.subplots(), timestamps, name)
+        return figure
 
     def to_pandas(self) -> pd.DataFrame:
         """What the field holds, as a pandas `DataFrame`; the numbers are not copied.
