@@ -1,0 +1,82 @@
+//! Threads that record while others read, with plain reads as numpy's: `make sanitize KIND=thread` watches them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use aether_physics::field::{Cells, Column, Field, Reading, Window};
+use parking_lot::Mutex;
+
+const WRITERS: u64 = 4;
+const WAVES: u64 = 20_000;
+
+fn reading(sequence: u64) -> Reading {
+    let number = sequence as f64;
+    Reading {
+        timestamp: number,
+        amplitude: number * 2.0,
+        phase: number * 3.0,
+        frequency: number * 4.0,
+        sequence,
+    }
+}
+
+/// The rows of a column of 64 bits, read as C would.
+fn plain<T: Copy>(window: &Window, column: Column) -> &[T] {
+    let Cells::Wide(cells) = window.cells(column) else { unreachable!("of 64 bits") };
+    assert_eq!(size_of::<T>(), 8);
+    // SAFETY: nobody writes into the rows of a window while it is there, which is what this test is about.
+    unsafe { std::slice::from_raw_parts(cells.as_ptr().cast(), cells.len()) }
+}
+
+/// Every row belongs together; the sum of all sequences.
+fn check(window: &Window) -> u64 {
+    let sequences: &[u64] = plain(window, Column::Sequence);
+    let columns: [&[f64]; 4] =
+        [Column::Timestamp, Column::Amplitude, Column::Phase, Column::Frequency]
+            .map(|column| plain(window, column));
+    for (at, &sequence) in sequences.iter().enumerate() {
+        for (column, factor) in columns.iter().zip([1.0, 2.0, 3.0, 4.0]) {
+            assert_eq!(column[at], sequence as f64 * factor);
+        }
+    }
+    sequences.iter().sum()
+}
+
+#[test]
+fn windows_stay_as_they_are_while_four_threads_record() {
+    let (field, done) = (Mutex::new(Field::new(300)), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let field = &field;
+            scope.spawn(move || {
+                for number in 0..WAVES {
+                    let name = format!("channel.{}", number % 3_000);
+                    field.lock().record(&name, &reading(1 + number * WRITERS + writer));
+                }
+            });
+        }
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut held: Vec<(Window, u64)> = Vec::new();
+                while !done.load(Ordering::Relaxed) {
+                    let window = field.lock().window();
+                    let sum = check(&window);
+                    held.push((window, sum));
+                    if held.len() > 8 {
+                        let (window, sum) = held.remove(0);
+                        assert_eq!(check(&window), sum);
+                        if sum % 2 == 0 {
+                            held.clear();
+                        }
+                    }
+                }
+            });
+        }
+        // The writers are done once all is recorded.
+        while field.lock().recorded() < WRITERS * WAVES {
+            thread::yield_now();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(field.into_inner().len(), 300);
+}
