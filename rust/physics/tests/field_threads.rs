@@ -1,5 +1,6 @@
 //! Threads that record while others read, with plain reads as numpy's: `make sanitize KIND=thread` watches them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -44,39 +45,44 @@ fn check(window: &Window) -> u64 {
 
 #[test]
 fn windows_stay_as_they_are_while_four_threads_record() {
-    let (field, done) = (Mutex::new(Field::new(300)), AtomicBool::new(false));
-    thread::scope(|scope| {
-        for writer in 0..WRITERS {
-            let field = &field;
-            scope.spawn(move || {
+    let (field, done) = (Arc::new(Mutex::new(Field::new(300))), Arc::new(AtomicBool::new(false)));
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let field = Arc::clone(&field);
+            thread::spawn(move || {
                 for number in 0..WAVES {
                     let name = format!("channel.{}", number % 3_000);
                     field.lock().record(&name, &reading(1 + number * WRITERS + writer));
                 }
-            });
+            })
+        })
+        .collect();
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let (field, done) = (Arc::clone(&field), Arc::clone(&done));
+            thread::spawn(move || read_until(&field, &done))
+        })
+        .collect();
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    done.store(true, Ordering::Relaxed);
+    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    let field = field.lock();
+    assert_eq!((field.len(), field.recorded()), (300, WRITERS * WAVES));
+}
+
+/// Takes windows, and checks each again later; now and then all are let go.
+fn read_until(field: &Mutex<Field>, done: &AtomicBool) {
+    let mut held: Vec<(Window, u64)> = Vec::new();
+    while !done.load(Ordering::Relaxed) {
+        let window = field.lock().window();
+        let sum = check(&window);
+        held.push((window, sum));
+        if held.len() > 8 {
+            let (window, sum) = held.remove(0);
+            assert_eq!(check(&window), sum);
+            if sum % 2 == 0 {
+                held.clear();
+            }
         }
-        for _ in 0..2 {
-            scope.spawn(|| {
-                let mut held: Vec<(Window, u64)> = Vec::new();
-                while !done.load(Ordering::Relaxed) {
-                    let window = field.lock().window();
-                    let sum = check(&window);
-                    held.push((window, sum));
-                    if held.len() > 8 {
-                        let (window, sum) = held.remove(0);
-                        assert_eq!(check(&window), sum);
-                        if sum % 2 == 0 {
-                            held.clear();
-                        }
-                    }
-                }
-            });
-        }
-        // The writers are done once all is recorded.
-        while field.lock().recorded() < WRITERS * WAVES {
-            thread::yield_now();
-        }
-        done.store(true, Ordering::Relaxed);
-    });
-    assert_eq!(field.into_inner().len(), 300);
+    }
 }
