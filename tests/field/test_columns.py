@@ -194,7 +194,7 @@ def test_fields_come_and_go_while_threads_emit() -> None:
 
     def watch() -> None:
         try:
-            for size in range(1, 200):
+            for size in range(1, 60):
                 field = medium.field("a.*", size)
                 while field.recorded < size:
                     pass
@@ -353,7 +353,7 @@ def test_many_fields_of_one_channel() -> None:
 
 def test_fields_leave_no_references() -> None:
     medium = Aether()
-    name = "".join(["a.", "b"])
+    name = f"a.{len(medium.active_channels())}"
     before = sys.getrefcount(name)
     field = medium.field("a.*")
     medium.emit_nowait(name)

@@ -108,6 +108,8 @@ def save(figure: Figure, target: Path) -> None:
         CliError: the file cannot be written.
     """
     try:
-        figure.savefig(target)
+        figure.savefig(target)  # pyright: ignore[reportUnknownMemberType] - its keywords are untyped
     except OSError as error:
-        raise CliError(f"--out: {str(target)!r} cannot be written: {error.strerror or error}") from None
+        raise CliError(
+            f"--out: {str(target)!r} cannot be written: {error.strerror or error}"
+        ) from None

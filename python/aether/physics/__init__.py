@@ -3,5 +3,6 @@
 from aether.physics.engine import PhysicsEngine
 from aether.physics.field import Columns, Field
 from aether.physics.interference import Interference, InterferenceKind
+from aether.physics.plot import Detected
 
-__all__ = ["Columns", "Field", "Interference", "InterferenceKind", "PhysicsEngine"]
+__all__ = ["Columns", "Detected", "Field", "Interference", "InterferenceKind", "PhysicsEngine"]

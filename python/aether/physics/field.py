@@ -8,6 +8,10 @@ Contract:
 - The sums (`energy`, `rate`) are taken natively over what the field holds now; large ones let other threads run.
 """
 
+# pyarrow is untyped, and pandas in parts.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aether.channel import Channel
-    from aether.physics.plot import Marked
+    from aether.physics.plot import Detected
 
 __all__ = ["Columns", "Field"]
 
@@ -86,10 +90,6 @@ class Field(_native.Field):
 
     __slots__ = ("_names", "_pattern")
 
-    def __new__(cls, medium: _native.Medium, pattern: str, size: int) -> Field:
-        """Begin to record."""
-        return super().__new__(cls, medium, pattern, size)
-
     def __init__(self, medium: _native.Medium, pattern: str, size: int) -> None:
         del medium, size  # the native half has them
         self._pattern: Channel[Any] = _native.restore_channel(pattern)
@@ -139,7 +139,9 @@ class Field(_native.Field):
     def energy(self, by: Literal["channel"] = "channel") -> dict[Channel[Any], float]: ...
     @overload
     def energy(self, by: None) -> float: ...
-    def energy(self, by: Literal["channel"] | None = "channel") -> dict[Channel[Any], float] | float:
+    def energy(
+        self, by: Literal["channel"] | None = "channel"
+    ) -> dict[Channel[Any], float] | float:
         """The sum of amplitude² over what the field holds: of each channel, the loudest first, or of all.
 
         Args:
@@ -180,7 +182,7 @@ class Field(_native.Field):
         return self.rate_over(window)
 
     def plot(
-        self, detections: Iterable[Marked] = (), *, channels: int = 40, title: str | None = None
+        self, detections: Iterable[Detected] = (), *, channels: int = 40, title: str | None = None
     ) -> Figure:
         """The waterfall: channels x time, colour = amplitude, what was detected marked.
 

@@ -7,6 +7,9 @@ Contract:
 - matplotlib is imported when the first picture is drawn.
 """
 
+# matplotlib leaves its keywords untyped.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import math
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
     from aether.physics.field import Columns
 
-__all__ = ["Marked", "draw_spectrum", "draw_waterfall", "new_figure"]
+__all__ = ["Detected", "draw_spectrum", "draw_waterfall", "height_of", "new_figure", "of_channel"]
 
 # Cells of a waterfall in time.
 _CELLS = 320
@@ -31,11 +34,29 @@ _CELLS = 320
 # Amplitudes that differ by more are shown on a logarithmic scale.
 _WIDE_RANGE = 20.0
 
+_DAY = 86_400.0
+
 # The years that dates are written for.
 _FIRST_DATE, _LAST_DATE = -62_135_596_800.0, 253_402_300_799.0
 
+_UNITS = (
+    (365.25 * _DAY, "y"),
+    (_DAY, "d"),
+    (3600.0, "h"),
+    (60.0, "min"),
+    (1.0, "s"),
+    (1e-3, "ms"),
+    (1e-6, "µs"),
+)
+
 _LONGEST_NAME = 44
-_DAY = 86_400.0
+
+# A spectrum of fewer waves says nothing.
+_FEWEST = 8
+
+# How far apart two periods are, by the logarithm of their ratio, so that both are named.
+_APART = 0.12
+
 _SILENCE = "#0a0722"
 _INK = "#2b2b33"
 _LINE = "#3b528b"
@@ -43,20 +64,23 @@ _CHANCE = "#b5179e"
 _MARKS = (("o", "#4cc9f0"), ("s", "#80ffdb"), ("^", "#f9f871"), ("D", "#ff85c0"), ("v", "#ffffff"))
 
 
-class Marked(Protocol):
-    """What is marked in a waterfall: a detection."""
+class Detected(Protocol):
+    """What is marked in a waterfall: a `Detection`, or anything like it."""
 
     @property
     def pattern(self) -> Any:
         """What was found: its text is in the legend."""
+        ...
 
     @property
     def channel(self) -> str:
         """Where."""
+        ...
 
     @property
     def timestamp(self) -> float:
         """When, in Unix seconds."""
+        ...
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -79,7 +103,7 @@ def height_of(columns: Columns, channels: int) -> float:
 
 
 def draw_waterfall(
-    axes: Axes, columns: Columns, detections: Iterable[Marked] = (), *, channels: int = 40
+    axes: Axes, columns: Columns, detections: Iterable[Detected] = (), *, channels: int = 40
 ) -> None:
     """Draws channels x time into `axes`; colour is the sum of the amplitudes in a cell.
 
@@ -114,7 +138,7 @@ def draw_waterfall(
     faintest = float(own.min()) if own.count() else 1.0
     logarithmic = loudest > _WIDE_RANGE * faintest
     norm = LogNorm(faintest, loudest) if logarithmic else Normalize(0.0, loudest)
-    dated = _FIRST_DATE <= edges[0] and edges[-1] <= _LAST_DATE
+    dated = edges[0] >= _FIRST_DATE and edges[-1] <= _LAST_DATE
     scale = _DAY if dated else 1.0
     mesh = axes.pcolormesh(
         edges / scale, np.arange(len(names) + 1), shown, cmap=_colours(), norm=norm, rasterized=True
@@ -134,7 +158,7 @@ def draw_waterfall(
         mesh, ax=axes, pad=0.012, fraction=0.04, aspect=30, extend="max" if beyond else "neither"
     )
     bar.set_label(f"amplitude, summed over {_period(float(edges[1] - edges[0]))}")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
     numbers = {channel: int(row) for channel, row in zip(columns.channels, row_of, strict=True)}
@@ -188,15 +212,16 @@ def _date_axis(axes: Axes) -> None:
 
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(tz=UTC, minticks=4, maxticks=9)
+    locator = AutoDateLocator(tz=UTC, minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+    formatter = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(formatter)
     axes.set_xlabel("time (UTC)")
 
 
 def _mark(
     axes: Axes,
-    detections: Iterable[Marked],
+    detections: Iterable[Detected],
     row_of: dict[Any, int],
     shown: tuple[float, float],
     scale: float,
@@ -262,7 +287,9 @@ def draw_spectrum(axes: Axes, timestamps: NDArray[np.float64], name: str) -> Non
     axes.fill_between(periods, power, color=_LINE, alpha=0.18, linewidth=0)
     axes.plot(periods, power, color=_LINE, linewidth=0.8)
     axes.axhline(level, color=_CHANCE, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.set_title("above the dashes: less than 1 % by chance", loc="right", fontsize=8, color=_CHANCE)
+    axes.set_title(
+        "above the dashes: less than 1 % by chance", loc="right", fontsize=8, color=_CHANCE
+    )
     top = float(power.max())
     for at in _peaks(periods, power, level):
         axes.annotate(
@@ -283,7 +310,7 @@ def draw_spectrum(axes: Axes, timestamps: NDArray[np.float64], name: str) -> Non
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     ticks = [tick for tick in _ROUND_PERIODS if periods.min() <= tick <= periods.max()]
     axes.set_xticks(ticks[:: 1 + len(ticks) // 12])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _at: _period(seconds)))
+    axes.xaxis.set_major_formatter(FuncFormatter(_tick))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.minorticks_off()
     axes.set_xlabel("period")
@@ -306,13 +333,13 @@ def _spectrum(timestamps: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
 
     A. Schuster, "On the investigation of hidden periodicities", 1898; of counts in narrow bins, by FFT. From
     `sqrt(n)` turns over the whole time, below which a rhythm looks like a rate that changes, up to twice the
-    mean rate of events. Empty of fewer than 8 events, or all at one time.
+    mean rate of events. Empty of fewer than `_FEWEST` events, or all at one time.
     """
     import numpy as np
 
     n = len(timestamps)
     nothing = np.empty(0), np.empty(0)
-    if n < 8:
+    if n < _FEWEST:
         return nothing
     first, last = float(timestamps.min()), float(timestamps.max())
     if not last > first:
@@ -335,19 +362,20 @@ def _peaks(
     for at in np.argsort(-power)[:2000]:
         if power[at] <= level or len(peaks) == most:
             break
-        if all(abs(math.log(periods[at] / periods[other])) > 0.12 for other in peaks):
+        if all(abs(math.log(periods[at] / periods[other])) > _APART for other in peaks):
             peaks.append(int(at))
     return peaks
 
 
 def _period(seconds: float) -> str:
     """Seconds in the unit that reads best: `3 min`, `1 d`, `2 y`."""
-    units = [(365.25 * _DAY, "y"), (_DAY, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s")]
-    units += [(1e-3, "ms"), (1e-6, "µs")]
-    for unit, word in units:
-        if seconds >= 0.999 * unit:
-            break
+    fitting = (one for one in _UNITS if seconds >= 0.999 * one[0])
+    unit, word = next(fitting, _UNITS[-1])
     return f"{seconds / unit:.3g} {word}"
+
+
+def _tick(seconds: float, _at: object) -> str:
+    return _period(seconds)
 
 
 def _shortened(name: str) -> str:
@@ -374,7 +402,9 @@ def of_channel(columns: Columns, channel: str | None) -> tuple[str, NDArray[np.f
     if channel is None:
         channel = names[0] if names else "nothing"
     elif channel not in names:
-        message = f"the field holds no wave of {channel!r}; name one of its channels, such as {names[:1]}"
+        message = (
+            f"the field holds no wave of {channel!r}; name one of its channels, such as {names[:1]}"
+        )
         raise ValueError(message)
     rows = row_of[columns.channel]
     return channel, columns.timestamp[rows == (names.index(channel) if names else -1)]

@@ -1,4 +1,5 @@
 //! A field beside a plain list of its last rows.
+#![allow(clippy::float_cmp)] // the numbers are exact
 
 use std::collections::VecDeque;
 

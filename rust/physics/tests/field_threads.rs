@@ -1,4 +1,5 @@
 //! Threads that record while others read, with plain reads as numpy's: `make sanitize KIND=thread` watches them.
+#![allow(clippy::float_cmp)] // the numbers are exact
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,9 +64,13 @@ fn windows_stay_as_they_are_while_four_threads_record() {
             thread::spawn(move || read_until(&field, &done))
         })
         .collect();
-    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    for writer in writers {
+        writer.join().unwrap();
+    }
     done.store(true, Ordering::Relaxed);
-    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    for reader in readers {
+        reader.join().unwrap();
+    }
     let field = field.lock();
     assert_eq!((field.len(), field.recorded()), (300, WRITERS * WAVES));
 }
