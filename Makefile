@@ -181,7 +181,7 @@ bench-rows: build
 	$(call heading,pytest benches)
 	@$(BIN)/python -m pytest benches -q --timeout=0 --benchmark-only $(PYTEST_ARGS)
 
-## loom: every interleaving of the core's locks and wake-ups, up to a bound
+## loom: every interleaving of the core's locks and wake-ups and the field's buffers, up to a bound
 .PHONY: loom
 loom: | cargo
 	$(call heading,loom)
