@@ -66,8 +66,8 @@ struct State {
 /// The taps of a channel.
 struct Seen {
     given: Py<PyAny>,
-    fields: SmallVec<[(usize, Place); 2]>,
-    watches: SmallVec<[usize; 2]>,
+    fields: Box<[(usize, Place)]>,
+    watches: Box<[usize]>,
 }
 
 impl Known for Seen {
@@ -101,7 +101,7 @@ impl State {
         if !seen.fields.iter().all(ready) {
             return Left::Find;
         }
-        for &(tap, place) in &seen.fields {
+        for &(tap, place) in &*seen.fields {
             if let Kind::Field(field) = &mut taps[tap].kind {
                 field.record_at(place, reading);
             }
@@ -120,8 +120,7 @@ impl State {
     #[cold]
     fn find(&mut self, given: &Bound<'_, PyAny>, name: &str, reading: &Reading) -> (Watches, Seen) {
         let derived = name.split('.').next().is_some_and(|first| DERIVED.contains(&first));
-        let (mut fields, mut watches, mut called) =
-            <(SmallVec<_>, SmallVec<_>, Watches)>::default();
+        let (mut fields, mut watches, mut called) = <(Vec<_>, Vec<_>, Watches)>::default();
         for (at, tap) in self.taps.iter_mut().enumerate() {
             match &mut tap.kind {
                 _ if !tap.pattern.matches(name) => {}
@@ -133,7 +132,10 @@ impl State {
                 }
             }
         }
-        (called, Seen { given: given.clone().unbind(), fields, watches })
+        (
+            called,
+            Seen { given: given.clone().unbind(), fields: fields.into(), watches: watches.into() },
+        )
     }
 }
 

@@ -75,7 +75,8 @@ pub struct Field {
     /// How many rows of the buffer are written.
     end: usize,
     channels: Channels,
-    recorded: u64,
+    /// How many rows stood before the first of the buffer.
+    before: u64,
 }
 
 impl Field {
@@ -87,7 +88,7 @@ impl Field {
             buffer: Arc::new(Buffer::new(room)),
             end: 0,
             channels: Channels::default(),
-            recorded: 0,
+            before: 0,
         }
     }
 
@@ -108,7 +109,7 @@ impl Field {
 
     /// How many waves were recorded since the field was made.
     pub fn recorded(&self) -> u64 {
-        self.recorded
+        self.before + self.end as u64
     }
 
     /// Adds a row; `channel` may be new to the field.
@@ -131,7 +132,6 @@ impl Field {
     pub fn record_at(&mut self, place: Place, reading: &Reading) {
         self.buffer.write(self.end, place.number, reading);
         self.end += 1;
-        self.recorded += 1;
     }
 
     /// What the field holds now.
@@ -140,7 +140,7 @@ impl Field {
             Arc::clone(&self.buffer),
             self.end - self.len()..self.end,
             self.channels.names(),
-            self.recorded,
+            self.recorded(),
         )
     }
 
@@ -157,6 +157,7 @@ impl Field {
         let kept = self.end - self.len()..self.end;
         let numbers = self.channels.forget_unused(|| self.buffer.numbers(kept.clone()));
         let room = full_room(self.size).min(2 * self.end);
+        self.before += kept.start as u64;
         self.end = kept.len();
         match Arc::get_mut(&mut self.buffer) {
             Some(unshared) if unshared.room() == room => unshared.shift(kept, numbers.as_deref()),
