@@ -2,8 +2,8 @@
 //!
 //! The core knows nothing of Python; Python waits and composes. In between, each file binds one thing:
 //! values ([`wave`], [`receipt`], [`channel`], [`window`]), handles ([`emitter`], [`vibrator`], [`mailbox`],
-//! [`medium`], [`field`], [`tap`]), operations ([`draft`], [`emission`], [`receive`], [`quiet`]) and the two ways to wait for one
-//! ([`machine`] in an [`awaitable`], [`blocking`]).
+//! [`medium`], [`field`], [`tap`]), operations ([`draft`], [`emission`], [`receive`], [`quiet`]) and the two ways
+//! to wait for one ([`machine`] in an [`awaitable`], [`blocking`]).
 #![deny(unsafe_code)]
 #![allow(clippy::doc_markdown)] // docstrings are read by Python people, who do not mark arguments
 
