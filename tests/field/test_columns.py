@@ -278,6 +278,16 @@ def test_a_rate_goes_by_the_clock_of_the_medium() -> None:
     assert field.rate(10.0) == 2.0
 
 
+def test_sums_of_a_large_field_which_let_other_threads_run() -> None:
+    medium = Aether(clock=ManualClock(50.0))
+    field = medium.field("*", 100_000)
+    for number in range(70_000):
+        medium.emit_nowait("even" if number % 2 == 0 else "odd", amplitude=0.5)
+    assert field.energy() == {"even": 8_750.0, "odd": 8_750.0}
+    assert field.energy(None) == 17_500.0
+    assert field.rate(7.0) == 10_000.0
+
+
 def test_repr_and_properties() -> None:
     medium = Aether()
     field = medium.field("orders.*", 5)

@@ -246,7 +246,7 @@ class Field(_native.Field):
         except ImportError as error:
             raise _missing("to_pandas()", "pandas", "pandas") from error
         columns = self.columns()
-        arrays: dict[str, Any] = dict(zip(columns._fields[:-1], columns, strict=False))
+        arrays: dict[str, Any] = dict(zip(columns._fields[:-1], columns[:-1], strict=True))
         names = pd.Index(columns.channels, dtype=object)
         arrays["channel"] = pd.Categorical.from_codes(columns.channel.astype("int64"), names)
         return pd.DataFrame(arrays, copy=False)

@@ -288,7 +288,10 @@ def draw_spectrum(axes: Axes, timestamps: NDArray[np.float64], name: str) -> Non
     axes.plot(periods, power, color=_LINE, linewidth=0.8)
     axes.axhline(level, color=_CHANCE, linewidth=0.9, linestyle=(0, (4, 3)))
     axes.set_title(
-        "dashes: 1 % of the spectra of independent events reach higher", loc="right", fontsize=8, color=_CHANCE
+        "dashes: 1 % of the spectra of independent events reach higher",
+        loc="right",
+        fontsize=8,
+        color=_CHANCE,
     )
     top = float(power.max())
     for at in _peaks(periods, power, level):
