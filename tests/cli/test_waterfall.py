@@ -71,6 +71,16 @@ def test_a_real_history_with_its_rhythms(tmp_path: Path) -> None:
     assert heights[0] < heights[1]
 
 
+def test_names_of_any_letters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "$^{$.jsonl"
+    names = ["注文.作成", "$x^{$.a", "😀"]
+    lines = [json.dumps({"ts": 1.0, "channel": name, "payload": None}) for name in names]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert run(path, "--out", tmp_path / "picture.png", "--spectrum") == 0
+    streams = capsys.readouterr()
+    assert (streams.err, "3 events" in streams.out) == ("", True)
+
+
 def test_bad_lines_are_reported_and_skipped(
     events: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -89,11 +89,12 @@ def test_what_was_detected_is_marked_where_it_is() -> None:
         [("a", 0.0, 1.0), ("a", 1e-7, 1.0)],
         [("a", -1e14, 1.0), ("a", 1e14, 1.0)],
         [("a", -1.7e9 - 1e300, 1.0), ("a", 1e300, 0.5)],
-        [("ä." + "x" * 300, 0.0, 0.5), ("$a_b^{", 1.0, 1.0)],
+        [("ä." + "x" * 300, 0.0, 0.5), ("$a_b^{", 1.0, 1.0), ("$a_b^{$", 1.0, 1.0)],
     ],
 )
 def test_any_field_can_be_drawn(tmp_path: Path, waves: list[tuple[str, float, float]]) -> None:
     field = filled(waves)
+    field.plot(title="$^{$").savefig(tmp_path / "picture.svg")
     field.plot([]).savefig(tmp_path / "picture.png")
     field.plot_spectrum().savefig(tmp_path / "spectrum.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")

@@ -6,6 +6,7 @@ The times are those of the file, not of the replay, and every event is as loud a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,7 +96,7 @@ def picture(field: Field, title: str, *, spectrum: bool) -> Figure:
     figure = plot.new_figure(11.0, sum(heights))
     above, below = figure.subplots(2, height_ratios=heights)
     plot.draw_waterfall(above, columns)
-    above.set_title(title, loc="left", fontsize=11)
+    above.set_title(plot.plain(title), loc="left", fontsize=11)
     name, timestamps = plot.of_channel(columns, None)
     plot.draw_spectrum(below, timestamps, name)
     return figure
@@ -107,9 +108,12 @@ def save(figure: Figure, target: Path) -> None:
     Raises:
         CliError: the file cannot be written.
     """
-    try:
-        figure.savefig(target)  # pyright: ignore[reportUnknownMemberType] - its keywords are untyped
-    except OSError as error:
-        raise CliError(
-            f"--out: {str(target)!r} cannot be written: {error.strerror or error}"
-        ) from None
+    with warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        try:
+            figure.savefig(target)  # pyright: ignore[reportUnknownMemberType] - its keywords are untyped
+        except OSError as error:
+            raise CliError(
+                f"--out: {str(target)!r} cannot be written: {error.strerror or error}"
+            ) from None

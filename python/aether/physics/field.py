@@ -207,8 +207,8 @@ class Field(_native.Field):
         figure = plot.new_figure(11.0, plot.height_of(columns, channels))
         axes = figure.subplots()
         plot.draw_waterfall(axes, columns, detections, channels=channels)
-        said = f"{self.pattern}: {len(columns.timestamp):,} waves"
-        axes.set_title(said if title is None else title, loc="left", fontsize=11)
+        said = f"{self.pattern}: {len(columns.timestamp):,} waves" if title is None else title
+        axes.set_title(plot.plain(said), loc="left", fontsize=11)
         return figure
 
     def plot_spectrum(self, channel: str | None = None) -> Figure:

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
     from aether.physics.field import Columns
 
-__all__ = ["Detected", "draw_spectrum", "draw_waterfall", "height_of", "new_figure", "of_channel"]
+__all__ = [
+    "Detected",
+    "draw_spectrum",
+    "draw_waterfall",
+    "height_of",
+    "new_figure",
+    "of_channel",
+    "plain",
+]
 
 # Cells of a waterfall in time.
 _CELLS = 320
@@ -243,7 +251,7 @@ def _mark(
             facecolors=colour,
             edgecolors=_SILENCE,
             linewidths=1.2,
-            label=f"{kind.lower().replace('_', ' ')} ({len(places)})",
+            label=plain(f"{kind.lower().replace('_', ' ')} ({len(places)})"),
             zorder=3,
         )
     if found:
@@ -381,12 +389,17 @@ def _tick(seconds: float, _at: object) -> str:
     return _period(seconds)
 
 
+def plain(text: str) -> str:
+    """A text in which matplotlib finds no formulas."""
+    return text.replace("$", r"\$")
+
+
 def _shortened(name: str) -> str:
     """A name that fits beside its row: its ends say most."""
-    if len(name) <= _LONGEST_NAME:
-        return name
-    half = _LONGEST_NAME // 2
-    return f"{name[: half - 1]}…{name[-half:]}"
+    if len(name) > _LONGEST_NAME:
+        half = _LONGEST_NAME // 2
+        name = f"{name[: half - 1]}…{name[-half:]}"
+    return plain(name)
 
 
 def _say_empty(axes: Axes, what: str = "no waves yet") -> None:
