@@ -1,9 +1,9 @@
 //! The Python binding of Aether: conversions, waiting and waking, and what the garbage collector needs.
 //!
 //! The core knows nothing of Python; Python waits and composes. In between, each file binds one thing:
-//! values ([`wave`], [`receipt`], [`channel`]), handles ([`emitter`], [`vibrator`], [`mailbox`],
-//! [`medium`]), operations ([`draft`], [`emission`], [`receive`], [`quiet`]) and the two ways to wait for one
-//! ([`machine`] in an [`awaitable`], [`blocking`]).
+//! values ([`wave`], [`receipt`], [`channel`], [`window`]), handles ([`emitter`], [`vibrator`], [`mailbox`],
+//! [`medium`], [`field`], [`tap`]), operations ([`draft`], [`emission`], [`receive`], [`quiet`]) and the two ways
+//! to wait for one ([`machine`] in an [`awaitable`], [`blocking`]).
 #![deny(unsafe_code)]
 #![allow(clippy::doc_markdown)] // docstrings are read by Python people, who do not mark arguments
 
@@ -20,6 +20,7 @@ mod emitter;
 #[allow(unsafe_code)] // methods entered by C's calling conventions, see its header
 mod entries;
 mod errors;
+mod field;
 #[allow(unsafe_code)] // `pthread_atfork`
 mod fork;
 #[allow(unsafe_code)] // a lock that is the interpreter's
@@ -41,12 +42,16 @@ mod shared;
 #[allow(unsafe_code)] // objects in the raw
 mod spares;
 mod stalls;
+mod tap;
+mod taps;
 mod vibrator;
 #[allow(unsafe_code)] // `PyThread_get_thread_ident`, `PyErr_SetInterrupt`
 mod waker;
 mod wave;
 #[allow(unsafe_code)] // objects made and ended by hand, see its header
 mod wave_object;
+#[allow(unsafe_code)] // the buffer protocol
+mod window;
 
 use pyo3::prelude::*;
 
@@ -68,6 +73,8 @@ mod _native {
     #[pymodule_export]
     use crate::errors::import_ahead;
     #[pymodule_export]
+    use crate::field::PyField;
+    #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
     use crate::mailbox::PyMailbox;
@@ -78,9 +85,13 @@ mod _native {
     #[pymodule_export]
     use crate::receipt::PyReceipt;
     #[pymodule_export]
+    use crate::tap::PyTap;
+    #[pymodule_export]
     use crate::vibrator::PyVibrator;
     #[pymodule_export]
     use crate::wave::{PyWave, restore_wave};
+    #[pymodule_export]
+    use crate::window::PyWindow;
 
     /// A program may import the module again: the classes stay those that were made first.
     static PREPARED: AtomicBool = AtomicBool::new(false);
