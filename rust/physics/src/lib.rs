@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod angle;
+pub mod detect;
 mod interference;
 
 pub use interference::{Kind, gain, interfere, phase_difference};

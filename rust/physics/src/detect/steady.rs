@@ -1,0 +1,229 @@
+//! Whether something comes back at a steady interval: the test behind standing waves and beats.
+//!
+//! The question is asked at every arrival, so the answer must hold at all of them together. For each arrival
+//! the series so far says when it is due: `q`, the density of the next interval `x`, is a bell round the
+//! median of the last intervals, with a part for missed beats and a part for anything. If arrivals are
+//! random instead, at *whatever* rate λ, the density of `x` is `λ·e^(−λx)`, which is nowhere more than
+//! `1/(e·x)`. So `L = q(x)·e·x` has an expectation of at most 1 whatever the rate, and may change from one
+//! interval to the next: bursts, nights and days are no evidence for a rhythm.
+//!
+//! `R ← (1 + R)·L` (Shiryaev and Roberts) adds up the evidence for a rhythm that began at any arrival in the
+//! past. Under randomness `R − n` is a supermartingale, so that R reaches a threshold A once in A arrivals
+//! or less (the e-detectors of J. Shin, A. Ramdas and A. Rinaldo, 2022). That is the promise on false alarms.
+//!
+//! How much jitter there is, nobody knows beforehand: R is the mean over several widths of the bell. Nor how
+//! many producers take turns: so an arrival is also predicted from the second and the third before it. Then
+//! the rate of randomness is taken to be steady over 2 or 3 intervals, `(n/(e·y))^n` for n intervals of y
+//! together, as one of them may be tiny.
+
+use super::ring::Ring;
+
+/// Standard deviations of the interval, as parts of it.
+const WIDTHS: [f64; 5] = [0.004, 0.016, 0.05, 0.13, 0.3];
+/// What each lag is believed beforehand.
+const LAGS: [f64; 3] = [0.6, 0.25, 0.15];
+/// Parts of `q`: on the beat, one missed, two missed, three missed; the rest is for anything.
+const ON_BEAT: [f64; 4] = [0.78, 0.08, 0.02, 0.01];
+const ON_BEAT_OF_MANY: f64 = 0.88;
+const ANYTHING: f64 = 0.11;
+/// Anything: log-uniform between a thousandth of the period and this many periods, where the rhythm ends.
+const GAP: f64 = 8.0;
+/// The integral of `1/max(x, 1/1000)` over 0..[`GAP`].
+const ANYTHING_NORM: f64 = 1.0 + 8.987_196_820_661_972;
+/// Intervals that the median is taken of.
+const REMEMBERED: usize = 7;
+/// Evidence beyond this is not counted.
+const MOST: f64 = 1e12;
+const ROOT_TAU: f64 = 2.506_628_274_631_000_5;
+
+/// Evidence for one lag, by width.
+#[derive(Clone, Copy)]
+struct Lag {
+    evidence: [f64; WIDTHS.len()],
+    /// The densities since the block began.
+    block: [f64; WIDTHS.len()],
+    filled: usize,
+}
+
+impl Lag {
+    const NONE: Self =
+        Self { evidence: [0.0; WIDTHS.len()], block: [1.0; WIDTHS.len()], filled: 0 };
+
+    fn total(&self) -> f64 {
+        self.evidence.iter().sum::<f64>() / WIDTHS.len() as f64
+    }
+}
+
+/// A rhythm that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rhythm {
+    /// Seconds.
+    pub period: f64,
+    /// Standard deviation of an interval, in seconds.
+    pub spread: f64,
+    /// How many producers take turns, each with this period: 1..3.
+    pub producers: usize,
+    /// Arrivals since it began.
+    pub arrivals: u64,
+    /// Without a rhythm there is so much evidence at most once in so many arrivals.
+    pub evidence: f64,
+}
+
+impl Rhythm {
+    /// The standard error of the period.
+    pub(super) fn error(&self) -> f64 {
+        let periods = (self.arrivals as f64 / self.producers as f64).max(1.0);
+        (self.spread.max(self.period * WIDTHS[0]) / periods.sqrt()).min(self.period)
+    }
+}
+
+/// The arrivals of one thing, and the evidence that they are steady.
+pub(super) struct Steady<W> {
+    pub(super) ring: Ring<W>,
+    lags: [Lag; LAGS.len()],
+    /// When the rhythm may have begun, and the arrivals and beats since.
+    begun: f64,
+    arrivals: u64,
+    beats: f64,
+    /// It was told of; true until it ends.
+    pub(super) told: bool,
+}
+
+impl<W: Clone> Steady<W> {
+    /// Of the first arrival.
+    pub(super) fn new(time: f64, wave: W) -> Self {
+        let mut ring = Ring::default();
+        ring.push(time, wave);
+        let lags = [Lag::NONE; LAGS.len()];
+        Self { ring, lags, begun: time, arrivals: 1, beats: 0.0, told: false }
+    }
+
+    /// Evidence now: without a rhythm, A or more at most once in A arrivals.
+    pub(super) fn evidence(&self) -> f64 {
+        LAGS.iter().zip(&self.lags).map(|(prior, lag)| prior * lag.total()).sum()
+    }
+
+    /// Takes one more arrival. Its time is not before the last.
+    pub(super) fn see(&mut self, time: f64, wave: W, grain: f64) {
+        for lag in 1..=LAGS.len() as u8 {
+            if self.ring.len() > usize::from(lag) {
+                self.weigh(lag, time, grain);
+            }
+        }
+        self.ring.push(time, wave);
+        self.arrivals += 1;
+        if self.evidence() < 1.0 {
+            self.begun = time;
+            self.arrivals = 1;
+            self.beats = 0.0;
+            self.told = false;
+        }
+    }
+
+    fn weigh(&mut self, turns: u8, time: f64, grain: f64) {
+        let (number, turns) = (usize::from(turns), i32::from(turns));
+        let period = self.median(number);
+        let before = self.ring.time(number - 1);
+        let lag = &mut self.lags[number - 1];
+        let block = time - before;
+        if period <= 0.0 || block > GAP * period {
+            *lag = Lag::NONE;
+            return;
+        }
+        let interval = time - self.ring.time(0);
+        let due = period - (self.ring.time(0) - before);
+        let anything = ANYTHING / (ANYTHING_NORM * interval.max(period * 1e-3));
+        // For one producer, the beat that is nearest.
+        let beat = if number == 1 { (interval / period).round().clamp(1.0, 4.0) } else { 1.0 };
+        let part = if number == 1 { ON_BEAT[beat as usize - 1] } else { ON_BEAT_OF_MANY };
+        let off = interval - due - (beat - 1.0) * period;
+        lag.filled += 1;
+        for (index, width) in WIDTHS.iter().enumerate() {
+            let variance = beat * (width * period).powi(2) + grain * grain / 6.0;
+            let exponent = off * off / (2.0 * variance);
+            lag.block[index] *= if exponent > 30.0 {
+                anything
+            } else {
+                anything + part * (-exponent).exp() / (ROOT_TAU * variance.sqrt())
+            };
+        }
+        if lag.filled == number {
+            let random = (std::f64::consts::E * block / f64::from(turns)).powi(turns);
+            for (evidence, density) in lag.evidence.iter_mut().zip(&mut lag.block) {
+                *evidence = ((1.0 + *evidence) * *density * random).min(MOST);
+                *density = 1.0;
+            }
+            lag.filled = 0;
+        }
+        if number == 1 {
+            self.beats += beat;
+        }
+    }
+
+    /// What is found, if the evidence is `enough`.
+    pub(super) fn found(&self, enough: f64) -> Option<Rhythm> {
+        let evidence = self.evidence();
+        if evidence < enough {
+            return None;
+        }
+        let weight = |number: usize| LAGS[number - 1] * self.lags[number - 1].total();
+        // More producers only if they explain much more.
+        let mut producers = 1;
+        for number in 2..=LAGS.len() {
+            if weight(number) > 10.0 * weight(producers) {
+                producers = number;
+            }
+        }
+        let median = self.median(producers);
+        let beats = match producers {
+            1 => self.beats,
+            _ => (self.arrivals - 1) as f64 / producers as f64,
+        };
+        let mean = (self.ring.time(0) - self.begun) / beats;
+        // Over the whole episode the mean is the better one, unless something else got into it.
+        let period =
+            if beats >= 4.0 && (mean - median).abs() < 0.2 * median { mean } else { median };
+        let (mut squares, mut count) = (0.0, 0_u32);
+        self.differences(producers, |difference| {
+            let off = difference - period;
+            if off.abs() < 0.75 * period {
+                squares += off * off;
+                count += 1;
+            }
+        });
+        let spread = if count > 0 { (squares / f64::from(count)).sqrt() } else { 0.0 };
+        Some(Rhythm { period, spread, producers, arrivals: self.arrivals, evidence })
+    }
+
+    /// It was told of: the evidence goes on from `enough`, so that it ends when the rhythm does.
+    pub(super) fn tell(&mut self, enough: f64) {
+        self.told = true;
+        for evidence in self.lags.iter_mut().flat_map(|lag| &mut lag.evidence) {
+            *evidence = evidence.min(enough);
+        }
+    }
+
+    /// Each time between an arrival and the one so many before it.
+    fn differences(&self, lag: usize, mut each: impl FnMut(f64)) {
+        let last = self.ring.len().saturating_sub(lag).min(REMEMBERED);
+        (0..last).for_each(|back| each(self.ring.time(back) - self.ring.time(back + lag)));
+    }
+
+    fn median(&self, lag: usize) -> f64 {
+        let (mut sorted, mut count) = ([0.0; REMEMBERED], 0);
+        self.differences(lag, |difference| {
+            let mut place = count;
+            while place > 0 && sorted[place - 1] > difference {
+                sorted[place] = sorted[place - 1];
+                place -= 1;
+            }
+            sorted[place] = difference;
+            count += 1;
+        });
+        match count {
+            0 => 0.0,
+            _ if count % 2 == 1 => sorted[count / 2],
+            _ => f64::midpoint(sorted[count / 2 - 1], sorted[count / 2]),
+        }
+    }
+}
