@@ -47,7 +47,14 @@ from aether.vibrator import Vibrator
 if TYPE_CHECKING:
     from aether._builder import WaveBuilder
     from aether.config import AetherConfig
-    from aether.physics import Interference, InterferenceKind, PhysicsEngine
+    from aether.physics import (
+        Detection,
+        EngineStatistics,
+        Interference,
+        InterferenceKind,
+        InterferencePattern,
+        PhysicsEngine,
+    )
 
 __all__ = [
     "Aether",
@@ -58,8 +65,10 @@ __all__ = [
     "Closed",
     "ConfigError",
     "Deadlock",
+    "Detection",
     "Emitter",
     "EndOfStream",
+    "EngineStatistics",
     "Expectation",
     "Explanation",
     "ExplanationRow",
@@ -67,6 +76,7 @@ __all__ = [
     "Health",
     "Interference",
     "InterferenceKind",
+    "InterferencePattern",
     "JournalError",
     "JournalFailed",
     "JournalFull",
@@ -90,8 +100,11 @@ __all__ = [
 # What brings a heavy library in is imported when it is first used.
 _LAZY = {
     "AetherConfig": "aether.config",
+    "Detection": "aether.physics",
+    "EngineStatistics": "aether.physics",
     "Interference": "aether.physics",
     "InterferenceKind": "aether.physics",
+    "InterferencePattern": "aether.physics",
     "PhysicsEngine": "aether.physics",
     "WaveBuilder": "aether._builder",
 }

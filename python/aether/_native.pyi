@@ -18,12 +18,14 @@ from typing_extensions import TypeVar, deprecated, disjoint_base
 
 from aether._builder import WaveBuilder
 from aether.channel import Channel
+from aether.physics.detection import Detection
 from aether.vibrator import Order, Overflow
 
 __all__ = [
     "DEBUG_BUILD",
     "REPLY_HEADER",
     "Emitter",
+    "Engine",
     "Mailbox",
     "ManualClock",
     "Medium",
@@ -334,6 +336,34 @@ class Emitter:
             >>> [receipt.sequence for receipt in asyncio.run(main())]
             [1, 2, 3, 4]
         """
+
+class _EngineCounters(TypedDict):
+    waves: int
+    late: int
+    found: dict[str, int]
+    key_errors: int
+    keys: int
+    channels: int
+    evicted_keys: int
+    evicted_channels: int
+
+@disjoint_base
+class Engine:
+    """Finds patterns in the waves that it is shown: the native half of `aether.PhysicsEngine`."""
+
+    def __new__(
+        cls,
+        *,
+        key: Callable[[Wave], object] | None = None,
+        window: float | None = None,
+        max_keys: int | None = None,
+        max_channels: int | None = None,
+    ) -> Self: ...
+    def detect(self, channel: str, wave: Wave, /) -> Detection | None:
+        """Shows the engine a wave, and says what that completes."""
+
+    def counters(self) -> _EngineCounters:
+        """Counters of the engine, by name."""
 
 @final
 class Mailbox:
@@ -854,6 +884,10 @@ class Wave(Generic[_T_co]):
     def ttl(self) -> float | None:
         """How old it may become where it waits, in seconds; `None`: any age."""
 
+    @property
+    def compensates(self) -> str | None:
+        """The id of the wave that this one undoes: that of `compensates=`; `None` for most."""
+
     def age(self, now: float | None = None) -> float:
         """Seconds since the wave's timestamp, 0 or more.
 
@@ -965,6 +999,12 @@ class Wave(Generic[_T_co]):
 def restore_wave(
     named: tuple[str, Any, str | None, str],
     numbers: tuple[float, float, int, int | None, float],
-    rare: tuple[float, float, float | None, Mapping[str, str] | None],
+    rare: tuple[
+        float,
+        float,
+        float | None,
+        Mapping[str, str] | None,
+        tuple[str, float, float, float] | None,
+    ],
 ) -> Wave:
     """Makes a wave again from what `__reduce__` gave."""

@@ -14,6 +14,8 @@ mod blocking;
 mod channel;
 #[allow(unsafe_code)] // `PyContextVar_Get`
 mod context;
+mod detect;
+mod digest;
 mod draft;
 mod emission;
 mod emitter;
@@ -25,6 +27,7 @@ mod fork;
 #[allow(unsafe_code)] // a lock that is the interpreter's
 mod guarded;
 mod here;
+mod ids;
 mod log;
 mod machine;
 mod mailbox;
@@ -63,6 +66,8 @@ mod _native {
     use crate::channel::{
         check_pattern, covers, literal_token, overlaps, parse_pattern, restore_channel,
     };
+    #[pymodule_export]
+    use crate::detect::PyEngine;
     #[pymodule_export]
     use crate::emitter::PyEmitter;
     #[pymodule_export]

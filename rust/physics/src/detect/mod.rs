@@ -199,13 +199,14 @@ impl<W: Clone + PartialEq> Engine<W> {
             if !steady.told {
                 steady.tell(config.rarity);
                 if is_content {
-                    let partners = steady.ring.partners(usize::MAX);
+                    let partners = steady.ring.partners().collect();
                     found = Some(Finding { evidence: Evidence::Rhythm(rhythm), partners });
                     continue;
                 }
             }
             if let Some((beat, wave)) = channel.rates.found(name, seen.time) {
-                let partners = std::iter::once(wave).chain(steady.ring.partners(1)).collect();
+                let partners =
+                    std::iter::once(wave).chain(steady.ring.partners().take(1)).collect();
                 found = Some(Finding { evidence: Evidence::Beat(beat), partners });
             }
         }
@@ -218,7 +219,7 @@ impl<W: Clone + PartialEq> Engine<W> {
         if found.is_none() {
             found = channel.pile.found(config.rarity).map(|burst| Finding {
                 evidence: Evidence::Burst(burst),
-                partners: channel.pile.ring.partners(usize::MAX),
+                partners: channel.pile.ring.partners().collect(),
             });
         }
         found

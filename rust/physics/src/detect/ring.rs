@@ -35,9 +35,9 @@ impl<W: Clone> Ring<W> {
         self.times[(self.newest + SIZE - back) % SIZE]
     }
 
-    /// The waves of the last arrivals but the newest, newest first, at most so many.
-    pub(super) fn partners(&self, most: usize) -> Vec<W> {
-        let backs = 1..self.count.min(most + 1);
-        backs.filter_map(|back| self.waves[(self.newest + SIZE - back) % SIZE].clone()).collect()
+    /// The waves of the last arrivals but the newest, newest first.
+    pub(super) fn partners(&self) -> impl Iterator<Item = W> {
+        let backs = 1..self.count;
+        backs.filter_map(|back| self.waves[(self.newest + SIZE - back) % SIZE].clone())
     }
 }
