@@ -26,13 +26,16 @@ __all__ = [
     "REPLY_HEADER",
     "Emitter",
     "Engine",
+    "Field",
     "Mailbox",
     "ManualClock",
     "Medium",
     "Receipt",
+    "Tap",
     "Vibrator",
     "Waiting",
     "Wave",
+    "Window",
     "__version__",
     "check_pattern",
     "check_token",
@@ -365,6 +368,32 @@ class Engine:
     def counters(self) -> _EngineCounters:
         """Counters of the engine, by name."""
 
+@disjoint_base
+class Field:
+    """The native half of a field. It outlives its medium."""
+
+    def __new__(cls, medium: Medium, pattern: str, size: int) -> Self: ...
+    @property
+    def size(self) -> int:
+        """How many waves it keeps at most."""
+
+    @property
+    def recorded(self) -> int:
+        """How many waves it has recorded, those that it keeps no more among them."""
+
+    def __len__(self) -> int: ...
+    def window(self) -> Window:
+        """What it holds at this moment."""
+
+    def total_energy(self) -> float:
+        """The sum of the squares of the amplitudes."""
+
+    def energies(self) -> dict[Channel[Any], float]:
+        """The same by channel, the loudest first."""
+
+    def rate_over(self, window: float) -> float:
+        """Waves per second over the last seconds, by the medium's clock."""
+
 @final
 class Mailbox:
     """A mailbox of the medium. It ends with the last handle on it."""
@@ -531,6 +560,9 @@ class Medium(Emitter):
     def counters(self) -> _MediumCounters:
         """Counters of the medium, by name."""
 
+    def tap(self, pattern: str, watch: Callable[[Wave], object]) -> Tap:
+        """Calls `watch` with each wave of a pattern that is emitted, while the tap is held."""
+
     def progress(self) -> int:
         """A number that grows with everything that is emitted or taken."""
 
@@ -622,6 +654,17 @@ class Receipt:
     def __bool__(self) -> bool: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride]
+
+@final
+class Tap:
+    """A callable that is called with each wave of a pattern; see `Medium.tap`.
+
+    The medium holds it weakly, so that a callable which holds its medium is found by the collector.
+    """
+
+    def __call__(self, wave: Wave) -> object: ...
+    def close(self) -> None:
+        """Ends it; a second time does nothing."""
 
 @disjoint_base
 class Vibrator(Emitter):
@@ -1008,3 +1051,19 @@ def restore_wave(
     ],
 ) -> Wave:
     """Makes a wave again from what `__reduce__` gave."""
+
+@final
+class Window:
+    """What a field held at one moment."""
+
+    def columns(self) -> list[memoryview]:
+        """`timestamp`, `amplitude`, `phase`, `frequency`, `channel` and `sequence`, read-only."""
+
+    def channels(self) -> tuple[Channel[Any], ...]:
+        """The channels by number."""
+
+    @property
+    def naming(self) -> tuple[int, int]:
+        """Windows of one field that are equal here have the same channels."""
+
+    def __len__(self) -> int: ...

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from aether._native import Mailbox, ManualClock, Wave
     from aether.config import AetherConfig
     from aether.lane import Lane
-    from aether.physics import PhysicsEngine
+    from aether.physics import Field, PhysicsEngine
     from aether.requests import RequestOptions
 
 # How often `settle` lets everybody run before it believes that nobody wants to.
@@ -81,9 +82,11 @@ class Aether(Emitting, _native.Medium):
         "_blocks",
         "_config",
         "_entered",
+        "_fields",
         "_groups",
         "_home",
         "_lanes",
+        "_making",
         "_physics",
         "_requests",
         "_runs",
@@ -126,6 +129,11 @@ class Aether(Emitting, _native.Medium):
         self._runs = 0
         self._entered: contextlib.AsyncExitStack | None = None
         self._physics: PhysicsEngine | None = None
+        self._fields: weakref.WeakValueDictionary[tuple[str, int], Field] = (
+            weakref.WeakValueDictionary()
+        )
+        # May be asked for again in the midst of it, by the end of some object.
+        self._making = threading.RLock()
         end_with_the_program(self)
 
     @classmethod
@@ -376,6 +384,36 @@ class Aether(Emitting, _native.Medium):
             for channel, full, waited in self.stalled()
         ]
         return Health(live=phase != "closed", ready=not reasons, reasons=tuple(reasons))
+
+    def field(self, pattern: str, size: int = 65_536) -> Field:
+        """The last `size` waves of a pattern, as columns for numpy; it records while somebody holds it.
+
+        While it is held, the same pattern and size give the same field. Its columns stay readable when the
+        medium is closed or gone.
+
+        Args:
+            pattern: A channel or pattern.
+            size: How many waves to keep, 1..16,777,216. Each takes 44 bytes, at most twice.
+
+        Raises:
+            ChannelError: `pattern` is no pattern.
+            Closed: The medium is closed.
+            TypeError: An argument is of the wrong type.
+            ValueError: `size` is out of range.
+
+        Example:
+            >>> from aether import Aether
+            >>> medium = Aether()
+            >>> field = medium.field("orders.*")
+            >>> _ = medium.emit_nowait("orders.created", amplitude=0.5)
+            >>> field.columns().amplitude
+            array([0.5])
+        """
+        from aether.physics.field import Field
+
+        fresh = Field(self, pattern, size)
+        with self._making:
+            return self._fields.setdefault((fresh.pattern.canonical, fresh.size), fresh)
 
     # Waiting
 

@@ -1,12 +1,15 @@
-"""What happens where waves meet: interference of waves, and the patterns in a stream of them."""
+"""What happens where waves meet: interference, the patterns in a stream of waves, and the field of the last ones."""
 
 from aether.physics.detection import Detection, EngineStatistics, InterferencePattern
 from aether.physics.engine import PhysicsEngine
+from aether.physics.field import Columns, Field
 from aether.physics.interference import Interference, InterferenceKind
 
 __all__ = [
+    "Columns",
     "Detection",
     "EngineStatistics",
+    "Field",
     "Interference",
     "InterferenceKind",
     "InterferencePattern",

@@ -207,6 +207,9 @@ impl Draft {
         let medium = &shared.medium;
         let outcome = medium.emit(&emission, &mut hint, ticket, &self.wave, &Hands(py), &mut after);
         self.note_route(name, shared, hint, &outcome);
+        if let Ok(sent) = &outcome {
+            shared.tap(py, &self.wave, sent.sequence);
+        }
         shared.settle(py, after);
         match outcome {
             Ok(sent) => {
@@ -242,6 +245,7 @@ impl Draft {
                 medium.emit_to_one(priority, self.hint, &self.wave, &Hands(py), &mut listener);
             if let Some((sequence, handled)) = one {
                 origin.count(py);
+                shared.tap(py, &self.wave, sequence);
                 if let Some(waker) = listener {
                     shared.wake(py, waker);
                 }
@@ -265,6 +269,9 @@ impl Draft {
         let medium = &shared.medium;
         let outcome = medium.emit(&emission, &mut hint, None, &self.wave, &Hands(py), &mut after);
         self.note_route(name, shared, hint, &outcome);
+        if let Ok(sent) = &outcome {
+            shared.tap(py, &self.wave, sent.sequence);
+        }
         shared.settle_attached(py, after);
         let Ok(sent) = outcome else { return Ok(None) };
         origin.count(py);

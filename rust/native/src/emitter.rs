@@ -368,6 +368,9 @@ impl PyEmitter {
                     Err(error) => return Err(Raised::set(py, error)),
                     Ok(Some(sequence)) => {
                         origin.count(py);
+                        if shared.taps.are_there() {
+                            shared.tap_unheard(py, origin, name, payload, strength, sequence);
+                        }
                         return PyReceipt::nobody(py, shared, sequence);
                     }
                     Ok(None) => match shared.channel(name) {

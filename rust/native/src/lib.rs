@@ -12,6 +12,8 @@ mod actors;
 mod awaitable;
 mod blocking;
 mod channel;
+#[allow(unsafe_code)] // the buffer protocol
+mod columns;
 #[allow(unsafe_code)] // `PyContextVar_Get`
 mod context;
 mod detect;
@@ -22,6 +24,7 @@ mod emitter;
 #[allow(unsafe_code)] // methods entered by C's calling conventions, see its header
 mod entries;
 mod errors;
+mod field;
 #[allow(unsafe_code)] // `pthread_atfork`
 mod fork;
 #[allow(unsafe_code)] // a lock that is the interpreter's
@@ -44,6 +47,8 @@ mod shared;
 #[allow(unsafe_code)] // objects in the raw
 mod spares;
 mod stalls;
+mod tap;
+mod taps;
 mod vibrator;
 #[allow(unsafe_code)] // `PyThread_get_thread_ident`, `PyErr_SetInterrupt`
 mod waker;
@@ -67,11 +72,15 @@ mod _native {
         check_pattern, covers, literal_token, overlaps, parse_pattern, restore_channel,
     };
     #[pymodule_export]
+    use crate::columns::PyWindow;
+    #[pymodule_export]
     use crate::detect::PyEngine;
     #[pymodule_export]
     use crate::emitter::PyEmitter;
     #[pymodule_export]
     use crate::errors::import_ahead;
+    #[pymodule_export]
+    use crate::field::PyField;
     #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
@@ -82,6 +91,8 @@ mod _native {
     use crate::physics::interfere;
     #[pymodule_export]
     use crate::receipt::PyReceipt;
+    #[pymodule_export]
+    use crate::tap::PyTap;
     #[pymodule_export]
     use crate::vibrator::PyVibrator;
     #[pymodule_export]

@@ -25,13 +25,14 @@ use crate::numbers;
 use crate::quiet::{Until, UntilOp};
 use crate::rare::checked_amplitude;
 use crate::shared::Shared;
+use crate::tap::PyTap;
 use crate::waker::Aftermath;
 use crate::wave::PyWave;
 
 /// The native half of a medium: an emitter in nobody's name.
 #[pyclass(frozen, subclass, weakref, extends = PyEmitter, name = "Medium", module = "aether._native")]
 pub struct PyMedium {
-    shared: Arc<Shared>,
+    pub shared: Arc<Shared>,
 }
 
 /// A clock that stands still until it is moved: for tests of what happens in time.
@@ -275,9 +276,7 @@ impl PyMedium {
     ///     TypeError: It is no `str`.
     fn remove_channel(&self, py: Python<'_>, pattern: &Bound<'_, PyAny>) -> PyResult<usize> {
         self.shared.home.enter()?;
-        let read = text(pattern)?;
-        let pattern = Pattern::parse(read, self.shared.limits)
-            .map_err(|fault| channel_error(read, &fault))?;
+        let pattern = self.shared.pattern(pattern)?;
         let mut after = Aftermath::default();
         let covered = |known: &Pattern| relate::covers(&pattern, known);
         let removed = self.shared.medium.detune_all(covered, &mut after);
@@ -355,6 +354,16 @@ impl PyMedium {
         all.set_item("route_hits", counted.router.hits)?;
         all.set_item("route_walks", counted.router.walks)?;
         Ok(all)
+    }
+
+    /// Calls `watch` with each wave of a pattern that is emitted, while the tap is held.
+    fn tap(
+        &self,
+        py: Python<'_>,
+        pattern: &Bound<'_, PyAny>,
+        watch: Py<PyAny>,
+    ) -> PyResult<Py<PyTap>> {
+        PyTap::open(py, &self.shared, pattern, watch)
     }
 
     /// A number that grows with everything that is emitted or taken.

@@ -18,25 +18,46 @@ pub struct Name {
     pub heard: bool,
 }
 
+/// What is known by the address of a name.
+pub trait Known {
+    /// The name, which is kept alive.
+    fn given(&self) -> &Py<PyAny>;
+}
+
+impl Known for Name {
+    #[inline]
+    fn given(&self) -> &Py<PyAny> {
+        &self.given
+    }
+}
+
+/// The names of a medium.
+pub type Names = Table<Name>;
+
 /// A table by address: two places for each, the newcomer pushes the older one out. It grows while newcomers
 /// keep pushing others out.
-#[derive(Default)]
-pub struct Names {
-    places: Vec<Option<Name>>,
+pub struct Table<K> {
+    places: Vec<Option<K>>,
     pushed_out: usize,
 }
 
-impl Names {
+impl<K> Default for Table<K> {
+    fn default() -> Self {
+        Self { places: Vec::new(), pushed_out: 0 }
+    }
+}
+
+impl<K: Known> Table<K> {
     /// What is remembered of a name.
     #[inline]
-    pub fn get(&mut self, name: &Bound<'_, PyAny>) -> Option<&mut Name> {
+    pub fn get(&mut self, name: &Bound<'_, PyAny>) -> Option<&mut K> {
         let first = place(name.as_ptr() as usize, self.places.len());
         let pair = self.places.get_mut(first..first + 2)?;
-        pair.iter_mut().flatten().find(|known| known.given.is(name))
+        pair.iter_mut().flatten().find(|known| known.given().is(name))
     }
 
     /// Remembers a name, and returns those that are forgotten, to be dropped afterwards.
-    pub fn learn(&mut self, learned: Name) -> Vec<Name> {
+    pub fn learn(&mut self, learned: K) -> Vec<K> {
         let mut forgotten = Vec::new();
         if self.places.is_empty() {
             self.places.resize_with(NAMES.0, || None);
@@ -54,9 +75,9 @@ impl Names {
         forgotten
     }
 
-    fn put(&mut self, name: Name) -> Option<Name> {
-        let first = place(name.given.as_ptr() as usize, self.places.len());
-        let again = |known: &Option<Name>| known.as_ref().is_some_and(|k| k.given.is(&name.given));
+    fn put(&mut self, name: K) -> Option<K> {
+        let first = place(name.given().as_ptr() as usize, self.places.len());
+        let again = |known: &Option<K>| known.as_ref().is_some_and(|k| k.given().is(name.given()));
         if again(&self.places[first + 1]) {
             return self.places[first + 1].replace(name);
         }

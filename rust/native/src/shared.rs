@@ -1,9 +1,10 @@
 //! What a medium, its vibrators and their emitters share.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use aether_core::channel::{Limits, check_channel};
+use aether_core::channel::{Limits, Pattern, check_channel};
 use aether_core::medium;
 use aether_core::router::Hint;
 use aether_core::wave::Rules;
@@ -19,6 +20,7 @@ use crate::log;
 use crate::names::{Name, Names};
 use crate::rare::Trail;
 use crate::receipt::PyReceipt;
+use crate::taps::Taps;
 use crate::waker::Waker;
 use crate::wave::{Held, concrete};
 
@@ -44,6 +46,8 @@ pub struct Shared {
     pub watched: AtomicBool,
     /// The receipt that was given out last, to be used again.
     pub receipt: Guarded<Option<Py<PyReceipt>>>,
+    /// Fields outlive their medium.
+    pub taps: Arc<Taps>,
     names: Guarded<Names>,
     /// When a chain last died on a channel, in monotonic seconds.
     chains: Mutex<HashMap<String, f64>>,
@@ -86,9 +90,16 @@ impl Shared {
             working: AtomicUsize::new(0),
             watched: AtomicBool::new(false),
             receipt: Guarded::new(None),
+            taps: Arc::default(),
             names: Guarded::new(Names::default()),
             chains: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// A pattern, by the limits of this medium.
+    pub fn pattern(&self, name: &Bound<'_, PyAny>) -> PyResult<Pattern> {
+        let read = text(name)?;
+        Pattern::parse(read, self.limits).map_err(|fault| channel_error(read, &fault))
     }
 
     /// The checked channel of a name, and where its route was.

@@ -8,10 +8,16 @@
 //! the textbook formula `√(a² + b² + 2ab·cos Δ)` loses all its digits, and for phases up to 10¹⁵.
 //! Beyond these, and for a resulting phase close to 0, that is 10⁻¹⁵ radians. A NaN or an infinity
 //! gives NaN; nothing panics.
+//!
+//! [`field`] keeps the last waves of a pattern as columns.
 #![forbid(unsafe_code)]
 
 mod angle;
 pub mod detect;
+pub mod field;
 mod interference;
+mod sync;
+#[cfg(all(test, loom))]
+mod tests;
 
 pub use interference::{Kind, gain, interfere, phase_difference};

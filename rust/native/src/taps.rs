@@ -1,0 +1,293 @@
+//! Taps: what looks on at the emissions of a pattern, without resonating.
+//!
+//! Contract:
+//! - Each tap whose pattern takes the channel of an admitted wave sees it once, with its sequence, whichever
+//!   call has emitted it, heard or not. What was refused, or died by the rules of a hop, no tap sees.
+//! - It sees it right after the medium has admitted it, in the thread that emits, before receivers are woken.
+//!   While no Python code runs in between, that is the order of the sequences.
+//! - A [`Kind::Field`] is filled here, without Python. A [`Kind::Watch`] is called outside of every lock; what
+//!   it raises is reported, and never reaches the emitter. It is not shown the channels that the library
+//!   derives (`dead.`, `physics.`, `aether.`), so that it may emit on them.
+//! - A medium without taps pays one look at a flag for each emission.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use aether_core::channel::Pattern;
+use aether_core::wave::Strength;
+use aether_physics::field::{Field, Place, Reading};
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
+use smallvec::SmallVec;
+
+use crate::channel::{channel_class, text};
+use crate::draft::Origin;
+use crate::fork::Inside;
+use crate::guarded::Guarded;
+use crate::names::{Known, Table};
+use crate::shared::Shared;
+use crate::waker::raise_later;
+use crate::wave::{Held, PyWave};
+
+/// The first tokens of channels that the library derives.
+const DERIVED: [&str; 3] = ["dead", "physics", "aether"];
+
+/// What a tap does with what it sees.
+pub enum Kind {
+    /// Keeps numbers of it.
+    Field(Field),
+    /// Is called with each wave: a weak reference to something callable, which whoever made the tap holds.
+    Watch(Py<PyWeakrefReference>),
+}
+
+/// A tap.
+struct Tap {
+    number: u64,
+    pattern: Pattern,
+    kind: Kind,
+}
+
+/// The taps of a medium.
+#[derive(Default)]
+pub struct Taps {
+    any: AtomicBool,
+    taps: Guarded<State>,
+}
+
+#[derive(Default)]
+struct State {
+    taps: Vec<Tap>,
+    last: u64,
+    /// Which taps a channel has, by the address of its `str`. Empty after each change of the taps.
+    seen: Table<Seen>,
+}
+
+/// The taps of a channel.
+struct Seen {
+    given: Py<PyAny>,
+    fields: SmallVec<[(usize, Place); 2]>,
+    watches: SmallVec<[usize; 2]>,
+}
+
+impl Known for Seen {
+    #[inline]
+    fn given(&self) -> &Py<PyAny> {
+        &self.given
+    }
+}
+
+/// Those that are to be called.
+type Watches = SmallVec<[Py<PyWeakrefReference>; 2]>;
+
+impl State {
+    /// Shows a reading to the fields of a channel. `None`: its taps are not known.
+    #[inline]
+    fn record(
+        &mut self,
+        py: Python<'_>,
+        given: &Bound<'_, PyAny>,
+        name: &str,
+        reading: &Reading,
+    ) -> Option<Watches> {
+        let Self { taps, seen, .. } = self;
+        let seen = seen.get(given)?;
+        for (tap, place) in &mut seen.fields {
+            if let Kind::Field(field) = &mut taps[*tap].kind {
+                *place = field.record_again(*place, name, reading);
+            }
+        }
+        Some(seen.watches.iter().filter_map(|&tap| taps[tap].watch(py)).collect())
+    }
+
+    /// The same for a channel whose taps are to be found.
+    #[cold]
+    fn find(
+        &mut self,
+        py: Python<'_>,
+        given: &Bound<'_, PyAny>,
+        name: &str,
+        reading: &Reading,
+    ) -> (Watches, Seen) {
+        let derived = name.split('.').next().is_some_and(|first| DERIVED.contains(&first));
+        let given = given.clone().unbind();
+        let (mut found, mut called) =
+            (Seen { given, fields: SmallVec::new(), watches: SmallVec::new() }, Watches::new());
+        for (number, tap) in self.taps.iter_mut().enumerate() {
+            if !tap.pattern.matches(name) {
+                continue;
+            }
+            match &mut tap.kind {
+                Kind::Field(field) => found.fields.push((number, field.record(name, reading))),
+                Kind::Watch(_) if derived => {}
+                Kind::Watch(watch) => {
+                    found.watches.push(number);
+                    called.push(watch.clone_ref(py));
+                }
+            }
+        }
+        (called, found)
+    }
+}
+
+impl Tap {
+    fn watch(&self, py: Python<'_>) -> Option<Py<PyWeakrefReference>> {
+        match &self.kind {
+            Kind::Watch(watch) => Some(watch.clone_ref(py)),
+            Kind::Field(_) => None,
+        }
+    }
+}
+
+impl Taps {
+    /// Whether there is one.
+    #[inline]
+    pub fn are_there(&self) -> bool {
+        self.any.load(Relaxed)
+    }
+
+    /// Adds a tap, and gives its number.
+    pub fn add(&self, py: Python<'_>, pattern: Pattern, kind: Kind) -> u64 {
+        let (number, forgotten) = self.taps.with(py, |state| {
+            state.last += 1;
+            state.taps.push(Tap { number: state.last, pattern, kind });
+            self.any.store(true, Relaxed);
+            (state.last, std::mem::take(&mut state.seen))
+        });
+        drop(forgotten);
+        number
+    }
+
+    /// Takes a tap away. One that is gone already does no harm.
+    pub fn remove(&self, py: Python<'_>, number: u64) {
+        let forgotten = self.taps.with(py, |state| {
+            let at = state.taps.iter().position(|tap| tap.number == number)?;
+            let removed = state.taps.remove(at);
+            self.any.store(!state.taps.is_empty(), Relaxed);
+            Some((removed, std::mem::take(&mut state.seen)))
+        });
+        drop(forgotten);
+    }
+
+    /// Asks a field; nothing that runs Python code. `None`: it is gone.
+    pub fn ask<R>(
+        &self,
+        py: Python<'_>,
+        number: u64,
+        ask: impl FnOnce(&mut Field) -> R,
+    ) -> Option<R> {
+        self.taps.with(py, |state| {
+            let tap = state.taps.iter_mut().find(|tap| tap.number == number)?;
+            match &mut tap.kind {
+                Kind::Field(field) => Some(ask(field)),
+                Kind::Watch(_) => None,
+            }
+        })
+    }
+
+    /// Records a reading of a channel, and gives those that are to be called.
+    fn record(&self, given: &Bound<'_, PyAny>, reading: &Reading) -> Watches {
+        let py = given.py();
+        // The medium has admitted it, so it can be read.
+        let Ok(name) = text(given) else { return Watches::new() };
+        if let Some(watches) = self.taps.with(py, |state| state.record(py, given, name, reading)) {
+            return watches;
+        }
+        // What is kept must be no part of a cycle, which nobody would see here.
+        let keep = given.is_exact_instance_of::<PyString>()
+            || channel_class(py).is_ok_and(|class| given.is_exact_instance(class));
+        let (watches, forgotten) = self.taps.with(py, |state| {
+            let (watches, seen) = state.find(py, given, name, reading);
+            (watches, if keep { state.seen.learn(seen) } else { vec![seen] })
+        });
+        for Seen { given, .. } in forgotten {
+            drop(given.into_bound(py));
+        }
+        watches
+    }
+}
+
+impl Shared {
+    /// Shows a wave, which was admitted, to the taps of its channel.
+    #[inline]
+    pub fn tap(&self, py: Python<'_>, wave: &Held, sequence: u64) {
+        if self.taps.are_there() {
+            self.tap_heard(py, wave, sequence);
+        }
+    }
+
+    #[inline(never)]
+    fn tap_heard(&self, py: Python<'_>, wave: &Held, sequence: u64) {
+        let bound = wave.0.bind(py);
+        let wave = bound.get();
+        let reading = Reading {
+            timestamp: wave.timestamp,
+            amplitude: wave.strength.amplitude,
+            phase: wave.phase(),
+            frequency: wave.frequency(),
+            sequence,
+        };
+        let watches = self.taps.record(wave.channel.bind(py), &reading);
+        if !watches.is_empty() {
+            call(bound, watches);
+        }
+    }
+
+    /// The same for a wave that nobody heard, so that it was not made: it is if somebody watches.
+    #[inline(never)]
+    pub fn tap_unheard(
+        &self,
+        py: Python<'_>,
+        origin: &Origin,
+        name: &Bound<'_, PyAny>,
+        payload: Option<&Bound<'_, PyAny>>,
+        strength: Strength,
+        sequence: u64,
+    ) {
+        let (timestamp, amplitude) = (self.medium.clock().unix(), strength.amplitude);
+        let reading = Reading { timestamp, amplitude, phase: 0.0, frequency: 1.0, sequence };
+        let watches = self.taps.record(name, &reading);
+        if watches.is_empty() {
+            return;
+        }
+        let source = origin.name.as_ref().map(|name| name.clone_ref(py));
+        let payload = payload.map_or_else(|| py.None(), |payload| payload.clone().unbind());
+        let made = self.channel(name).and_then(|(channel, _)| {
+            PyWave::new(py, channel, payload, source, strength, timestamp, None).into_object(py)
+        });
+        match made {
+            Ok(wave) => {
+                wave.get().sequence.store(sequence, Relaxed);
+                let wave = wave.into_bound(py);
+                call(&wave, watches);
+            }
+            Err(error) => report(py, error),
+        }
+    }
+}
+
+/// Calls watches with a wave, in a thread that is attached though `PyO3` may not know it.
+#[inline(never)]
+fn call(wave: &Bound<'_, PyWave>, watches: Watches) {
+    let inside = Inside::enter(wave.py());
+    // `None`: the interpreter ends, and PyO3 attaches no more.
+    let _ = Python::try_attach(|py| {
+        for watch in watches {
+            let Some(watch) = watch.bind(py).upgrade() else { continue };
+            if let Err(error) = watch.call1((wave,)) {
+                report(py, error);
+            }
+        }
+    });
+    drop(inside);
+}
+
+/// A watch that fails does not take the emission down with it; a Ctrl-C meanwhile comes later.
+#[cold]
+fn report(py: Python<'_>, error: PyErr) {
+    if error.is_instance_of::<PyException>(py) {
+        error.write_unraisable(py, None);
+    } else {
+        raise_later(py, error);
+    }
+}
