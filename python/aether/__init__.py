@@ -54,6 +54,8 @@ if TYPE_CHECKING:
         InterferenceKind,
         InterferencePattern,
         PhysicsEngine,
+        Watch,
+        WatchStatistics,
     )
 
 __all__ = [
@@ -90,6 +92,8 @@ __all__ = [
     "RequestFailed",
     "Vibrator",
     "VibratorStatistics",
+    "Watch",
+    "WatchStatistics",
     "Wave",
     "WaveBuilder",
     "WouldBlock",
@@ -106,6 +110,8 @@ _LAZY = {
     "InterferenceKind": "aether.physics",
     "InterferencePattern": "aether.physics",
     "PhysicsEngine": "aether.physics",
+    "Watch": "aether.physics",
+    "WatchStatistics": "aether.physics",
     "WaveBuilder": "aether._builder",
 }
 

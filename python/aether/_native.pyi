@@ -34,6 +34,7 @@ __all__ = [
     "Tap",
     "Vibrator",
     "Waiting",
+    "Watcher",
     "Wave",
     "Window",
     "__version__",
@@ -782,6 +783,17 @@ class Waiting(Generic[_T_co]):
 
     def look(self) -> float:
         """Looks after emissions that have waited too long; returns in how many seconds to look again."""
+
+@final
+class Watcher:
+    """Called with each wave of a pattern: the native half of `aether.Watch`."""
+
+    def __new__(cls, medium: Medium, engine: Engine) -> Self: ...
+    def __call__(self, wave: Wave, /) -> None:
+        """Call self as a function."""
+
+    def counters(self) -> tuple[int, int, int, int]:
+        """Waves shown to the engine, waves of its own key that were not, found, and of these dropped."""
 
 @final
 class Wave(Generic[_T_co]):

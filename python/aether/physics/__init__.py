@@ -4,6 +4,7 @@ from aether.physics.detection import Detection, EngineStatistics, InterferencePa
 from aether.physics.engine import PhysicsEngine
 from aether.physics.field import Columns, Field
 from aether.physics.interference import Interference, InterferenceKind
+from aether.physics.watch import Watch, WatchStatistics
 
 __all__ = [
     "Columns",
@@ -14,4 +15,6 @@ __all__ = [
     "InterferenceKind",
     "InterferencePattern",
     "PhysicsEngine",
+    "Watch",
+    "WatchStatistics",
 ]

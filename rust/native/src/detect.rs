@@ -56,6 +56,11 @@ impl Key<'_> {
 }
 
 impl PyEngine {
+    /// Whether Python code is asked what a wave is about.
+    pub const fn asks(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Shows it a wave on a channel that is sound; what that completes, as a `Detection`, and its pattern. An
     /// error is none of `Exception`, as the end of the program.
     pub fn look<'py>(

@@ -52,6 +52,7 @@ mod taps;
 mod vibrator;
 #[allow(unsafe_code)] // `PyThread_get_thread_ident`, `PyErr_SetInterrupt`
 mod waker;
+mod watch;
 mod wave;
 #[allow(unsafe_code)] // objects made and ended by hand, see its header
 mod wave_object;
@@ -95,6 +96,8 @@ mod _native {
     use crate::tap::PyTap;
     #[pymodule_export]
     use crate::vibrator::PyVibrator;
+    #[pymodule_export]
+    use crate::watch::PyWatcher;
     #[pymodule_export]
     use crate::wave::{PyWave, restore_wave};
 
