@@ -30,6 +30,7 @@ pub struct Beat {
 
 struct Rate<W> {
     name: u64,
+    by_source: bool,
     rhythm: Rhythm,
     heard: f64,
     wave: W,
@@ -49,7 +50,13 @@ impl<W: Clone> Rates<W> {
     }
 
     /// A rate is steady, now.
-    pub(super) fn hear(&mut self, name: u64, rhythm: Rhythm, heard: f64, wave: W) {
+    pub(super) fn hear(
+        &mut self,
+        (name, by_source): (u64, bool),
+        rhythm: Rhythm,
+        heard: f64,
+        wave: W,
+    ) {
         let known = |rate: &Option<Rate<W>>| rate.as_ref().is_some_and(|rate| rate.name == name);
         let gone = |rate: &Option<Rate<W>>| rate.as_ref().is_none_or(|rate| rate.is_over(heard));
         let place = self.all.iter().position(known);
@@ -57,7 +64,7 @@ impl<W: Clone> Rates<W> {
             self.next = (self.next + 1) % RATES;
             self.next
         });
-        self.all[place] = Some(Rate { name, rhythm, heard, wave });
+        self.all[place] = Some(Rate { name, by_source, rhythm, heard, wave });
     }
 
     /// What beats with this rate, and the last wave of the other: once for each pair, until one ends.
@@ -73,7 +80,8 @@ impl<W: Clone> Rates<W> {
         }
         let mine = all.iter().flatten().find(|rate| rate.name == name)?;
         for other in all.iter().flatten().filter(alive) {
-            if other.name == name {
+            // What a source sends is heard by its keys too.
+            if other.name == name || other.by_source != mine.by_source {
                 continue;
             }
             if let Some(beat) = Beat::of(&mine.rhythm, &other.rhythm) {
@@ -95,13 +103,13 @@ impl Beat {
     fn of(one: &Rhythm, other: &Rhythm) -> Option<Self> {
         let (first, second) = (one.period, other.period);
         let difference = (first - second).abs();
-        let error = one.error().hypot(other.error());
+        let error = one.error.hypot(other.error);
         if difference > CLOSE * first.max(second) || difference < CERTAIN * error {
             return None;
         }
         let every = first * second / difference;
         // d(T₁T₂/(T₁ − T₂)), to first order.
-        let error_of_beat = (second * second * one.error()).hypot(first * first * other.error())
+        let error_of_beat = (second * second * one.error).hypot(first * first * other.error)
             / (difference * difference);
         let sure = difference / error;
         let chance = 1.0 / one.evidence + 1.0 / other.evidence + 2.0 * (-sure * sure / 2.0).exp();

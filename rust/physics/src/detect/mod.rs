@@ -180,7 +180,7 @@ impl<W: Clone + PartialEq> Engine<W> {
             seen.key.map(|key| pair(seen.channel, key)),
             seen.source.map(|source| pair(seen.channel, !source)),
         ];
-        for (name, is_content) in names.into_iter().zip([true, false]) {
+        for (name, by_source) in names.into_iter().zip([false, true]) {
             let Some(name) = name else { continue };
             let (pulse, known) = pulses.entry(name, || Pulse::Once(seen.time, seen.wave.clone()));
             if !known {
@@ -192,13 +192,13 @@ impl<W: Clone + PartialEq> Engine<W> {
             let Some(rhythm) = steady.found(if steady.told { 1.0 } else { config.rarity }) else {
                 continue;
             };
-            channel.rates.hear(name, rhythm, seen.time, seen.wave.clone());
+            channel.rates.hear((name, by_source), rhythm, seen.time, seen.wave.clone());
             if found.is_some() {
                 continue;
             }
             if !steady.told {
                 steady.tell(config.rarity);
-                if is_content {
+                if !by_source {
                     let partners = steady.ring.partners().collect();
                     found = Some(Finding { evidence: Evidence::Rhythm(rhythm), partners });
                     continue;

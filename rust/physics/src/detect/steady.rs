@@ -11,15 +11,20 @@
 //! past. Under randomness `R − n` is a supermartingale, so that R reaches a threshold A once in A arrivals
 //! or less (the e-detectors of J. Shin, A. Ramdas and A. Rinaldo, 2022). That is the promise on false alarms.
 //!
+//! Arrivals in one clump are one: within a part D of the mean interval after one that counts, none counts,
+//! and the density of randomness is at most `1/(e·(x − D))`.
+//!
 //! How much jitter there is, nobody knows beforehand: R is the mean over several widths of the bell. Nor how
 //! many producers take turns: so an arrival is also predicted from the second and the third before it. Then
 //! the rate of randomness is taken to be steady over 2 or 3 intervals, `(n/(e·y))^n` for n intervals of y
-//! together, as one of them may be tiny.
+//! together, as one of them may be short.
+
+use std::f64::consts::{E, FRAC_PI_2};
 
 use super::ring::Ring;
 
 /// Standard deviations of the interval, as parts of it.
-const WIDTHS: [f64; 5] = [0.004, 0.016, 0.05, 0.13, 0.3];
+const WIDTHS: [f64; 5] = [0.003, 0.016, 0.05, 0.13, 0.3];
 /// What each lag is believed beforehand.
 const LAGS: [f64; 3] = [0.6, 0.25, 0.15];
 /// Parts of `q`: on the beat, one missed, two missed, three missed; the rest is for anything.
@@ -34,20 +39,23 @@ const ANYTHING_NORM: f64 = 1.0 + 8.987_196_820_661_972;
 const REMEMBERED: usize = 7;
 /// Evidence beyond this is not counted.
 const MOST: f64 = 1e12;
+/// An arrival sooner than this part of the mean interval belongs to the one before.
+const CLUMP: f64 = 0.05;
 const ROOT_TAU: f64 = 2.506_628_274_631_000_5;
 
 /// Evidence for one lag, by width.
 #[derive(Clone, Copy)]
 struct Lag {
     evidence: [f64; WIDTHS.len()],
-    /// The densities since the block began.
+    /// The densities since the block began, and its seconds without those in which none counts.
     block: [f64; WIDTHS.len()],
+    seconds: f64,
     filled: usize,
 }
 
 impl Lag {
     const NONE: Self =
-        Self { evidence: [0.0; WIDTHS.len()], block: [1.0; WIDTHS.len()], filled: 0 };
+        Self { evidence: [0.0; WIDTHS.len()], block: [1.0; WIDTHS.len()], seconds: 0.0, filled: 0 };
 
     fn total(&self) -> f64 {
         self.evidence.iter().sum::<f64>() / WIDTHS.len() as f64
@@ -59,6 +67,8 @@ impl Lag {
 pub struct Rhythm {
     /// Seconds.
     pub period: f64,
+    /// Standard error of the period, in seconds.
+    pub error: f64,
     /// Standard deviation of an interval, in seconds.
     pub spread: f64,
     /// How many producers take turns, each with this period: 1..3.
@@ -69,14 +79,6 @@ pub struct Rhythm {
     pub evidence: f64,
 }
 
-impl Rhythm {
-    /// The standard error of the period.
-    pub(super) fn error(&self) -> f64 {
-        let periods = (self.arrivals as f64 / self.producers as f64).max(1.0);
-        (self.spread.max(self.period * WIDTHS[0]) / periods.sqrt()).min(self.period)
-    }
-}
-
 /// The arrivals of one thing, and the evidence that they are steady.
 pub(super) struct Steady<W> {
     pub(super) ring: Ring<W>,
@@ -85,6 +87,9 @@ pub(super) struct Steady<W> {
     begun: f64,
     arrivals: u64,
     beats: f64,
+    /// Of one producer: how far its beats were off, squared and added up, and how many that is.
+    squares: f64,
+    measured: f64,
     /// It was told of; true until it ends.
     pub(super) told: bool,
 }
@@ -95,7 +100,16 @@ impl<W: Clone> Steady<W> {
         let mut ring = Ring::default();
         ring.push(time, wave);
         let lags = [Lag::NONE; LAGS.len()];
-        Self { ring, lags, begun: time, arrivals: 1, beats: 0.0, told: false }
+        Self {
+            ring,
+            lags,
+            begun: time,
+            arrivals: 1,
+            beats: 0.0,
+            squares: 0.0,
+            measured: 0.0,
+            told: false,
+        }
     }
 
     /// Evidence now: without a rhythm, A or more at most once in A arrivals.
@@ -103,31 +117,46 @@ impl<W: Clone> Steady<W> {
         LAGS.iter().zip(&self.lags).map(|(prior, lag)| prior * lag.total()).sum()
     }
 
-    /// Takes one more arrival. Its time is not before the last.
+    /// Takes one more arrival, unless it belongs to the one before. Its time is not before the last.
     pub(super) fn see(&mut self, time: f64, wave: W, grain: f64) {
+        let behind = (self.ring.len() - 1).min(REMEMBERED);
+        let mean = match behind {
+            0 => 0.0,
+            _ => (self.ring.time(0) - self.ring.time(behind)) / behind as f64,
+        };
+        let clump = CLUMP * mean;
+        if time - self.ring.time(0) < clump {
+            return;
+        }
         for lag in 1..=LAGS.len() as u8 {
             if self.ring.len() > usize::from(lag) {
-                self.weigh(lag, time, grain);
+                self.weigh(lag, time, clump, grain);
             }
         }
         self.ring.push(time, wave);
         self.arrivals += 1;
         if self.evidence() < 1.0 {
-            self.begun = time;
-            self.arrivals = 1;
-            self.beats = 0.0;
+            self.begin(time);
             self.told = false;
         }
     }
 
-    fn weigh(&mut self, turns: u8, time: f64, grain: f64) {
+    /// Counts from this arrival on.
+    fn begin(&mut self, time: f64) {
+        (self.begun, self.arrivals, self.beats) = (time, 1, 0.0);
+        (self.squares, self.measured) = (0.0, 0.0);
+    }
+
+    fn weigh(&mut self, turns: u8, time: f64, clump: f64, grain: f64) {
         let (number, turns) = (usize::from(turns), i32::from(turns));
         let period = self.median(number);
         let before = self.ring.time(number - 1);
         let lag = &mut self.lags[number - 1];
-        let block = time - before;
-        if period <= 0.0 || block > GAP * period {
+        if period <= 0.0 || time - before > GAP * period {
             *lag = Lag::NONE;
+            if number == 1 {
+                self.begin(time);
+            }
             return;
         }
         let interval = time - self.ring.time(0);
@@ -138,6 +167,7 @@ impl<W: Clone> Steady<W> {
         let part = if number == 1 { ON_BEAT[beat as usize - 1] } else { ON_BEAT_OF_MANY };
         let off = interval - due - (beat - 1.0) * period;
         lag.filled += 1;
+        lag.seconds += interval - clump;
         for (index, width) in WIDTHS.iter().enumerate() {
             let variance = beat * (width * period).powi(2) + grain * grain / 6.0;
             let exponent = off * off / (2.0 * variance);
@@ -148,15 +178,19 @@ impl<W: Clone> Steady<W> {
             };
         }
         if lag.filled == number {
-            let random = (std::f64::consts::E * block / f64::from(turns)).powi(turns);
+            let random = (E * lag.seconds / f64::from(turns)).powi(turns);
             for (evidence, density) in lag.evidence.iter_mut().zip(&mut lag.block) {
                 *evidence = ((1.0 + *evidence) * *density * random).min(MOST);
                 *density = 1.0;
             }
-            lag.filled = 0;
+            (lag.filled, lag.seconds) = (0, 0.0);
         }
         if number == 1 {
             self.beats += beat;
+            if off.abs() < 0.75 * period {
+                self.squares += off * off / beat;
+                self.measured += 1.0;
+            }
         }
     }
 
@@ -181,18 +215,24 @@ impl<W: Clone> Steady<W> {
         };
         let mean = (self.ring.time(0) - self.begun) / beats;
         // Over the whole episode the mean is the better one, unless something else got into it.
-        let period =
-            if beats >= 4.0 && (mean - median).abs() < 0.2 * median { mean } else { median };
-        let (mut squares, mut count) = (0.0, 0_u32);
-        self.differences(producers, |difference| {
-            let off = difference - period;
-            if off.abs() < 0.75 * period {
-                squares += off * off;
-                count += 1;
-            }
-        });
-        let spread = if count > 0 { (squares / f64::from(count)).sqrt() } else { 0.0 };
-        Some(Rhythm { period, spread, producers, arrivals: self.arrivals, evidence })
+        let is_sound = beats >= 4.0 && (mean - median).abs() < 0.2 * median;
+        let period = if is_sound { mean } else { median };
+        let (mut squares, mut count) = (self.squares, self.measured);
+        if producers > 1 {
+            (squares, count) = (0.0, 0.0);
+            self.differences(producers, |difference| {
+                let off = difference - period;
+                if off.abs() < 0.75 * period {
+                    squares += off * off;
+                    count += 1.0;
+                }
+            });
+        }
+        let spread = if count > 0.0 { (squares / count).sqrt() } else { 0.0 };
+        // A median needs π/2 times as many to be as sure.
+        let intervals = if is_sound { beats } else { REMEMBERED as f64 / FRAC_PI_2 };
+        let error = spread.max(period * WIDTHS[0]) / intervals.sqrt();
+        Some(Rhythm { period, error, spread, producers, arrivals: self.arrivals, evidence })
     }
 
     /// It was told of: the evidence goes on from `enough`, so that it ends when the rhythm does.
