@@ -31,10 +31,9 @@ from typing import Protocol
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from aether import Aether, Detection, ManualClock, PhysicsEngine, Wave
 from rivals import FixedCount, ZScore
 from streams import PATTERNS, Episode, Event, Stream, clumps, days, poisson
-
-from aether import Aether, Detection, ManualClock, PhysicsEngine, Wave
 
 __all__ = ["HELD_OUT", "TUNING", "Score", "alarms", "measured", "random_traffic", "timed"]
 
@@ -67,8 +66,6 @@ class Ours:
         self.engine = PhysicsEngine()
         self._clock = ManualClock(0.0)
         self._medium = Aether(clock=self._clock)
-        self._inbox = self._medium.vibrator("inbox")
-        self._inbox.resonate_on("*")
         self._waves: dict[int, Wave[object]] = {}
         self.last: Detection | None = None
 
@@ -82,8 +79,12 @@ class Ours:
             # Only a medium makes waves that undo others.
             self._clock.advance(event.time - self._clock.now())
             undone = self._waves[id(event.undoes)]
+            inbox = self._medium.vibrator("inbox")
+            inbox.resonate_on("*")
             self._medium.emit_nowait(event.channel, event.payload, compensates=undone)
-            return self._inbox.receive_nowait()
+            made = inbox.receive_nowait()
+            inbox.close()
+            return made
         wave = Wave(
             event.channel,
             event.payload,

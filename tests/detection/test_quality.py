@@ -60,10 +60,10 @@ def test_bursts_and_beats_are_found(name: str) -> None:
 
 
 def test_random_traffic_gives_no_alarm() -> None:
-    """One alarm in a million waves is what is promised; here are 300,000."""
+    """One alarm in a million waves is what is promised; here are 600,000."""
     said = {
         what: alarms(Ours(), events)
-        for what, events, _ in random_traffic(SEED, 60_000)
+        for what, events, _ in random_traffic(SEED, 120_000)
         if what.startswith("Poisson")
     }
     assert len(said) == 5
