@@ -271,6 +271,7 @@ impl Walk {
                 continue;
             };
             for name in &names {
+                let Some(name) = mangled(name, &base) else { continue };
                 let Ok(member) = members.get_item(name) else { continue };
                 // The descriptor of a slot is native; what else may be there under its name is not asked.
                 if member.get_type().name().is_ok_and(|name| name == "member_descriptor") {
@@ -342,4 +343,14 @@ fn huge(number: &Bound<'_, PyAny>) -> u64 {
 /// The slice of the first so many.
 fn first(py: Python<'_>, count: usize) -> Bound<'_, PySlice> {
     PySlice::new(py, 0, isize::try_from(count).unwrap_or(isize::MAX), 1)
+}
+
+/// The name under which a class keeps a slot: a private one carries the name of the class.
+fn mangled(name: &Bound<'_, PyAny>, class: &Bound<'_, PyAny>) -> Option<String> {
+    let name = name.cast::<PyString>().ok()?.to_str().ok()?;
+    if !name.starts_with("__") || name.ends_with("__") {
+        return Some(name.to_owned());
+    }
+    let class = class.cast::<PyType>().ok()?.name().ok()?;
+    Some(format!("_{}{name}", class.to_str().ok()?.trim_start_matches('_')))
 }

@@ -22,6 +22,8 @@ const PILE: u64 = 8;
 const COHERENCE: f64 = 0.9;
 /// A burst is over when so many waves, or usual intervals, have passed without evidence for it.
 const QUIET: u32 = 8;
+/// An interval of so many usual ones is a pause: of random ones, one in 500 million.
+const PAUSE: f64 = 20.0;
 const MOST: f64 = 1e12;
 
 /// A burst that was found.
@@ -155,7 +157,10 @@ impl<W: Clone> Pile<W> {
         } else {
             self.intervals += 1.0;
         }
-        self.seconds += interval;
+        // A pause says nothing of the rate before and after it.
+        let longest =
+            if self.intervals < LEARNT { interval } else { PAUSE * self.seconds / self.intervals };
+        self.seconds += interval.min(longest);
     }
 
     fn total(&self) -> f64 {

@@ -87,6 +87,8 @@ pub(super) struct Steady<W> {
     begun: f64,
     arrivals: u64,
     beats: f64,
+    /// The seconds of these beats.
+    beating: f64,
     /// Of one producer: how far its beats were off, squared and added up, and how many that is.
     squares: f64,
     measured: f64,
@@ -106,6 +108,7 @@ impl<W: Clone> Steady<W> {
             begun: time,
             arrivals: 1,
             beats: 0.0,
+            beating: 0.0,
             squares: 0.0,
             measured: 0.0,
             told: false,
@@ -143,7 +146,7 @@ impl<W: Clone> Steady<W> {
 
     /// Counts from this arrival on.
     fn begin(&mut self, time: f64) {
-        (self.begun, self.arrivals, self.beats) = (time, 1, 0.0);
+        (self.begun, self.arrivals, self.beats, self.beating) = (time, 1, 0.0, 0.0);
         (self.squares, self.measured) = (0.0, 0.0);
     }
 
@@ -167,7 +170,7 @@ impl<W: Clone> Steady<W> {
         let part = if number == 1 { ON_BEAT[beat as usize - 1] } else { ON_BEAT_OF_MANY };
         let off = interval - due - (beat - 1.0) * period;
         lag.filled += 1;
-        lag.seconds += interval - clump;
+        lag.seconds += at_random(interval, clump, grain);
         for (index, width) in WIDTHS.iter().enumerate() {
             let variance = beat * (width * period).powi(2) + grain * grain / 6.0;
             let exponent = off * off / (2.0 * variance);
@@ -185,12 +188,11 @@ impl<W: Clone> Steady<W> {
             }
             (lag.filled, lag.seconds) = (0, 0.0);
         }
-        if number == 1 {
+        if number == 1 && off.abs() < 0.75 * period {
             self.beats += beat;
-            if off.abs() < 0.75 * period {
-                self.squares += off * off / beat;
-                self.measured += 1.0;
-            }
+            self.beating += interval;
+            self.squares += off * off / beat;
+            self.measured += 1.0;
         }
     }
 
@@ -209,13 +211,13 @@ impl<W: Clone> Steady<W> {
             }
         }
         let median = self.median(producers);
-        let beats = match producers {
-            1 => self.beats,
-            _ => (self.arrivals - 1) as f64 / producers as f64,
+        let (beats, seconds) = match producers {
+            1 => (self.beats, self.beating),
+            _ => ((self.arrivals - 1) as f64 / producers as f64, self.ring.time(0) - self.begun),
         };
-        let mean = (self.ring.time(0) - self.begun) / beats;
+        let mean = seconds / beats;
         // Over the whole episode the mean is the better one, unless something else got into it.
-        let is_sound = beats >= 4.0 && (mean - median).abs() < 0.2 * median;
+        let is_sound = beats >= 4.0 && (mean - median).abs() < 0.1 * median;
         let period = if is_sound { mean } else { median };
         let (mut squares, mut count) = (self.squares, self.measured);
         if producers > 1 {
@@ -266,4 +268,16 @@ impl<W: Clone> Steady<W> {
             _ => f64::midpoint(sorted[count / 2 - 1], sorted[count / 2]),
         }
     }
+}
+
+/// The y for which `1/(e·y)` bounds the density of an interval where arrivals are random.
+fn at_random(interval: f64, clump: f64, grain: f64) -> f64 {
+    if grain == 0.0 {
+        return interval - clump;
+    }
+    // Of ticks with an arrival in them, the next is the m-th from here with p·(1 − p)^(m − 1), which is
+    // largest for p = 1/m: one tick after the other is what a fast channel looks like.
+    let ticks = (interval / grain).round().max(1.0);
+    let likeliest = (ticks - 1.0) * (-1.0 / ticks).ln_1p();
+    grain * ticks / E * if ticks > 1.0 { (-likeliest).exp() } else { 1.0 }
 }
