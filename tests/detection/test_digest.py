@@ -11,10 +11,10 @@ import datetime as dt
 import enum
 import math
 import uuid
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import OrderedDict, defaultdict
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, strategies as st
@@ -32,7 +32,7 @@ def same(one: object, other: object) -> bool:
 def canonical(content: object) -> object:
     """The oracle: equal for the same content, as far as builtins go."""
     if isinstance(content, bool | int | float):
-        if content != content:
+        if math.isnan(content):
             return ("nan",)
         return ("number", content)
     if isinstance(content, list | tuple):
@@ -81,15 +81,22 @@ class Colour(enum.Enum):
     BLUE = 2
 
 
-Point = namedtuple("Point", "x y")
-Size = namedtuple("Size", "x y")
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+class Size(NamedTuple):
+    x: int
+    y: int
+
 
 SAME: list[tuple[Any, Any]] = [
     (None, None),
     (1, 1.0),
     (True, 1),
     (0.0, -0.0),
-    (10**30, 1e30 if 10**30 == 1e30 else 10**30),
+    (2**90, 2.0**90),
     (math.nan, -math.nan),
     ([1, 2], (1, 2)),
     ({"a": 1, "b": [2]}, {"b": [2], "a": 1}),
@@ -122,7 +129,7 @@ DIFFERENT: list[tuple[Any, Any]] = [
     (1, "1"),
     ("a", b"a"),
     ([], {}),
-    ([], ()) if False else ([], set()),
+    ([], set()),
     ([1, 2], [2, 1]),
     ([[1], 2], [1, [2]]),
     ({"a": 1, "b": 2}, {"a": 2, "b": 1}),
