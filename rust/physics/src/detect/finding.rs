@@ -118,11 +118,11 @@ impl Evidence {
                 gain * 100.0
             ),
             Self::Burst(Burst { waves, seconds: within, usual, coherence, .. }) => format!(
-                "{waves} waves pile up on {channel} within {}, where {} waves a second are usual and {} were \
-                 due; {:.0} % of their amplitude is in phase; random traffic looks like that at most once in \
-                 {} waves",
+                "{waves} waves pile up on {channel} within {}, where one every {} is usual and {} were due; \
+                 {:.0} % of their amplitude is in phase; random traffic looks like that at most once in {} \
+                 waves",
                 seconds(*within),
-                number(*usual),
+                seconds(1.0 / usual),
                 number(usual * within),
                 coherence * 100.0,
                 rarely(self.chance())
