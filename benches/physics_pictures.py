@@ -114,12 +114,16 @@ def stream() -> str:
         parts.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y + off:.1f}" r="2.2"/>')
         if (one := engine.detect(wave.channel, wave)) is not None:
             found.append((one, x, y))
+    below: dict[str, tuple[float, int]] = {}
     for one, x, y in found:
         period = f", every {one.period:.0f} s" if one.period else ""
         kind = one.pattern.replace("_", " ")
         parts.append(f'<circle class="found" cx="{x:.1f}" cy="{y:.1f}" r="7"/>')
         side = ("end", -12) if x > 0.75 * WIDTH else ("start", 12)
-        parts.append(_text(x + side[1], y + 25, f"{kind}{period}", "said", side[0]))
+        last, line = below.get(one.channel, (-math.inf, -1))
+        line = line + 1 if x - last < 200 else 0
+        below[one.channel] = (x, line)
+        parts.append(_text(x + side[1], y + 22 + 13 * line, f"{kind}{period}", "said", side[0]))
     parts.append(
         _text(LEFT, 392, "an hour; green: what is hidden; rings: when it was found", "quiet")
     )

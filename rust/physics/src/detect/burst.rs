@@ -20,6 +20,8 @@ const LEARNT: f64 = 10.0;
 const PILE: u64 = 8;
 /// How much of the amplitudes has to remain in the sum.
 const COHERENCE: f64 = 0.9;
+/// Less evidence than this is there most of the time.
+const WEAK: f64 = 10.0;
 /// A burst is over when so many waves, or usual intervals, have passed without evidence for it.
 const QUIET: u32 = 8;
 /// An interval of so many usual ones is a pause: of random ones, one in 500 million.
@@ -97,7 +99,7 @@ impl<W: Clone> Pile<W> {
         if grain == 0.0 {
             self.add_up();
         }
-        if self.total() < 1.0 {
+        if self.total() < WEAK {
             self.quiet = self.quiet.saturating_add(1);
             let usual = self.seconds / self.intervals;
             self.told &= self.quiet < QUIET && interval < f64::from(QUIET) * usual;
