@@ -61,8 +61,16 @@ class PhysicsEngine(_native.Engine):
     def statistics(self) -> EngineStatistics:
         """What the engine has seen, found and forgotten."""
         counted = self.counters()
-        found = {InterferencePattern(name): count for name, count in counted.pop("found").items()}
-        return EngineStatistics(found=found, **counted)
+        return EngineStatistics(
+            waves=counted["waves"],
+            late=counted["late"],
+            found={InterferencePattern(name): count for name, count in counted["found"].items()},
+            key_errors=counted["key_errors"],
+            keys=counted["keys"],
+            channels=counted["channels"],
+            evicted_keys=counted["evicted_keys"],
+            evicted_channels=counted["evicted_channels"],
+        )
 
     def calculate_interference(self, w1: Wave[Any], w2: Wave[Any]) -> Interference:
         """The sum of two waves, as they are now: neither hops nor time are taken into account.

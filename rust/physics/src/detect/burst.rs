@@ -51,6 +51,8 @@ pub(super) struct Pile<W> {
     evidence: [f64; RATIOS.len()],
     /// The ratios since the grain began: it is weighed as a whole, or a burst might begin in its midst.
     within: [f64; RATIOS.len()],
+    /// The usual rate is known, since before the grain began.
+    known: bool,
     /// Of a grain that counts already.
     ahead: f64,
     begun: f64,
@@ -70,6 +72,7 @@ impl<W: Clone> Pile<W> {
             seconds: 0.0,
             evidence: [0.0; RATIOS.len()],
             within: [1.0; RATIOS.len()],
+            known: false,
             ahead: 0.0,
             begun: 0.0,
             waves: 0,
@@ -119,12 +122,13 @@ impl<W: Clone> Pile<W> {
         }
     }
 
-    /// The interval as it counts: the first of several waves in one grain stands for the whole of it.
+    /// The interval as it counts: waves within one grain are spread over it, at the usual rate.
     fn spaced(&mut self, interval: f64, grain: f64) -> f64 {
         if interval < grain {
-            let counted = grain - self.ahead;
-            self.ahead = grain;
-            return counted.max(0.0);
+            let usual = if self.intervals > 0.0 { self.seconds / self.intervals } else { grain };
+            let counted = (grain - self.ahead).min(usual);
+            self.ahead += counted;
+            return counted;
         }
         let counted = interval - self.ahead;
         self.ahead = 0.0;
@@ -132,7 +136,7 @@ impl<W: Clone> Pile<W> {
     }
 
     fn weigh(&mut self, interval: f64) {
-        if self.intervals < LEARNT || self.seconds <= 0.0 {
+        if !self.known || self.seconds <= 0.0 {
             return;
         }
         let usual = (self.seconds + interval).ln();
@@ -144,7 +148,8 @@ impl<W: Clone> Pile<W> {
     }
 
     fn add_up(&mut self) {
-        if self.intervals < LEARNT {
+        if !self.known {
+            self.known = self.intervals >= LEARNT;
             return;
         }
         for (evidence, within) in self.evidence.iter_mut().zip(&mut self.within) {

@@ -84,7 +84,7 @@ pub(super) struct Meetings<W> {
 
 impl<W: Clone + PartialEq> Meetings<W> {
     pub(super) fn new(most: usize, window: f64) -> Self {
-        Self { keys: Table::new(most), window, pairs: 0.0, shoulders: 0.0, last: 0.0 }
+        Self { keys: Table::new(most), window, pairs: 0.0, shoulders: 0.0, last: f64::NAN }
     }
 
     /// How many keys are remembered, and how many have made room.
@@ -97,6 +97,9 @@ impl<W: Clone + PartialEq> Meetings<W> {
     pub(super) fn mix(&mut self, phase: f64) {
         let off = (PI - (phase - self.last).abs()).abs();
         self.last = phase;
+        if off.is_nan() {
+            return;
+        }
         if self.pairs >= MEMORY {
             self.shoulders -= self.shoulders / MEMORY;
         } else {
