@@ -34,8 +34,8 @@ class PhysicsEngine(_native.Engine):
         window: Seconds between two waves that may cancel, at most; finite, above 0. A wave that is earlier
             than the last of its channel by more begins anew.
         max_keys: Keys that are remembered for standing waves and beats, and again for cancellations, 1 or
-            more; what has not come for long makes room. A key that comes back takes up to 600 bytes.
-        max_channels: Channels that are remembered, 1 or more, of up to 800 bytes each.
+            more; what has not come for long makes room. A key that comes back takes up to 1,200 bytes.
+        max_channels: Channels that are remembered, 1 or more, of up to 1,300 bytes each.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -197,6 +197,31 @@ impl PyEngine {
     }
 
     /// Shows the engine a wave, and says what that completes.
+    ///
+    /// Each wave is looked at once, in bounded time. A pattern is told of once an episode, and again
+    /// when it has ended and begun anew; a wave completes one at most, and what else is found waits
+    /// for the next wave of its kind.
+    ///
+    /// Args:
+    ///     channel: Where the wave was seen: a concrete channel.
+    ///     wave: The wave; it is not kept.
+    ///
+    /// Returns:
+    ///     The pattern with its evidence, or `None`.
+    ///
+    /// Raises:
+    ///     ChannelError: The channel breaks a rule, or is a pattern.
+    ///     TypeError: An argument is of the wrong type.
+    ///
+    /// Example:
+    ///     >>> from aether import PhysicsEngine, Wave
+    ///     >>> engine = PhysicsEngine()
+    ///     >>> placed = Wave("orders.placed", {"id": 7}, timestamp=1e9)
+    ///     >>> cancelled = Wave("orders.cancelled", {"id": 7}, phase=3.14, timestamp=1e9 + 2)
+    ///     >>> engine.detect("orders.placed", placed)
+    ///     >>> found = engine.detect("orders.cancelled", cancelled)
+    ///     >>> str(found.pattern), found.partners == (placed.id,)
+    ///     ('cancellation', True)
     #[pyo3(signature = (channel, wave, /))]
     fn detect<'py>(
         &self,

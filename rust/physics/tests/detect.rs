@@ -122,14 +122,14 @@ proptest! {
             (0_u64..3, prop::option::of(0_u64..4), prop::option::of(0_u64..2), any::<f64>(), -2.0_f64..9.0, any::<bool>()),
             0..200,
         ),
-        scale in prop::sample::select(vec![1.0, 1e-9, 1e300]),
+        scale in prop::sample::select(vec![None, Some(1e-9), Some(1e300)]),
     ) {
         let config = Config { keys: 3, channels: 2, ..Config::default() };
         let mut engine = Engine::new(config);
         let mut told = 0;
         let total = waves.len() as u64;
         for (number, (channel, key, source, time, phase, undoes)) in waves.into_iter().enumerate() {
-            let time = if scale == 1.0 { time } else { (number as f64) * scale };
+            let time = scale.map_or(time, |scale| number as f64 * scale);
             let undone = Undone { name: number as u64 / 2, wave: 0, time: 0.0, amplitude: 1.0, phase };
             let wave = Seen {
                 key,

@@ -198,3 +198,8 @@ fn is_opposite<W: PartialEq>(one: &Trace<W>, other: &Trace<W>) -> bool {
     };
     off <= FRAC_PI_6 && louder > 0.0 && weaker >= COMPARABLE * louder && one.wave != other.wave
 }
+
+#[cfg(test)]
+pub(super) fn size_of_key<W>() -> usize {
+    size_of::<Key<W>>() + 16
+}

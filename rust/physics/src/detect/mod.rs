@@ -277,3 +277,17 @@ fn pair(first: u64, second: u64) -> u64 {
         u128::from(first ^ 0x243f_6a88_85a3_08d3) * u128::from(second.rotate_left(32) | 1);
     (product >> 64) as u64 ^ product as u64 ^ second
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is promised of memory, for waves named by 24 bytes.
+    #[test]
+    fn a_key_and_a_channel_take_no_more_than_is_said() {
+        type Wave = [u64; 3];
+        let rhythm = size_of::<Steady<Wave>>() + size_of::<Pulse<Wave>>() + 16;
+        assert!(rhythm + meeting::size_of_key::<Wave>() <= 1200, "{rhythm}");
+        assert!(size_of::<Channel<Wave>>() <= 1300, "{}", size_of::<Channel<Wave>>());
+    }
+}

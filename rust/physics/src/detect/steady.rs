@@ -28,9 +28,9 @@ const WIDTHS: [f64; 5] = [0.003, 0.016, 0.05, 0.13, 0.3];
 /// What each lag is believed beforehand.
 const LAGS: [f64; 3] = [0.6, 0.25, 0.15];
 /// Parts of `q`: on the beat, one missed, two missed, three missed; the rest is for anything.
-const ON_BEAT: [f64; 4] = [0.78, 0.08, 0.02, 0.01];
-const ON_BEAT_OF_MANY: f64 = 0.88;
-const ANYTHING: f64 = 0.11;
+const ON_BEAT: [f64; 4] = [0.86, 0.05, 0.01, 0.005];
+const ON_BEAT_OF_MANY: f64 = 0.92;
+const ANYTHING: f64 = 0.07;
 /// Anything: log-uniform between a thousandth of the period and this many periods, where the rhythm ends.
 const GAP: f64 = 8.0;
 /// The integral of `1/max(x, 1/1000)` over 0..[`GAP`].
@@ -41,6 +41,8 @@ const REMEMBERED: usize = 7;
 const MOST: f64 = 1e12;
 /// An arrival sooner than this part of the mean interval belongs to the one before.
 const CLUMP: f64 = 0.05;
+/// The standard deviation of loose beats, as a part of the period.
+const LOOSE: f64 = 0.05;
 /// Squared standard deviations beyond which a bell is 0.
 const FAR: f64 = 60.0;
 const ROOT_TAU: f64 = 2.506_628_274_631_000_5;
@@ -154,7 +156,8 @@ impl<W: Clone> Steady<W> {
 
     fn weigh(&mut self, turns: u8, time: f64, clump: f64, grain: f64) {
         let (number, turns) = (usize::from(turns), i32::from(turns));
-        let period = self.median(number);
+        let median = self.median(number);
+        let period = if number == 1 { self.tempo(median) } else { median };
         let before = self.ring.time(number - 1);
         let lag = &mut self.lags[number - 1];
         if period <= 0.0 || time - before > GAP * period {
@@ -199,6 +202,17 @@ impl<W: Clone> Steady<W> {
             self.squares += off * off / beat;
             self.measured += 1.0;
         }
+    }
+
+    /// The period to go by: where beats are loose, the median of a few is too, and the mean of all since the
+    /// rhythm began is better, if the two agree.
+    fn tempo(&self, median: f64) -> f64 {
+        let is_loose = self.squares > self.measured * (LOOSE * median).powi(2);
+        if self.measured < REMEMBERED as f64 || !is_loose {
+            return median;
+        }
+        let mean = self.beating / self.beats;
+        if (mean - median).abs() < 0.25 * median { mean } else { median }
     }
 
     /// What is found, if the evidence is `enough`.
