@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import math
+import os
 import threading
 import weakref
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from aether import (
     ChannelError,
     Closed,
     Detection,
+    ForkedMedium,
     InterferencePattern,
     ManualClock,
     PhysicsEngine,
@@ -311,6 +313,29 @@ def test_a_watch_and_its_engine_end_with_their_cycle() -> None:
     del keeper
     gc.collect()
     assert alive() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_after_a_fork_the_engine_goes_on_and_the_watch_does_not(medium: Aether) -> None:
+    engine = PhysicsEngine()
+    watch = medium.watch("*", engine)
+    medium.emit_nowait("a", 1)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            engine.detect("a", Wave("a", 1))
+            for act in (lambda: medium.emit_nowait("a", 1), watch.close):
+                with pytest.raises(ForkedMedium):
+                    act()
+            code = 0 if engine.statistics().waves == 2 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    medium.emit_nowait("a", 1)
+    assert engine.statistics().waves == 2
+    watch.close()
 
 
 def test_nothing_is_logged_of_a_sound_watch(
