@@ -41,8 +41,6 @@ const REMEMBERED: usize = 7;
 const MOST: f64 = 1e12;
 /// An arrival sooner than this part of the mean interval belongs to the one before.
 const CLUMP: f64 = 0.05;
-/// The standard deviation of loose beats, as a part of the period.
-const LOOSE: f64 = 0.05;
 /// Squared standard deviations beyond which a bell is 0.
 const FAR: f64 = 60.0;
 const ROOT_TAU: f64 = 2.506_628_274_631_000_5;
@@ -156,8 +154,7 @@ impl<W: Clone> Steady<W> {
 
     fn weigh(&mut self, turns: u8, time: f64, clump: f64, grain: f64) {
         let (number, turns) = (usize::from(turns), i32::from(turns));
-        let median = self.median(number);
-        let period = if number == 1 { self.tempo(median) } else { median };
+        let period = self.median(number);
         let before = self.ring.time(number - 1);
         let lag = &mut self.lags[number - 1];
         if period <= 0.0 || time - before > GAP * period {
@@ -202,17 +199,6 @@ impl<W: Clone> Steady<W> {
             self.squares += off * off / beat;
             self.measured += 1.0;
         }
-    }
-
-    /// The period to go by: where beats are loose, the median of a few is too, and the mean of all since the
-    /// rhythm began is better, if the two agree.
-    fn tempo(&self, median: f64) -> f64 {
-        let is_loose = self.squares > self.measured * (LOOSE * median).powi(2);
-        if self.measured < REMEMBERED as f64 || !is_loose {
-            return median;
-        }
-        let mean = self.beating / self.beats;
-        if (mean - median).abs() < 0.25 * median { mean } else { median }
     }
 
     /// What is found, if the evidence is `enough`.
