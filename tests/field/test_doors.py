@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from tests.probes import begin, until
 
 from aether import Aether, Vibrator, Wave, WouldBlock
-from tests.probes import begin, until
 
 Door = Callable[[Aether, Vibrator], Awaitable[object]]
 
@@ -229,7 +229,7 @@ def test_what_a_watch_interrupts_comes_at_the_next_step() -> None:
         raise KeyboardInterrupt
 
     tap = medium.tap("a", interrupted)
-    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it comes a step later
+    with pytest.raises(KeyboardInterrupt):
         reached.append(medium.emit_nowait("a").sequence or 0)
         for _ in range(1000):
             pass

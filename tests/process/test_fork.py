@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -33,6 +34,7 @@ medium = aether.Aether()
 USE = """
 v = medium.vibrator("reader", buffer_size=4)
 v.resonate_on("a")
+field = medium.field("a")
 medium.emit_nowait("a", "from the parent")
 
 async def take():
@@ -59,6 +61,11 @@ async def end():
         "medium.vibrator('another')",
         "medium.statistics()",
         "medium.clear()",
+        "medium.field('a')",
+        "medium.tap('a', print)",
+        "field.columns()",
+        "field.energy()",
+        "len(field)",
         "run(take)",
         "run(put)",
         "run(end)",
@@ -83,9 +90,32 @@ v.close()
     assert ended.out == ["forked", "status 0", "from the parent", "again"]
 
 
+def test_columns_stay_readable_in_the_child_and_its_field_lets_go_in_peace(
+    program: Callable[..., Any],
+) -> None:
+    source = """
+columns, tap = field.columns(), medium.tap("a", print)
+
+def body():
+    global field, tap
+    field = tap = None
+    say(columns.sequence.tolist())
+    say(len(aether.Aether().field("a")))
+
+in_child(body)
+medium.emit_nowait("a")
+say(field.recorded)
+tap.close()
+v.close()
+"""
+    ended = program(FORK + USE + source).exited()
+    assert ended.out == ["[1]", "0", "status 0", ANY, "2"]
+
+
 @pytest.mark.parametrize(
     "use",
     [
+        "medium.field('a')",
         "medium.emit_nowait('a', 1)",
         "medium.emit_nowait('a', 1, ttl=1.0)",
         "medium.emitter().emit_nowait('a', 1)",

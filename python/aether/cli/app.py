@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -145,6 +146,62 @@ def replay(
             "ts, channel and payload"
         )
     screen.print(*tables(done))
+
+
+@app.command(short_help="Draw an event file: channels, time and how loud it was.")
+def waterfall(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help='JSON lines of {"ts", "channel", "payload"}, also .gz; - for stdin.',
+        ),
+    ],
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="PICTURE", help="Where to: .png, .svg, .pdf.")
+    ],
+    pattern: Annotated[
+        str, typer.Option("--pattern", "-p", metavar="PATTERN", help="Only these channels.")
+    ] = "*",
+    spectrum: Annotated[
+        bool, typer.Option("--spectrum", help="Below it, the rhythms of the loudest channel.")
+    ] = False,
+) -> None:
+    """Draw the events of a file: a row for each channel, time from left to right, colour for how many.
+
+    Needs matplotlib: pip install 'aether-medium[plot]'. Bad lines are reported with their number and skipped.
+    """
+    from aether import Aether
+
+    from .backend import run
+    from .console import Screen
+    from .errors import CliError
+    from .events import EventReader
+    from .waterfall import checked_target, fill, open_field, picture, save
+
+    target, screen, medium = checked_target(out), Screen(), Aether()
+    field = open_field(medium, pattern)
+    with (
+        EventReader(file) as reader,
+        screen.progress(f"reading {reader.name}", reader.size, counted=False) as tick,
+    ):
+        name = reader.name
+        events, faults = run(
+            lambda: fill(
+                medium,
+                reader,
+                lambda fault: screen.complain(f"line {fault.line}: {fault.reason}"),
+                tick,
+            ),
+            "asyncio",
+        )
+    if not field.recorded:
+        raise CliError(
+            f"{name}: no event to draw on {pattern!r} ({events:,} events, {faults:,} bad lines)"
+        )
+    title = f"{Path(name).name}, {pattern}: {len(field):,} events"
+    save(picture(field, title, spectrum=spectrum), target)
+    screen.print(f"{target}: {len(field):,} events of {len(field.energy()):,} channels")
 
 
 @app.command(short_help="Say who would get a wave and, of all others, why not.")

@@ -4,10 +4,12 @@ from aether.physics.detection import Detection, EngineStatistics, InterferencePa
 from aether.physics.engine import PhysicsEngine
 from aether.physics.field import Columns, Field
 from aether.physics.interference import Interference, InterferenceKind
+from aether.physics.plot import Detected
 from aether.physics.watch import Watch, WatchStatistics
 
 __all__ = [
     "Columns",
+    "Detected",
     "Detection",
     "EngineStatistics",
     "Field",

@@ -8,6 +8,10 @@ Contract:
 - The sums (`energy`, `rate`) are taken natively over what the field holds now; large ones let other threads run.
 """
 
+# pyarrow is untyped, and pandas in parts.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
@@ -15,12 +19,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 from aether import _native
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     import pandas as pd
     import pyarrow as pa
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from aether.channel import Channel
+    from aether.physics.plot import Detected
 
 __all__ = ["Columns", "Field"]
 
@@ -82,10 +90,6 @@ class Field(_native.Field):
 
     __slots__ = ("_names", "_pattern")
 
-    def __new__(cls, medium: _native.Medium, pattern: str, size: int) -> Field:
-        """Begin to record."""
-        return super().__new__(cls, medium, pattern, size)
-
     def __init__(self, medium: _native.Medium, pattern: str, size: int) -> None:
         del medium, size  # the native half has them
         self._pattern: Channel[Any] = _native.restore_channel(pattern)
@@ -135,7 +139,9 @@ class Field(_native.Field):
     def energy(self, by: Literal["channel"] = "channel") -> dict[Channel[Any], float]: ...
     @overload
     def energy(self, by: None) -> float: ...
-    def energy(self, by: Literal["channel"] | None = "channel") -> dict[Channel[Any], float] | float:
+    def energy(
+        self, by: Literal["channel"] | None = "channel"
+    ) -> dict[Channel[Any], float] | float:
         """The sum of amplitude² over what the field holds: of each channel, the loudest first, or of all.
 
         Args:
@@ -175,6 +181,57 @@ class Field(_native.Field):
         """
         return self.rate_over(window)
 
+    def plot(
+        self, detections: Iterable[Detected] = (), *, channels: int = 40, title: str | None = None
+    ) -> Figure:
+        """The waterfall: channels x time, colour = amplitude, what was detected marked.
+
+        A cell is coloured by the sum of the amplitudes in it. The loudest channels have a row each, the others one
+        together.
+
+        Args:
+            detections: What to mark: objects with `pattern`, `channel` and `timestamp`.
+            channels: How many rows at most: 1 or more.
+            title: Above it; without it, what the field is.
+
+        Returns:
+            A figure of its own: `field.plot().savefig("picture.png")`.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            ValueError: `channels` is below 1.
+        """
+        from aether.physics import plot
+
+        columns = self.columns()
+        figure = plot.new_figure(11.0, plot.height_of(columns, channels))
+        axes = figure.subplots()
+        plot.draw_waterfall(axes, columns, detections, channels=channels)
+        said = f"{self.pattern}: {len(columns.timestamp):,} waves" if title is None else title
+        axes.set_title(plot.plain(said), loc="left", fontsize=11)
+        return figure
+
+    def plot_spectrum(self, channel: str | None = None) -> Figure:
+        """The rhythms of a channel: power over period of its waves, the strongest named.
+
+        Args:
+            channel: Which one; without it, the loudest.
+
+        Returns:
+            A figure of its own.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            ValueError: The field holds no wave of that channel.
+        """
+        from aether.physics import plot
+
+        columns = self.columns()
+        name, timestamps = plot.of_channel(columns, channel)
+        figure = plot.new_figure(11.0, 3.4)
+        plot.draw_spectrum(figure.subplots(), timestamps, name)
+        return figure
+
     def to_pandas(self) -> pd.DataFrame:
         """What the field holds, as a pandas `DataFrame`; the numbers are not copied.
 
@@ -189,7 +246,7 @@ class Field(_native.Field):
         except ImportError as error:
             raise _missing("to_pandas()", "pandas", "pandas") from error
         columns = self.columns()
-        arrays: dict[str, Any] = dict(zip(columns._fields[:-1], columns, strict=False))
+        arrays: dict[str, Any] = dict(zip(columns._fields[:-1], columns[:-1], strict=True))
         names = pd.Index(columns.channels, dtype=object)
         arrays["channel"] = pd.Categorical.from_codes(columns.channel.astype("int64"), names)
         return pd.DataFrame(arrays, copy=False)

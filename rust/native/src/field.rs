@@ -9,11 +9,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::columns::{PyWindow, channel_of};
 use crate::errors::{Closed, count, forked, number};
 use crate::fork;
 use crate::medium::PyMedium;
 use crate::taps::{Kind, Taps};
+use crate::window::{PyWindow, channel_of};
 
 /// The native half of a field. It outlives its medium.
 #[pyclass(frozen, subclass, weakref, name = "Field", module = "aether._native")]

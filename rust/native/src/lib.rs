@@ -1,9 +1,9 @@
 //! The Python binding of Aether: conversions, waiting and waking, and what the garbage collector needs.
 //!
 //! The core knows nothing of Python; Python waits and composes. In between, each file binds one thing:
-//! values ([`wave`], [`receipt`], [`channel`]), handles ([`emitter`], [`vibrator`], [`mailbox`],
-//! [`medium`]), operations ([`draft`], [`emission`], [`receive`], [`quiet`]) and the two ways to wait for one
-//! ([`machine`] in an [`awaitable`], [`blocking`]).
+//! values ([`wave`], [`receipt`], [`channel`], [`window`]), handles ([`emitter`], [`vibrator`], [`mailbox`],
+//! [`medium`], [`field`], [`tap`]), operations ([`draft`], [`emission`], [`receive`], [`quiet`]) and the two ways
+//! to wait for one ([`machine`] in an [`awaitable`], [`blocking`]).
 #![deny(unsafe_code)]
 #![allow(clippy::doc_markdown)] // docstrings are read by Python people, who do not mark arguments
 
@@ -12,8 +12,6 @@ mod actors;
 mod awaitable;
 mod blocking;
 mod channel;
-#[allow(unsafe_code)] // the buffer protocol
-mod columns;
 #[allow(unsafe_code)] // `PyContextVar_Get`
 mod context;
 mod detect;
@@ -56,6 +54,8 @@ mod watch;
 mod wave;
 #[allow(unsafe_code)] // objects made and ended by hand, see its header
 mod wave_object;
+#[allow(unsafe_code)] // the buffer protocol
+mod window;
 
 use pyo3::prelude::*;
 
@@ -72,8 +72,6 @@ mod _native {
     use crate::channel::{
         check_pattern, covers, literal_token, overlaps, parse_pattern, restore_channel,
     };
-    #[pymodule_export]
-    use crate::columns::PyWindow;
     #[pymodule_export]
     use crate::detect::PyEngine;
     #[pymodule_export]
@@ -100,6 +98,8 @@ mod _native {
     use crate::watch::PyWatcher;
     #[pymodule_export]
     use crate::wave::{PyWave, restore_wave};
+    #[pymodule_export]
+    use crate::window::PyWindow;
 
     /// A program may import the module again: the classes stay those that were made first.
     static PREPARED: AtomicBool = AtomicBool::new(false);

@@ -66,8 +66,8 @@ struct State {
 /// The taps of a channel.
 struct Seen {
     given: Py<PyAny>,
-    fields: SmallVec<[(usize, Place); 2]>,
-    watches: SmallVec<[usize; 2]>,
+    fields: Box<[(usize, Place)]>,
+    watches: Box<[usize]>,
 }
 
 impl Known for Seen {
@@ -80,62 +80,62 @@ impl Known for Seen {
 /// Those that are to be called.
 type Watches = SmallVec<[Py<PyWeakrefReference>; 2]>;
 
+/// What is left to be done for a reading.
+enum Left {
+    Nothing,
+    Call(Watches),
+    /// Nothing was recorded yet: what is known of the channel, if anything, is good no more.
+    Find,
+}
+
 impl State {
-    /// Shows a reading to the fields of a channel. `None`: its taps are not known.
+    /// Shows a reading to the taps of a channel, as they were found before.
     #[inline]
-    fn record(
-        &mut self,
-        py: Python<'_>,
-        given: &Bound<'_, PyAny>,
-        name: &str,
-        reading: &Reading,
-    ) -> Option<Watches> {
+    fn record(&mut self, given: &Bound<'_, PyAny>, reading: &Reading) -> Left {
         let Self { taps, seen, .. } = self;
-        let seen = seen.get(given)?;
-        for (tap, place) in &mut seen.fields {
-            if let Kind::Field(field) = &mut taps[*tap].kind {
-                *place = field.record_again(*place, name, reading);
+        let Some(seen) = seen.get(given) else { return Left::Find };
+        let ready = |&(tap, place): &(usize, Place)| match &mut taps[tap].kind {
+            Kind::Field(field) => field.is_ready(place),
+            Kind::Watch(_) => true,
+        };
+        if !seen.fields.iter().all(ready) {
+            return Left::Find;
+        }
+        for &(tap, place) in &*seen.fields {
+            if let Kind::Field(field) = &mut taps[tap].kind {
+                field.record_at(place, reading);
             }
         }
-        Some(seen.watches.iter().filter_map(|&tap| taps[tap].watch(py)).collect())
+        if seen.watches.is_empty() {
+            return Left::Nothing;
+        }
+        let watch = |&tap: &usize| match &taps[tap].kind {
+            Kind::Watch(watch) => Some(watch.clone_ref(given.py())),
+            Kind::Field(_) => None,
+        };
+        Left::Call(seen.watches.iter().filter_map(watch).collect())
     }
 
     /// The same for a channel whose taps are to be found.
     #[cold]
-    fn find(
-        &mut self,
-        py: Python<'_>,
-        given: &Bound<'_, PyAny>,
-        name: &str,
-        reading: &Reading,
-    ) -> (Watches, Seen) {
+    fn find(&mut self, given: &Bound<'_, PyAny>, name: &str, reading: &Reading) -> (Watches, Seen) {
         let derived = name.split('.').next().is_some_and(|first| DERIVED.contains(&first));
-        let given = given.clone().unbind();
-        let (mut found, mut called) =
-            (Seen { given, fields: SmallVec::new(), watches: SmallVec::new() }, Watches::new());
-        for (number, tap) in self.taps.iter_mut().enumerate() {
-            if !tap.pattern.matches(name) {
-                continue;
-            }
+        let (mut fields, mut watches, mut called) = <(Vec<_>, Vec<_>, Watches)>::default();
+        for (at, tap) in self.taps.iter_mut().enumerate() {
             match &mut tap.kind {
-                Kind::Field(field) => found.fields.push((number, field.record(name, reading))),
+                _ if !tap.pattern.matches(name) => {}
+                Kind::Field(field) => fields.push((at, field.record(name, reading))),
                 Kind::Watch(_) if derived => {}
                 Kind::Watch(watch) => {
-                    found.watches.push(number);
-                    called.push(watch.clone_ref(py));
+                    watches.push(at);
+                    called.push(watch.clone_ref(given.py()));
                 }
             }
         }
-        (called, found)
-    }
-}
-
-impl Tap {
-    fn watch(&self, py: Python<'_>) -> Option<Py<PyWeakrefReference>> {
-        match &self.kind {
-            Kind::Watch(watch) => Some(watch.clone_ref(py)),
-            Kind::Field(_) => None,
-        }
+        (
+            called,
+            Seen { given: given.clone().unbind(), fields: fields.into(), watches: watches.into() },
+        )
     }
 }
 
@@ -185,25 +185,32 @@ impl Taps {
         })
     }
 
-    /// Records a reading of a channel, and gives those that are to be called.
-    fn record(&self, given: &Bound<'_, PyAny>, reading: &Reading) -> Watches {
+    /// Shows a reading to the taps of a channel, and gives those that are to be called.
+    #[inline]
+    fn record(&self, given: &Bound<'_, PyAny>, reading: &Reading) -> Option<Watches> {
+        match self.taps.with(given.py(), |state| state.record(given, reading)) {
+            Left::Nothing => None,
+            Left::Call(watches) => Some(watches),
+            Left::Find => self.find(given, reading),
+        }
+    }
+
+    #[cold]
+    fn find(&self, given: &Bound<'_, PyAny>, reading: &Reading) -> Option<Watches> {
         let py = given.py();
         // The medium has admitted it, so it can be read.
-        let Ok(name) = text(given) else { return Watches::new() };
-        if let Some(watches) = self.taps.with(py, |state| state.record(py, given, name, reading)) {
-            return watches;
-        }
+        let name = text(given).ok()?;
         // What is kept must be no part of a cycle, which nobody would see here.
         let keep = given.is_exact_instance_of::<PyString>()
             || channel_class(py).is_ok_and(|class| given.is_exact_instance(class));
         let (watches, forgotten) = self.taps.with(py, |state| {
-            let (watches, seen) = state.find(py, given, name, reading);
+            let (watches, seen) = state.find(given, name, reading);
             (watches, if keep { state.seen.learn(seen) } else { vec![seen] })
         });
         for Seen { given, .. } in forgotten {
             drop(given.into_bound(py));
         }
-        watches
+        Some(watches).filter(|watches| !watches.is_empty())
     }
 }
 
@@ -227,8 +234,7 @@ impl Shared {
             frequency: wave.frequency(),
             sequence,
         };
-        let watches = self.taps.record(wave.channel.bind(py), &reading);
-        if !watches.is_empty() {
+        if let Some(watches) = self.taps.record(wave.channel.bind(py), &reading) {
             call(bound, watches);
         }
     }
@@ -246,10 +252,7 @@ impl Shared {
     ) {
         let (timestamp, amplitude) = (self.medium.clock().unix(), strength.amplitude);
         let reading = Reading { timestamp, amplitude, phase: 0.0, frequency: 1.0, sequence };
-        let watches = self.taps.record(name, &reading);
-        if watches.is_empty() {
-            return;
-        }
+        let Some(watches) = self.taps.record(name, &reading) else { return };
         let source = origin.name.as_ref().map(|name| name.clone_ref(py));
         let payload = payload.map_or_else(|| py.None(), |payload| payload.clone().unbind());
         let made = self.channel(name).and_then(|(channel, _)| {

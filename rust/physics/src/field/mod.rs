@@ -1,7 +1,7 @@
 //! A field: the last `size` waves of a pattern, as columns of numbers.
 //!
 //! Contract:
-//! - [`Field::record`] and [`Field::record_again`] add a row; both are the one writer's, who holds the field
+//! - [`Field::record`] and [`Field::record_at`] add a row; both are the one writer's, who holds the field
 //!   exclusively. They allocate when a buffer is full, once in `size` rows or more, and never otherwise.
 //! - [`Field::window`] is what the field held at one moment: one contiguous run of rows in each column, and
 //!   the names of the channels. It costs the same however large the field is. It may be read in any thread
@@ -75,7 +75,8 @@ pub struct Field {
     /// How many rows of the buffer are written.
     end: usize,
     channels: Channels,
-    recorded: u64,
+    /// How many rows stood before the first of the buffer.
+    before: u64,
 }
 
 impl Field {
@@ -87,7 +88,7 @@ impl Field {
             buffer: Arc::new(Buffer::new(room)),
             end: 0,
             channels: Channels::default(),
-            recorded: 0,
+            before: 0,
         }
     }
 
@@ -108,33 +109,29 @@ impl Field {
 
     /// How many waves were recorded since the field was made.
     pub fn recorded(&self) -> u64 {
-        self.recorded
+        self.before + self.end as u64
     }
 
     /// Adds a row; `channel` may be new to the field.
     pub fn record(&mut self, channel: &str, reading: &Reading) -> Place {
         self.make_room();
         let place = self.channels.place(channel);
-        self.write(place, reading);
+        self.record_at(place, reading);
         place
     }
 
-    /// Adds a row of a channel whose place is known; the place as it is now.
+    /// Makes room for a row. False: the place is good no more, so the row has to be recorded by its name.
     #[inline]
-    pub fn record_again(&mut self, place: Place, channel: &str, reading: &Reading) -> Place {
+    pub fn is_ready(&mut self, place: Place) -> bool {
         self.make_room();
-        if !self.channels.knows(place) {
-            return self.record(channel, reading);
-        }
-        self.write(place, reading);
-        place
+        self.channels.knows(place)
     }
 
+    /// Adds a row of a channel whose place is known, after [`Self::is_ready`].
     #[inline]
-    fn write(&mut self, place: Place, reading: &Reading) {
+    pub fn record_at(&mut self, place: Place, reading: &Reading) {
         self.buffer.write(self.end, place.number, reading);
         self.end += 1;
-        self.recorded += 1;
     }
 
     /// What the field holds now.
@@ -143,7 +140,7 @@ impl Field {
             Arc::clone(&self.buffer),
             self.end - self.len()..self.end,
             self.channels.names(),
-            self.recorded,
+            self.recorded(),
         )
     }
 
@@ -160,6 +157,7 @@ impl Field {
         let kept = self.end - self.len()..self.end;
         let numbers = self.channels.forget_unused(|| self.buffer.numbers(kept.clone()));
         let room = full_room(self.size).min(2 * self.end);
+        self.before += kept.start as u64;
         self.end = kept.len();
         match Arc::get_mut(&mut self.buffer) {
             Some(unshared) if unshared.room() == room => unshared.shift(kept, numbers.as_deref()),
