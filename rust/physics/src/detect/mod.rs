@@ -229,8 +229,8 @@ impl<W: Clone + PartialEq> Engine<W> {
 /// Whether a wave cancels an earlier one.
 fn meet<W: Clone + PartialEq>(meetings: &mut Meetings<W>, seen: &Seen<W>) -> Option<Finding<W>> {
     meetings.mix(seen.phase);
-    let Seen { wave, time, amplitude, phase, .. } = seen.clone();
-    let trace = Trace { wave, time, amplitude, phase };
+    let Seen { time, amplitude, phase, .. } = *seen;
+    let trace = Trace { wave: seen.wave.clone(), time, amplitude, phase };
     let (meeting, partner) = if let Some(undone) = &seen.undoes {
         if let Some(key) = seen.key {
             meetings.spend(key, &undone.wave);
