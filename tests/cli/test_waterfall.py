@@ -11,7 +11,7 @@ import pytest
 
 from aether.cli import main
 
-pytest.importorskip("matplotlib", reason="optional, and built by few for this platform")
+pytest.importorskip("matplotlib", reason="no wheel for this platform")
 
 HISTORY = Path(__file__).parents[2] / "examples" / "data" / "tokio-history.jsonl.gz"
 PNG = b"\x89PNG"

@@ -14,7 +14,7 @@ import pytest
 
 from aether import Aether, Wave
 
-pytest.importorskip("matplotlib", reason="optional, and built by few for this platform")
+pytest.importorskip("matplotlib", reason="no wheel for this platform")
 
 START = 1.7e9
 

@@ -22,7 +22,7 @@ def filled() -> Any:
 
 
 def test_a_data_frame_shares_the_columns() -> None:
-    pytest.importorskip("pandas", reason="optional, and built by few for this platform")
+    pytest.importorskip("pandas", reason="no wheel for this platform")
     field = filled()
     columns, frame = field.columns(), field.to_pandas()
     assert list(frame.columns) == COLUMNS
@@ -34,7 +34,7 @@ def test_a_data_frame_shares_the_columns() -> None:
 
 
 def test_an_arrow_table_shares_the_columns() -> None:
-    pytest.importorskip("pyarrow", reason="optional, and built by few for this platform")
+    pytest.importorskip("pyarrow", reason="no wheel for this platform")
     field = filled()
     columns, table = field.columns(), field.to_arrow()
     assert table.column_names == COLUMNS
@@ -48,9 +48,9 @@ def test_an_arrow_table_shares_the_columns() -> None:
 
 def test_empty_tables() -> None:
     field = Aether().field("a")
-    pytest.importorskip("pandas", reason="optional, and built by few for this platform")
+    pytest.importorskip("pandas", reason="no wheel for this platform")
     assert field.to_pandas().empty
-    pytest.importorskip("pyarrow", reason="optional, and built by few for this platform")
+    pytest.importorskip("pyarrow", reason="no wheel for this platform")
     assert field.to_arrow().num_rows == 0
 
 
