@@ -177,6 +177,17 @@ bench-rows: build
 	$(call heading,pytest benches)
 	@$(BIN)/python -m pytest benches -q --timeout=0 --benchmark-only $(PYTEST_ARGS)
 
+## detection: how well patterns are found, beside two windows with a threshold, as docs/physics.md has it (two minutes)
+.PHONY: detection
+detection: build
+	$(call heading,benches/detection.py)
+	@$(BIN)/python benches/detection.py $(BENCH_ARGS)
+
+## physics-pictures: the pictures of docs/physics.md
+.PHONY: physics-pictures
+physics-pictures: build
+	@$(BIN)/python benches/physics_pictures.py
+
 ## loom: every interleaving of the core's locks and wake-ups and the field's buffers, up to a bound
 .PHONY: loom
 loom: | cargo

@@ -47,7 +47,16 @@ from aether.vibrator import Vibrator
 if TYPE_CHECKING:
     from aether._builder import WaveBuilder
     from aether.config import AetherConfig
-    from aether.physics import Interference, InterferenceKind, PhysicsEngine
+    from aether.physics import (
+        Detection,
+        EngineStatistics,
+        Interference,
+        InterferenceKind,
+        InterferencePattern,
+        PhysicsEngine,
+        Watch,
+        WatchStatistics,
+    )
 
 __all__ = [
     "Aether",
@@ -58,8 +67,10 @@ __all__ = [
     "Closed",
     "ConfigError",
     "Deadlock",
+    "Detection",
     "Emitter",
     "EndOfStream",
+    "EngineStatistics",
     "Expectation",
     "Explanation",
     "ExplanationRow",
@@ -67,6 +78,7 @@ __all__ = [
     "Health",
     "Interference",
     "InterferenceKind",
+    "InterferencePattern",
     "JournalError",
     "JournalFailed",
     "JournalFull",
@@ -80,6 +92,8 @@ __all__ = [
     "RequestFailed",
     "Vibrator",
     "VibratorStatistics",
+    "Watch",
+    "WatchStatistics",
     "Wave",
     "WaveBuilder",
     "WouldBlock",
@@ -90,9 +104,14 @@ __all__ = [
 # What brings a heavy library in is imported when it is first used.
 _LAZY = {
     "AetherConfig": "aether.config",
+    "Detection": "aether.physics",
+    "EngineStatistics": "aether.physics",
     "Interference": "aether.physics",
     "InterferenceKind": "aether.physics",
+    "InterferencePattern": "aether.physics",
     "PhysicsEngine": "aether.physics",
+    "Watch": "aether.physics",
+    "WatchStatistics": "aether.physics",
     "WaveBuilder": "aether._builder",
 }
 

@@ -18,12 +18,14 @@ from typing_extensions import TypeVar, deprecated, disjoint_base
 
 from aether._builder import WaveBuilder
 from aether.channel import Channel
+from aether.physics.detection import Detection
 from aether.vibrator import Order, Overflow
 
 __all__ = [
     "DEBUG_BUILD",
     "REPLY_HEADER",
     "Emitter",
+    "Engine",
     "Field",
     "Mailbox",
     "ManualClock",
@@ -32,6 +34,7 @@ __all__ = [
     "Tap",
     "Vibrator",
     "Waiting",
+    "Watcher",
     "Wave",
     "Window",
     "__version__",
@@ -337,6 +340,60 @@ class Emitter:
             >>> [receipt.sequence for receipt in asyncio.run(main())]
             [1, 2, 3, 4]
         """
+
+class _EngineCounters(TypedDict):
+    waves: int
+    late: int
+    found: dict[str, int]
+    key_errors: int
+    keys: int
+    channels: int
+    evicted_keys: int
+    evicted_channels: int
+
+@disjoint_base
+class Engine:
+    """Finds patterns in the waves that it is shown: the native half of `aether.PhysicsEngine`."""
+
+    def __new__(
+        cls,
+        *,
+        key: Callable[[Wave], object] | None = None,
+        window: float | None = None,
+        max_keys: int | None = None,
+        max_channels: int | None = None,
+    ) -> Self: ...
+    def detect(self, channel: str, wave: Wave, /) -> Detection | None:
+        """Shows the engine a wave, and says what that completes.
+
+        Each wave is looked at once, in bounded time. A pattern is told of once an episode, and again
+        when it has ended and begun anew; a wave completes one at most, and what else is found waits
+        for the next wave of its kind.
+
+        Args:
+            channel: Where the wave was seen: a concrete channel.
+            wave: The wave; it is not kept.
+
+        Returns:
+            The pattern with its evidence, or `None`.
+
+        Raises:
+            ChannelError: The channel breaks a rule, or is a pattern.
+            TypeError: An argument is of the wrong type.
+
+        Example:
+            >>> from aether import PhysicsEngine, Wave
+            >>> engine = PhysicsEngine()
+            >>> placed = Wave("orders.placed", {"id": 7}, timestamp=1e9)
+            >>> cancelled = Wave("orders.cancelled", {"id": 7}, phase=3.14, timestamp=1e9 + 2)
+            >>> engine.detect("orders.placed", placed)
+            >>> found = engine.detect("orders.cancelled", cancelled)
+            >>> str(found.pattern), found.partners == (placed.id,)
+            ('cancellation', True)
+        """
+
+    def counters(self) -> _EngineCounters:
+        """Counters of the engine, by name."""
 
 @disjoint_base
 class Field:
@@ -754,6 +811,17 @@ class Waiting(Generic[_T_co]):
         """Looks after emissions that have waited too long; returns in how many seconds to look again."""
 
 @final
+class Watcher:
+    """Called with each wave of a pattern: the native half of `aether.Watch`."""
+
+    def __new__(cls, medium: Medium, engine: Engine) -> Self: ...
+    def __call__(self, wave: Wave, /) -> None:
+        """Call self as a function."""
+
+    def counters(self) -> tuple[int, int, int, int]:
+        """Waves shown to the engine, waves of its own key that were not, found, and of these dropped."""
+
+@final
 class Wave(Generic[_T_co]):
     """One immutable message; the same object reaches every receiver.
 
@@ -897,6 +965,10 @@ class Wave(Generic[_T_co]):
     def ttl(self) -> float | None:
         """How old it may become where it waits, in seconds; `None`: any age."""
 
+    @property
+    def compensates(self) -> str | None:
+        """The id of the wave that this one undoes: that of `compensates=`; `None` for most."""
+
     def age(self, now: float | None = None) -> float:
         """Seconds since the wave's timestamp, 0 or more.
 
@@ -1008,7 +1080,13 @@ class Wave(Generic[_T_co]):
 def restore_wave(
     named: tuple[str, Any, str | None, str],
     numbers: tuple[float, float, int, int | None, float],
-    rare: tuple[float, float, float | None, Mapping[str, str] | None],
+    rare: tuple[
+        float,
+        float,
+        float | None,
+        Mapping[str, str] | None,
+        tuple[str, float, float, float] | None,
+    ],
 ) -> Wave:
     """Makes a wave again from what `__reduce__` gave."""
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from aether.config import AetherConfig
     from aether.lane import Lane
     from aether.physics import Field, PhysicsEngine
+    from aether.physics.watch import Watch
     from aether.requests import RequestOptions
 
 # How often `settle` lets everybody run before it believes that nobody wants to.
@@ -91,6 +92,7 @@ class Aether(Emitting, _native.Medium):
         "_requests",
         "_runs",
         "_vibrators",
+        "_watches",
     )
 
     _default: ClassVar[Aether | None] = None
@@ -129,6 +131,7 @@ class Aether(Emitting, _native.Medium):
         self._runs = 0
         self._entered: contextlib.AsyncExitStack | None = None
         self._physics: PhysicsEngine | None = None
+        self._watches: set[Watch] = set()
         self._fields: weakref.WeakValueDictionary[tuple[str, int], Field] = (
             weakref.WeakValueDictionary()
         )
@@ -414,6 +417,48 @@ class Aether(Emitting, _native.Medium):
         fresh = Field(self, pattern, size)
         with self._making:
             return self._fields.setdefault((fresh.pattern.canonical, fresh.size), fresh)
+
+    def watch(self, pattern: str, engine: PhysicsEngine | None = None) -> Watch:
+        """Shows an engine each wave of a pattern, as it is emitted, and emits what the engine finds.
+
+        A detection goes out on `physics.<kind>.<channel>`, with the `Detection` as payload: resonate on
+        `physics.*`, or on `physics.standing_wave.*`. Nobody waits for that, and nothing that goes wrong
+        reaches whoever emits. Channels that the library derives are not watched.
+
+        Args:
+            pattern: A channel or pattern.
+            engine: What looks on; it may serve several watches. Without it: `physics`.
+
+        Returns:
+            A handle: `close` ends the watch, and so does leaving its `with` block. Without that it works as
+            long as the medium does.
+
+        Raises:
+            ChannelError: `pattern` is no pattern.
+            Closed: The medium is closed.
+            TypeError: An argument is of the wrong type.
+
+        Example:
+            >>> from aether import Aether, PhysicsEngine
+            >>> medium = Aether()
+            >>> with medium.watch("orders.*", PhysicsEngine(window=10.0)) as watch:
+            ...     _ = medium.emit_nowait("orders.created", {"id": 7})
+            >>> watch.statistics().waves
+            1
+        """
+        from aether.physics import PhysicsEngine
+        from aether.physics.watch import Watch
+
+        engine = self.physics if engine is None else engine
+        if not isinstance(engine, PhysicsEngine):
+            message = f"engine must be a PhysicsEngine, not {type(engine).__name__}"
+            raise TypeError(message)
+        if self.phase == "closed":
+            message = f"watching {pattern!r}: the medium is closed; make a new one"
+            raise Closed(message)
+        watch = Watch(self, pattern, engine, self._watches.discard)
+        self._watches.add(watch)
+        return watch
 
     # Waiting
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from aether import InterferencePattern
 from aether.cli import demo
 from aether.cli.console import Screen
 from aether.cli.demo import history_path, run_demo
 from aether.cli.demo.job import MAILBOXES, Emission, derived, load
+from aether.cli.demo.patterns import lines_of, patterns
 from aether.cli.demo.sums import expected, faults
 from aether.cli.demo.vibrators import through_medium
 from aether.cli.errors import SourceError
@@ -45,6 +47,17 @@ async def test_medium_accounts_for_every_wave(history: list[Emission]) -> None:
     assert side.findings.desk.hops == 3
 
 
+def test_patterns_are_those_of_the_history(history: list[Emission]) -> None:
+    found = patterns(history)
+    assert {one.pattern for one in found} == {InterferencePattern.RESONANCE}
+    assert 20 <= len(found) <= 50
+    first, *surest = lines_of(found)
+    assert f"{len(found)} bursts" in first
+    assert "no steady rhythms" in first
+    assert len(surest) == 3
+    assert lines_of([])[1:] == []
+
+
 def test_demo_as_it_is_called(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "aether.cli", "demo"],
@@ -61,6 +74,7 @@ def test_demo_as_it_is_called(tmp_path: Path) -> None:
     assert done.stdout.startswith("26,368 events and 404 derived waves")
     assert set(MAILBOXES) <= set(rows)
     assert "asyncio.Queue" in done.stdout
+    assert "waves pile up on" in done.stdout
     assert "sums: matched = got + missed for all 8 vibrators" in done.stdout
 
 

@@ -13,7 +13,7 @@ use pyo3::types::{PyString, PyType};
 use crate::errors::{channel_error, type_error, unreadable};
 
 /// Every name that some medium admits is within these.
-const WIDEST: Limits =
+pub const WIDEST: Limits =
     Limits { max_tokens: Limits::DEFAULT.max_tokens, max_bytes: u16::MAX as usize }.derived();
 
 /// The text of a name. Anything but a `str` is a `TypeError`, a lone surrogate a `ChannelError`.

@@ -105,6 +105,7 @@ impl Draft {
                     rare.phase = wrapped(cause.phase() + PI).unwrap_or(0.0);
                 }
                 rare.frequency = options.given.frequency.or(Some(cause.frequency()));
+                rare.undoes = Some(Box::new(cause.to_undo()));
                 (caused(cause.strength, amplitude, shared), cause.strength)
             }
             (Some(_), Some(_)) => {

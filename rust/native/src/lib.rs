@@ -14,6 +14,8 @@ mod blocking;
 mod channel;
 #[allow(unsafe_code)] // `PyContextVar_Get`
 mod context;
+mod detect;
+mod digest;
 mod draft;
 mod emission;
 mod emitter;
@@ -26,6 +28,7 @@ mod fork;
 #[allow(unsafe_code)] // a lock that is the interpreter's
 mod guarded;
 mod here;
+mod ids;
 mod log;
 mod machine;
 mod mailbox;
@@ -47,6 +50,7 @@ mod taps;
 mod vibrator;
 #[allow(unsafe_code)] // `PyThread_get_thread_ident`, `PyErr_SetInterrupt`
 mod waker;
+mod watch;
 mod wave;
 #[allow(unsafe_code)] // objects made and ended by hand, see its header
 mod wave_object;
@@ -69,6 +73,8 @@ mod _native {
         check_pattern, covers, literal_token, overlaps, parse_pattern, restore_channel,
     };
     #[pymodule_export]
+    use crate::detect::PyEngine;
+    #[pymodule_export]
     use crate::emitter::PyEmitter;
     #[pymodule_export]
     use crate::errors::import_ahead;
@@ -88,6 +94,8 @@ mod _native {
     use crate::tap::PyTap;
     #[pymodule_export]
     use crate::vibrator::PyVibrator;
+    #[pymodule_export]
+    use crate::watch::PyWatcher;
     #[pymodule_export]
     use crate::wave::{PyWave, restore_wave};
     #[pymodule_export]

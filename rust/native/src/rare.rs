@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping, PyString};
 
 use crate::errors::type_error;
+use crate::ids::WaveId;
 
 /// What most waves do not have.
 #[derive(Default)]
@@ -19,9 +20,20 @@ pub struct Rare {
     pub frequency: Option<f64>,
     pub ttl: Option<f64>,
     /// The id of a wave that came from another process.
-    pub foreign: Option<Box<str>>,
+    pub foreign: Option<Arc<str>>,
     /// The channels behind it.
     pub trail: Option<Arc<Trail>>,
+    /// What it undoes.
+    pub undoes: Option<Box<Undone>>,
+}
+
+/// What a wave knows of the one that it undoes.
+#[derive(Clone, Debug)]
+pub struct Undone {
+    pub id: WaveId,
+    pub timestamp: f64,
+    pub amplitude: f64,
+    pub phase: f64,
 }
 
 /// The channels that a chain of waves has come through last: no more of them than a log line should show,
@@ -96,6 +108,7 @@ impl Rare {
             ttl: self.ttl,
             foreign: self.foreign.clone(),
             trail: self.trail.clone(),
+            undoes: self.undoes.clone(),
         }
     }
 }

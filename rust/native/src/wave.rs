@@ -1,8 +1,6 @@
 //! `Wave`: one immutable message. The same object reaches every receiver.
 
 use std::fmt::Write as _;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +9,6 @@ use aether_core::clock::Clock;
 use aether_core::decay::{attenuated, decayed};
 use aether_core::medium::Carry;
 use aether_core::wave::Strength;
-use parking_lot::RwLock;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -22,8 +19,9 @@ use crate::channel::{channel_object, text};
 use crate::errors::{channel_error, number, type_error};
 use crate::fork;
 use crate::guarded::Counter;
+use crate::ids::{self, WaveId};
 use crate::numbers;
-use crate::rare::{Given, Rare, Trail, bad, checked_amplitude};
+use crate::rare::{Given, Rare, Trail, Undone, bad, checked_amplitude};
 use crate::wave_object;
 
 /// One immutable message; the same object reaches every receiver.
@@ -183,35 +181,40 @@ impl PyWave {
     }
 
     fn id_text(&self) -> String {
-        match self.rare.as_ref().and_then(|rare| rare.foreign.as_deref()) {
-            Some(foreign) => foreign.to_owned(),
-            None => format!("{}-{:x}", prefix(self.generation), self.id),
+        match self.foreign() {
+            Some(foreign) => foreign.to_string(),
+            None => ids::local(self.generation, self.id),
         }
     }
 
-    fn foreign(&self) -> Option<&str> {
-        self.rare.as_ref().and_then(|rare| rare.foreign.as_deref())
+    /// Which wave it is.
+    #[inline]
+    pub fn wave_id(&self) -> WaveId {
+        match self.foreign() {
+            Some(foreign) => WaveId::Foreign(Arc::clone(foreign)),
+            None => WaveId::Local(self.generation, self.id),
+        }
     }
-}
 
-/// The part of an id that tells processes apart; a fork begins a new one.
-fn prefix(generation: u32) -> String {
-    static PREFIXES: RwLock<Vec<Option<String>>> = RwLock::new(Vec::new());
-    let place = generation as usize;
-    if let Some(Some(known)) = PREFIXES.read().get(place) {
-        return known.clone();
+    /// What another wave remembers of this one if it undoes it.
+    pub fn to_undo(&self) -> Undone {
+        Undone {
+            id: self.wave_id(),
+            timestamp: self.timestamp,
+            amplitude: self.strength.amplitude,
+            phase: self.phase(),
+        }
     }
-    let mut prefixes = PREFIXES.write();
-    if prefixes.len() <= place {
-        prefixes.resize(place + 1, None);
+
+    #[inline]
+    pub fn undoes(&self) -> Option<&Undone> {
+        self.rare.as_ref().and_then(|rare| rare.undoes.as_deref())
     }
-    let fresh = || {
-        let mut hasher = RandomState::new().build_hasher();
-        hasher.write_u32(process::id());
-        hasher.write_u64(Clock::System.unix().to_bits());
-        format!("{:08x}", hasher.finish() as u32)
-    };
-    prefixes[place].get_or_insert_with(fresh).clone()
+
+    #[inline]
+    fn foreign(&self) -> Option<&Arc<str>> {
+        self.rare.as_ref().and_then(|rare| rare.foreign.as_ref())
+    }
 }
 
 #[pymethods]
@@ -336,6 +339,12 @@ impl PyWave {
     #[getter(ttl)]
     fn py_ttl(&self) -> Option<f64> {
         self.ttl()
+    }
+
+    /// The id of the wave that this one undoes: that of `compensates=`; `None` for most.
+    #[getter(compensates)]
+    fn py_compensates(&self) -> Option<String> {
+        self.undoes().map(|undone| undone.id.text())
     }
 
     /// Seconds since the wave's timestamp, 0 or more.
@@ -475,6 +484,7 @@ impl PyWave {
         let mut rare = Rare::checked(&Given { headers: headers.as_ref(), ..given })?;
         if let (Some(rare), Some(mine)) = (&mut rare, &self.rare) {
             rare.trail.clone_from(&mine.trail);
+            rare.undoes.clone_from(&mine.undoes);
         }
         Self::new(py, channel, payload, source, strength, timestamp, rare).into_object(py)
     }
@@ -517,7 +527,10 @@ impl PyWave {
             py.import(intern!(py, "aether._native"))?.getattr(intern!(py, "restore_wave"))?;
         let Strength { amplitude, priority, hops } = self.strength;
         let numbers = (amplitude, priority, hops, self.py_sequence(), self.timestamp);
-        let rare = (self.phase(), self.frequency(), self.ttl(), self.headers(py));
+        let undoes = self
+            .undoes()
+            .map(|undone| (undone.id.text(), undone.timestamp, undone.amplitude, undone.phase));
+        let rare = (self.phase(), self.frequency(), self.ttl(), self.headers(py), undoes);
         let named = (&self.channel, &self.payload, &self.source, self.id_text());
         Ok((restore, (named, numbers, rare).into_pyobject(py)?))
     }
@@ -532,31 +545,39 @@ impl PyWave {
     }
 }
 
+/// Phase, frequency, ttl, headers, and id, timestamp, amplitude and phase of what is undone.
+type RareFields<'py> =
+    (f64, f64, Option<f64>, Option<Bound<'py, PyAny>>, Option<(String, f64, f64, f64)>);
+
 /// Makes a wave again from what `__reduce__` gave.
 #[pyfunction]
 pub fn restore_wave<'py>(
     named: (Bound<'py, PyAny>, Py<PyAny>, Option<Py<PyString>>, String),
     numbers: (f64, f64, u32, Option<u64>, f64),
-    rare: (f64, f64, Option<f64>, Option<Bound<'py, PyAny>>),
+    rare: RareFields<'py>,
 ) -> PyResult<Py<PyWave>> {
     let (channel, payload, source, id) = named;
     let py = channel.py();
     let (amplitude, priority, hops, sequence, timestamp) = numbers;
-    let (phase, frequency, ttl, headers) = rare;
+    let (phase, frequency, ttl, headers, undoes) = rare;
     let given =
         Given { phase: Some(phase), frequency: Some(frequency), ttl, headers: headers.as_ref() };
     let mut rare = Rare::checked(&given)?.unwrap_or_default();
-    let prefix = prefix(fork::generation());
-    let here = id.strip_prefix(&prefix).and_then(|rest| rest.strip_prefix('-'));
-    let local = here.and_then(|number| u64::from_str_radix(number, 16).ok());
-    if local.is_none() {
-        rare.foreign = Some(id.into());
-    }
+    rare.undoes = undoes.map(|(id, timestamp, amplitude, phase)| {
+        Box::new(Undone { id: WaveId::parse(&id), timestamp, amplitude, phase })
+    });
+    let local = match WaveId::parse(&id) {
+        WaveId::Local(_, number) => number,
+        WaveId::Foreign(text) => {
+            rare.foreign = Some(text);
+            0
+        }
+    };
     let channel = channel_object(channel.cast()?)?;
     let strength = Strength { amplitude: checked_amplitude(amplitude)?, priority, hops };
     let mut wave = PyWave::new(py, channel, payload, source, strength, timestamp, Some(rare));
     wave.sequence = AtomicU64::new(sequence.unwrap_or(0));
-    wave.id = local.unwrap_or(0);
+    wave.id = local;
     wave.into_object(py)
 }
 

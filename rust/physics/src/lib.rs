@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod angle;
+pub mod detect;
 pub mod field;
 mod interference;
 mod sync;

@@ -18,6 +18,7 @@ from ..errors import SourceError
 from ..events import EventReader
 from .job import LOUD, MAILBOXES, Emission, derived, load
 from .measure import Side
+from .patterns import patterns
 from .queues import through_queues
 from .report import report
 from .sums import expected, faults, matches
@@ -72,7 +73,8 @@ def run_demo(screen: Screen, file: str | None = None, backend: Backend = "asynci
             queues.append(_do(through_queues, history, tick, asyncio_of(backend)))
 
     best, beside = (min(sides, key=lambda side: side.seconds) for sides in (media, queues))
-    screen.print(*report(best, beside, due, len(history), _loud(history), TURNS))
+    found = patterns(history)
+    screen.print(*report(best, beside, due, len(history), _loud(history), found, TURNS))
     wrong = [line for side in media for line in faults(due, side.measured)]
     wrong += [f"queues, {line}" for side in queues for line in faults(due, side.measured)]
     wrong += [line for side in media for line in side.findings.differences(beside.findings)]

@@ -120,6 +120,8 @@ class Emission:
     payload: Any
     """A `Commit` or a `FileChange`, as its channel says."""
     amplitude: float
+    timestamp: float
+    """When it happened, in Unix seconds."""
 
 
 def load(reader: EventReader) -> list[Emission]:
@@ -156,7 +158,8 @@ def _emission(event: Event, name: str) -> Emission:
             raise SourceError(
                 f"{name}: line {event.line}: the payload needs {key}, a {_WORDS[wanted]}"
             )
-    return Emission(event.channel, payload, loudness(cast("Change", cast("object", payload))))
+    loud = loudness(cast("Change", cast("object", payload)))
+    return Emission(event.channel, payload, loud, event.ts)
 
 
 def lines(payload: Change) -> int:

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from aether import Detection
+
 from ..console import duration, reasons, table
 from .job import LARGE_COMMIT, Findings
 from .measure import Latency, Side
+from .patterns import lines_of
 
 __all__ = ["report"]
 
@@ -16,7 +19,13 @@ _BEST = 3
 
 
 def report(
-    medium: Side, queues: Side, due: Mapping[str, int], events: int, loud: int, turns: int
+    medium: Side,
+    queues: Side,
+    due: Mapping[str, int],
+    events: int,
+    loud: int,
+    found: Sequence[Detection],
+    turns: int,
 ) -> list[str | Table]:
     """The parts to print, in order.
 
@@ -26,6 +35,7 @@ def report(
         due: for each vibrator, what matched by the demo's own matcher.
         events: how many events the history has.
         loud: how many of the emissions for the slow reader were loud.
+        found: the patterns in the history.
         turns: how often each side did the job, of which this is the fastest turn.
     """
     return [
@@ -34,7 +44,7 @@ def report(
         _vibrators(medium, due),
         "",
         "what they found",
-        *(f"  {line}" for line in _found(medium.findings, loud)),
+        *(f"  {line}" for line in [*_found(medium.findings, loud), *lines_of(found)]),
         "",
         f"the same job in the same run, the best of {turns} turns each",
         _comparison(medium, queues),
