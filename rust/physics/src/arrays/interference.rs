@@ -1,0 +1,109 @@
+//! Two waves of one frequency, over slices.
+//!
+//! Seen from the angle halfway between the two, the sum is
+//! `(a₁ + a₂)·cos(Δ/2) + i·(a₁ − a₂)·sin(Δ/2)` with Δ = p₁ − p₂. Both parts are products, so nothing
+//! cancels however close to antiphase they are; only Δ itself has to be exact.
+
+use crate::dispatch::{Arithmetic, Job, run};
+use crate::double::Double;
+use crate::trigonometry::{
+    FAR, angle_of, double_turned, half_turns, less, near, sin_cos, turned_if, wrapped,
+};
+
+/// How many waves are looked at together.
+const BLOCK: usize = 256;
+
+/// Amplitudes and phases, in [0, 2π), of the sums of two waves each; of silence, 0 and 0. The slices
+/// are equally long.
+pub fn interfere(
+    a1: &[f64],
+    p1: &[f64],
+    a2: &[f64],
+    p2: &[f64],
+    amplitude: &mut [f64],
+    phase: &mut [f64],
+) {
+    for (block, (amplitude, phase)) in
+        amplitude.chunks_mut(BLOCK).zip(phase.chunks_mut(BLOCK)).enumerate()
+    {
+        let here = block * BLOCK..block * BLOCK + amplitude.len();
+        let (mut first, mut second) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let p1 = brought_near(&p1[here.clone()], &mut first);
+        let p2 = brought_near(&p2[here.clone()], &mut second);
+        run(Pairs { a1: &a1[here.clone()], p1, a2: &a2[here], p2, amplitude, phase });
+    }
+}
+
+/// The phases, or a copy of them from which the far ones are gone.
+#[inline]
+pub(crate) fn brought_near<'a>(phases: &'a [f64], copy: &'a mut [f64; BLOCK]) -> &'a [f64] {
+    if phases.iter().all(|phase| phase.abs() <= FAR) {
+        return phases;
+    }
+    for (to, &from) in copy.iter_mut().zip(phases) {
+        *to = near(from);
+    }
+    &copy[..phases.len()]
+}
+
+pub(crate) struct Pairs<'a> {
+    pub(crate) a1: &'a [f64],
+    pub(crate) p1: &'a [f64],
+    pub(crate) a2: &'a [f64],
+    pub(crate) p2: &'a [f64],
+    pub(crate) amplitude: &'a mut [f64],
+    pub(crate) phase: &'a mut [f64],
+}
+
+impl Job for Pairs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let first = self.a1.iter().zip(self.p1);
+        let second = self.a2.iter().zip(self.p2);
+        let out = self.amplitude.iter_mut().zip(self.phase);
+        for ((amplitude, phase), ((&a1, &p1), (&a2, &p2))) in out.zip(first.zip(second)) {
+            (*amplitude, *phase) = sum::<A>(a1, p1, a2, p2);
+        }
+    }
+}
+
+#[inline(always)]
+fn sum<A: Arithmetic>(a1: f64, p1: f64, a2: f64, p2: f64) -> (f64, f64) {
+    // Beside silence, a wave stays what it is: both get its phase.
+    let (one, other) = (if a1 == 0.0 { p2 } else { p1 }, if a2 == 0.0 { p1 } else { p2 });
+    let difference = Double::sum(one, -other);
+    let halfway = Double::sum(one, other).scaled(0.5);
+    let (turns, bits) = half_turns(difference.high);
+    let (sin, cos) = sin_cos::<A>(less::<A>(difference, turns).scaled(0.5));
+    // Half a difference is short of its multiple of π by as many quarter turns.
+    let (sin, cos) = double_turned(sin, cos, bits);
+    let along = Double::sum(a1, a2).times::<A>(cos);
+    let across = Double::sum(a1, -a2).times::<A>(sin);
+
+    // Squares of very small or large numbers need room.
+    let (down, up) = room(along.high.abs(), across.high.abs());
+    let (along, across) = (along.scaled(down), across.scaled(down));
+    let lows = A::mul_add(along.high, along.low, across.high * across.low);
+    let squares = A::mul_add(across.high, across.high, 2.0 * lows);
+    let amplitude = A::mul_add(along.high, along.high, squares).sqrt() * up;
+
+    // A sum that points backwards is turned by π.
+    let backwards = along.high < 0.0;
+    let seen = angle_of::<A>(across.negated_if(backwards), along.negated_if(backwards));
+    let phase = wrapped::<A>(turned_if(backwards, halfway.add(seen)));
+    (amplitude, if amplitude == 0.0 { 0.0 } else { phase })
+}
+
+/// Powers of two that bring the larger of two numbers to about 1 and back.
+#[inline(always)]
+fn room(one: f64, other: f64) -> (f64, f64) {
+    const EXPONENT: u64 = 0x7ff0_0000_0000_0000;
+    const LEAST: u64 = 0x0010_0000_0000_0000;
+    const MOST: u64 = 0x7fd0_0000_0000_0000;
+    let exponent = if one > other { one } else { other }.to_bits() & EXPONENT;
+    let exponent = if exponent < LEAST { LEAST } else { exponent };
+    let exponent = if exponent > MOST { MOST } else { exponent };
+    (f64::from_bits(LEAST + MOST - exponent), f64::from_bits(exponent))
+}
