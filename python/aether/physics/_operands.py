@@ -18,9 +18,23 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.floating[Any]]
 
-__all__ = ["call", "checked", "positive", "real", "single", "unit"]
+__all__ = [
+    "call",
+    "checked",
+    "largest",
+    "narrowed",
+    "positive",
+    "real",
+    "single",
+    "together",
+    "unit",
+    "whole",
+]
 
 Operands = Mapping[str, Any]
+
+# These ufuncs take whole rows: their shapes are checked before.
+_WHOLE_ROWS = {"resultant", "resultants", "superpose", "superpose_both", "coherence"}
 
 
 @cache
@@ -50,29 +64,82 @@ def call(name: str, operands: Operands, **options: Any) -> Any:
         with np.errstate(all="ignore"):
             return functions()[name](*operands.values(), **options)
     except (TypeError, ValueError) as error:
-        raise _explained(error, operands, options) from error
+        raise _explained(name, error, operands, options) from error
 
 
-def _explained(error: Exception, operands: Operands, options: Mapping[str, Any]) -> Exception:
+def _explained(
+    name: str, error: Exception, operands: Operands, options: Mapping[str, Any]
+) -> Exception:
     """What was wrong, with names and shapes; numpy's own words where it is something else."""
-    import numpy as np
 
     try:
-        arrays = {name: real(name, operand) for name, operand in operands.items()}
+        arrays = {each: real(each, operand) for each, operand in operands.items()}
     except (TypeError, ValueError) as found:
         return found
     out = options.get("out")
-    if "axis" not in options and "axes" not in options:
+    if name not in _WHOLE_ROWS:
         try:
-            np.broadcast_shapes(*(array.shape for array in arrays.values()))
-        except ValueError:
-            shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-            return ValueError(
-                f"shapes do not broadcast: {shapes}; make them equal, or of length 1 where they differ"
-            )
+            _broadcast(arrays)
+        except ValueError as found:
+            return found
     if out is not None:
-        return type(error)(f"out does not fit: {error}")
-    return type(error)(str(error))
+        return _builtin(error)(f"out does not fit: {error}")
+    return error
+
+
+def _builtin(error: Exception) -> type[Exception]:
+    """numpy's own errors take other arguments than a message."""
+    return TypeError if isinstance(error, TypeError) else ValueError
+
+
+def _broadcast(arrays: Operands) -> tuple[int, ...]:
+    """The common shape, or a `ValueError` with all of them."""
+    import numpy as np
+
+    try:
+        return np.broadcast_shapes(*(array.shape for array in arrays.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        message = f"shapes do not broadcast: {shapes}; make them equal, or 1 where they differ"
+        raise ValueError(message) from None
+
+
+def together(arrays: dict[str, Any], dimensions: int | None = None) -> None:
+    """Broadcast arrays in place, to one dimension at least, or to exactly so many."""
+    import numpy as np
+
+    shape = _broadcast(arrays) or (1,)
+    if dimensions is not None and len(shape) != dimensions:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        message = f"shapes must have one dimension: {shapes}"
+        raise ValueError(message)
+    for name, array in arrays.items():
+        if array.shape != shape:
+            arrays[name] = np.broadcast_to(array, shape)
+
+
+def largest(array: Any) -> Any:
+    """The largest absolute value; NaN if there is one, 0 if there is nothing."""
+    return max(array.max(), -array.min()) if array.size else 0.0
+
+
+def narrowed(narrow: bool, result: Any, out: object) -> Any:
+    """A result as float32, if that is what it is to be, and nobody said where to put it."""
+    import numpy as np
+
+    return result.astype(np.float32, copy=False) if narrow and out is None else result
+
+
+def whole(name: str, operand: Any) -> Any:
+    """An array of whole numbers of 0 or more."""
+    array = real(name, operand)
+    if array.size and array.dtype.kind not in "iu":
+        message = f"{name} must be integers, not {array.dtype}"
+        raise ValueError(message)
+    if array.size and array.min() < 0:
+        message = f"{name} must be 0 or more, not {array.min()}"
+        raise ValueError(message)
+    return array
 
 
 def real(name: str, operand: Any) -> Any:

@@ -14,14 +14,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aether.physics._operands import call, positive, single, unit
+from aether.physics._operands import (
+    call,
+    largest,
+    narrowed,
+    positive,
+    real,
+    single,
+    together,
+    unit,
+    whole,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from aether.physics._operands import Array
 
-__all__ = ["attenuate", "decay", "interfere"]
+__all__ = ["attenuate", "coherence", "decay", "interfere", "resultant", "superpose"]
+
+# More turns than this, and the last digit of a number is a whole turn or nearly so.
+_MOST_TURNS = 1e15
 
 
 def decay(
@@ -163,3 +176,158 @@ def interfere(
         "interfere", operands, signature=signature, out=out, where=where
     )
     return result
+
+
+def resultant(
+    amplitude: npt.ArrayLike,
+    phase: npt.ArrayLike,
+    *,
+    axis: int = -1,
+    groups: npt.ArrayLike | None = None,
+    out: tuple[Array | None, Array | None] | None = None,
+) -> tuple[Array, Array]:
+    """Amplitude and phase of the sum of many waves of one frequency: ``sum(a * exp(1j * p))``.
+
+    The sum is off by at most ``4 * eps * sum(abs(a)) * sqrt(n)``, with ``eps = 2**-52``, for phases
+    up to 1e15; the phase accordingly, by that over the resulting amplitude.
+
+    Args:
+        amplitude: Amplitudes, without unit. Both arguments are broadcast first.
+        phase: Phases in radians.
+        axis: Which axis is summed.
+        groups: A number of 0 or more for each wave, as for `numpy.bincount`: one result for each
+            group, at its number's place. All is one-dimensional then, and `axis` means nothing.
+        out: Where to put amplitudes and phases; with `groups` as long as there are groups, or longer.
+
+    Returns:
+        Amplitudes, and phases in [0, 2π): arrays without the axis, or of ``max(groups) + 1``
+        elements. No waves at all are amplitude 0 and phase 0.
+
+    Raises:
+        TypeError: An argument holds no real numbers.
+        ValueError: The shapes do not broadcast, there is no such axis, a group is no whole number of
+            0 or more, or `out` is too short.
+
+    Example:
+        >>> from aether.physics import resultant
+        >>> amplitude, phase = resultant([0.3, 0.4, 0.5], [0.0, 1.5707963267948966, 0.0], groups=[0, 0, 2])
+        >>> amplitude.round(12), phase.round(4)
+        (array([0.5, 0. , 0.5]), array([0.9273, 0.    , 0.    ]))
+    """
+    import numpy as np
+
+    waves = {"amplitude": real("amplitude", amplitude), "phase": real("phase", phase)}
+    narrow = single(*waves.values())
+    if groups is not None:
+        waves["groups"] = whole("groups", groups)
+        together(waves, 1)
+        count = int(waves["groups"].max(initial=-1)) + 1
+        out = out or (None, None)
+        kept = [np.empty(count) if array is None else array for array in out]
+        if any(array.ndim != 1 or array.size < count for array in kept):
+            message = f"out must be two arrays of {count} elements or more, one for each group"
+            raise ValueError(message)
+        results = call("resultants", waves, signature="ddl->dd", out=tuple(kept))
+    else:
+        together(waves)
+        results = call("resultant", waves, signature="dd->dd", axis=axis, out=out)
+    return narrowed(narrow, results[0], out and out[0]), narrowed(
+        narrow, results[1], out and out[1]
+    )
+
+
+def superpose(
+    amplitude: npt.ArrayLike,
+    frequency: npt.ArrayLike,
+    phase: npt.ArrayLike,
+    times: npt.ArrayLike,
+    *,
+    out: Array | None = None,
+) -> Array:
+    """The sum of n waves at m times: ``sum(a * cos(2 * pi * f * t + p))``.
+
+    Off by at most ``4 * eps * sum(abs(a)) * sqrt(n)``, with ``eps = 2**-52``, however many turns the
+    waves have made. Evenly spaced times are several times as fast: angles are then added by
+    multiplication, from an exact one for every 128th time, and what a time is away from its
+    place, as it is rounded, is made good.
+
+    Args:
+        amplitude: Amplitudes of shape (n,), without unit. The first three are broadcast first.
+        frequency: Turns for each unit of time: hertz, if `times` are seconds.
+        phase: Phases in radians at time 0.
+        times: Times of shape (m,), in any order and spacing.
+        out: Where to put the result, of shape (m,).
+
+    Returns:
+        The sums, of shape (m,), or a number if `times` is one. Further axes in front are broadcast.
+
+    Raises:
+        TypeError: An argument holds no real numbers.
+        ValueError: The shapes do not fit, or frequency times time exceeds 1e15 turns, where
+            nothing is left of the angle.
+
+    Example:
+        >>> from aether.physics import superpose
+        >>> superpose([0.5, 0.5], [1.0, 2.0], 0.0, [0.0, 0.25, 0.5]).round(12)
+        array([ 1. , -0.5,  0. ])
+    """
+    import numpy as np
+
+    waves = {
+        "amplitude": real("amplitude", amplitude),
+        "frequency": real("frequency", frequency),
+        "phase": real("phase", phase),
+    }
+    moments = real("times", times)
+    narrow = single(*waves.values(), moments)
+    together(waves)
+    turns = float(largest(waves["frequency"])) * float(largest(moments))
+    if turns > _MOST_TURNS:
+        message = (
+            f"frequency times time must be at most 1e15 turns, not {turns:.3g}; "
+            "count the times from a nearer moment"
+        )
+        raise ValueError(message)
+    at_one = moments.ndim == 0
+    result = call(
+        "superpose",
+        {**waves, "times": np.atleast_1d(moments)},
+        signature="dddd->d",
+        out=out[..., None] if at_one and out is not None else out,
+    )
+    return narrowed(narrow, result[..., 0] if at_one else result, out)
+
+
+def coherence(series: npt.ArrayLike, *, out: Array | None = None) -> Array:
+    """How firmly the phases of channels are locked: ``abs(mean(exp(1j * (p[j] - p[k]))))``.
+
+    The phase-locking value of each pair (J.-P. Lachaux et al., "Measuring phase synchrony in brain
+    signals", Human Brain Mapping 8, 1999): 1 if the difference of their phases never changes, about
+    ``1 / sqrt(t)`` if they have nothing to do with each other. Off by at most
+    ``4 * eps * sqrt(t)``, for phases up to 1e15.
+
+    Args:
+        series: Phases in radians, of shape (n, t): n channels over t moments, any further axes in
+            front. Of complex samples, pass `numpy.angle`.
+        out: Where to put the result, of shape (n, n).
+
+    Returns:
+        Values in 0..1 of shape (n, n), symmetric, with ones on the diagonal.
+
+    Raises:
+        TypeError: `series` holds no real numbers.
+        ValueError: There are fewer than two axes, or no moments.
+
+    Example:
+        >>> from aether.physics import coherence
+        >>> coherence([[0.0, 1.0, 2.0], [0.5, 1.5, 2.5], [0.0, 2.0, 4.0]]).round(3)
+        array([[1.   , 1.   , 0.694],
+               [1.   , 1.   , 0.694],
+               [0.694, 0.694, 1.   ]])
+    """
+    phases = real("series", series)
+    if phases.ndim < 2 or phases.shape[-1] == 0:
+        message = f"series must have the shape (channels, moments), not {phases.shape}"
+        raise ValueError(message)
+    result = call("coherence", {"series": phases}, signature="d->d", out=out)
+    return narrowed(single(phases), result, out)

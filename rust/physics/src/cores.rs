@@ -16,26 +16,47 @@ fn cores() -> usize {
     *CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from).min(MOST))
 }
 
-/// Does the work for `0..length`, in one piece if it is shorter than two `grain`s, and otherwise in
-/// pieces of at least a grain side by side, whose bounds are multiples of `step`.
-pub fn shared(length: usize, grain: usize, step: usize, work: impl Fn(Range<usize>) + Sync) {
-    let pieces = if length < 2 * grain { 1 } else { cores().min(length / grain) };
-    if pieces == 1 {
-        return work(0..length);
-    }
+/// `0..length` in one piece if it is shorter than two `grain`s, and otherwise in pieces of at least a
+/// grain, one for each core, whose bounds are multiples of `step`.
+pub fn pieces(length: usize, grain: usize, step: usize) -> Vec<Range<usize>> {
+    let grain = grain.max(step);
+    let count = if length < 2 * grain { 1 } else { cores().min(length / grain) };
     let bound = |piece: usize| match piece {
-        _ if piece == pieces => length,
-        _ => length * piece / pieces / step * step,
+        _ if piece == count => length,
+        _ => length * piece / count / step * step,
     };
-    let work = &work;
-    thread::scope(|scope| {
-        for piece in 1..pieces {
-            let range = bound(piece)..bound(piece + 1);
-            let theirs = range.clone();
-            if thread::Builder::new().spawn_scoped(scope, move || work(theirs)).is_err() {
-                work(range); // the system gives no further thread
+    (0..count).map(|piece| bound(piece)..bound(piece + 1)).collect()
+}
+
+/// Does the work for all [`pieces`] at once; what they give comes back in their order.
+pub fn shared<T: Send>(
+    length: usize,
+    grain: usize,
+    step: usize,
+    work: impl Fn(Range<usize>) -> T + Sync,
+) -> Vec<T> {
+    side_by_side(pieces(length, grain, step), work)
+}
+
+/// Does the jobs, the first one in this thread and each other in one of its own; what they give comes
+/// back in their order.
+pub fn side_by_side<J: Send, T: Send>(jobs: Vec<J>, work: impl Fn(J) -> T + Sync) -> Vec<T> {
+    let mut slots: Vec<(Option<J>, Option<T>)> =
+        jobs.into_iter().map(|job| (Some(job), None)).collect();
+    let work = |slot: &mut (Option<J>, Option<T>)| slot.1 = slot.0.take().map(&work);
+    if let Some((first, others)) = slots.split_first_mut().filter(|(_, others)| !others.is_empty())
+    {
+        let work = &work;
+        thread::scope(|scope| {
+            for slot in others {
+                // Where the system gives no further thread, the job stays where it is.
+                let _ = thread::Builder::new().spawn_scoped(scope, move || work(slot));
             }
-        }
-        work(0..bound(1));
-    });
+            work(first);
+        });
+    }
+    for slot in slots.iter_mut().filter(|slot| slot.0.is_some()) {
+        work(slot);
+    }
+    slots.into_iter().filter_map(|slot| slot.1).collect()
 }

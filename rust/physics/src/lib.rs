@@ -8,6 +8,10 @@
 //! the textbook formula `√(a² + b² + 2ab·cos Δ)` loses all its digits, and for phases up to 10¹⁵.
 //! Beyond these, that is 10⁻¹⁵ radians. A NaN or an infinity gives NaN; nothing panics.
 #![deny(unsafe_code)]
+#![allow(
+    clippy::inline_always,
+    reason = "kernels are compiled once for each level of the processor"
+)]
 
 pub mod arrays;
 pub mod cores;

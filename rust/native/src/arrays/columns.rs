@@ -109,3 +109,31 @@ impl Column {
         unsafe { slice::from_raw_parts_mut(self.start.cast::<f64>().add(here.start), here.len()) }
     }
 }
+
+/// An input of 64-bit integers.
+pub struct Integers {
+    start: *const u8,
+    step: isize,
+    length: usize,
+}
+
+impl Integers {
+    /// # Safety
+    /// As for [`Column::new`], of `i64`, and nobody writes to them while this is there.
+    pub unsafe fn new(start: *const u8, step: isize, length: usize) -> Self {
+        Self { start, step, length }
+    }
+
+    /// The numbers, where they lie if they are a slice.
+    pub fn slice<'a>(&'a self, copy: &'a mut Vec<i64>) -> &'a [i64] {
+        if self.step == size_of::<i64>() as isize {
+            // SAFETY: by `new`.
+            return unsafe { slice::from_raw_parts(self.start.cast(), self.length) };
+        }
+        copy.extend((0..self.length as isize).map(|place| {
+            // SAFETY: within the operand, by `new`.
+            unsafe { *self.start.offset(self.step * place).cast::<i64>() }
+        }));
+        copy
+    }
+}

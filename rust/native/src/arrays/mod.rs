@@ -3,11 +3,17 @@
 //! Broadcasting, casting, `out=`, `where=`, `axis=` and overlapping memory are numpy's own, as is
 //! letting other threads run; what is ours is the loop over one dimension ([`elementwise`]) or over
 //! one matrix ([`matrices`]). numpy is imported when the ufuncs are first asked for.
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::cast_ptr_alignment,
+    reason = "numpy counts in signed numbers, and has aligned what its byte pointers point to"
+)]
 
 mod columns;
 mod elementwise;
+mod matrices;
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::ptr;
 
 use numpy::npyffi::objects::PyUFuncGenericFunction;
@@ -18,6 +24,12 @@ use pyo3::types::PyDict;
 
 const DOUBLE: c_char = NPY_TYPES::NPY_DOUBLE as c_char;
 const SINGLE: c_char = NPY_TYPES::NPY_FLOAT as c_char;
+/// 64 bits, whichever of C's types has them.
+const INTEGER: c_char = if size_of::<c_long>() == 8 {
+    NPY_TYPES::NPY_LONG as c_char
+} else {
+    NPY_TYPES::NPY_LONGLONG as c_char
+};
 
 /// One ufunc: for each loop, the types of its inputs and outputs.
 struct Function {
@@ -28,7 +40,7 @@ struct Function {
     signature: Option<&'static CStr>,
 }
 
-const FUNCTIONS: [Function; 2] = [
+const FUNCTIONS: [Function; 7] = [
     Function {
         name: c"decay",
         inputs: 4,
@@ -46,6 +58,36 @@ const FUNCTIONS: [Function; 2] = [
             (Some(elementwise::interfere::<false>), &[DOUBLE; 6]),
         ],
         signature: None,
+    },
+    Function {
+        name: c"resultant",
+        inputs: 2,
+        loops: &[(Some(matrices::resultant), &[DOUBLE; 4])],
+        signature: Some(c"(n),(n)->(),()"),
+    },
+    Function {
+        name: c"resultants",
+        inputs: 3,
+        loops: &[(Some(matrices::resultants), &[DOUBLE, DOUBLE, INTEGER, DOUBLE, DOUBLE])],
+        signature: Some(c"(n),(n),(n)->(g),(g)"),
+    },
+    Function {
+        name: c"superpose",
+        inputs: 4,
+        loops: &[(Some(matrices::superpose), &[DOUBLE; 5])],
+        signature: Some(c"(n),(n),(n),(m)->(m)"),
+    },
+    Function {
+        name: c"superpose_both",
+        inputs: 4,
+        loops: &[(Some(matrices::superpose_both), &[DOUBLE; 6])],
+        signature: Some(c"(n),(n),(n),(m)->(m),(m)"),
+    },
+    Function {
+        name: c"coherence",
+        inputs: 1,
+        loops: &[(Some(matrices::coherence), &[DOUBLE; 2])],
+        signature: Some(c"(n,t)->(n,n)"),
     },
 ];
 

@@ -4,14 +4,10 @@
 //! `(a₁ + a₂)·cos(Δ/2) + i·(a₁ − a₂)·sin(Δ/2)` with Δ = p₁ − p₂. Both parts are products, so nothing
 //! cancels however close to antiphase they are; only Δ itself has to be exact.
 
+use crate::arrays::resultant::{BLOCK, brought_near};
 use crate::dispatch::{Arithmetic, Job, run};
 use crate::double::Double;
-use crate::trigonometry::{
-    FAR, angle_of, double_turned, half_turns, less, near, sin_cos, turned_if, wrapped,
-};
-
-/// How many waves are looked at together.
-const BLOCK: usize = 256;
+use crate::trigonometry::{angle_of, double_turned, half_turns, less, sin_cos, turned_if, wrapped};
 
 /// Amplitudes and phases, in [0, 2π), of the sums of two waves each; of silence, 0 and 0. The slices
 /// are equally long.
@@ -32,18 +28,6 @@ pub fn interfere(
         let p2 = brought_near(&p2[here.clone()], &mut second);
         run(Pairs { a1: &a1[here.clone()], p1, a2: &a2[here], p2, amplitude, phase });
     }
-}
-
-/// The phases, or a copy of them from which the far ones are gone.
-#[inline]
-pub(crate) fn brought_near<'a>(phases: &'a [f64], copy: &'a mut [f64; BLOCK]) -> &'a [f64] {
-    if phases.iter().all(|phase| phase.abs() <= FAR) {
-        return phases;
-    }
-    for (to, &from) in copy.iter_mut().zip(phases) {
-        *to = near(from);
-    }
-    &copy[..phases.len()]
 }
 
 pub(crate) struct Pairs<'a> {

@@ -1,0 +1,297 @@
+//! The sum of n waves at m times: `Σ a·cos(2π·f·t + p)`, and the sine of the same.
+//!
+//! Angles are counted in turns, of which the whole ones fall off without an error, however many there
+//! are. Evenly spaced times need few angles: `t = anchor + offset`, and the angles of anchors and
+//! offsets are added by multiplication, which makes the sum a product of two matrices. What a time is
+//! away from its place, as it is rounded, is made good with the derivative, where it matters.
+
+use std::f64::consts::TAU;
+
+use crate::arrays::tiles::{COLUMNS, ROWS, product};
+use crate::cores::{pieces, side_by_side};
+use crate::dispatch::{Arithmetic, Job, run};
+use crate::double::{Double, ROUNDER, nearest};
+use crate::trigonometry::{near, quarter_turned, sin_cos_near};
+
+/// How many times share an anchor.
+const SPAN: usize = 128;
+
+/// How many waves are summed in one go.
+const GROUP: usize = 128;
+
+/// Times that are summed side by side without anchors.
+const BLOCK: usize = 64;
+
+/// Fewer products of a wave and a time are not worth a thread.
+const GRAIN: usize = 65_536;
+
+/// Up to this many radians away from its place, the derivative makes a time good: the square is lost.
+const CLOSE: f64 = 1e-8;
+
+/// With sines there is no derivative: this much shows, in radians.
+const NEAR: f64 = 1e-10;
+
+/// What is left of 2π after its first 53 bits.
+const TAU_LOW: f64 = 2.449_293_598_294_706_4e-16;
+
+/// Waves that add up: slices of one length. Frequencies count turns for each unit of time, fewer than 2^50
+/// in all; phases are radians.
+#[derive(Clone, Copy, Debug)]
+pub struct Waves<'a> {
+    /// Amplitudes.
+    pub amplitude: &'a [f64],
+    /// Frequencies.
+    pub frequency: &'a [f64],
+    /// Phases.
+    pub phase: &'a [f64],
+}
+
+/// The sums of the waves' cosines, and of their sines if those are wanted, at the times. The error is
+/// at most 4 ε Σ|a| √n; with sines, at evenly spaced times, 10⁻¹⁰ Σ|a|.
+pub fn superpose(
+    waves: Waves<'_>,
+    times: &[f64],
+    mut cosines: &mut [f64],
+    mut sines: Option<&mut [f64]>,
+) {
+    let turns: Vec<Double> = waves.phase.iter().map(|&phase| in_turns(near(phase))).collect();
+    let spacing = Spacing::of(times, waves.frequency, if sines.is_some() { NEAR } else { CLOSE });
+    let mut jobs = Vec::new();
+    for part in pieces(times.len(), GRAIN / waves.frequency.len().max(1), SPAN) {
+        let (here, rest) = cosines.split_at_mut(part.len());
+        cosines = rest;
+        let (sines_here, rest) = sines.map(|sines| sines.split_at_mut(part.len())).unzip();
+        sines = rest;
+        jobs.push(Part {
+            waves,
+            turns: &turns,
+            times: &times[part],
+            cosines: here,
+            sines: sines_here,
+        });
+    }
+    side_by_side(jobs, |part| match spacing {
+        Some(spacing) => run(Even { part, spacing }),
+        None => run(Uneven(part)),
+    });
+}
+
+/// Evenly spaced times.
+#[derive(Clone, Copy)]
+struct Spacing {
+    step: f64,
+    /// Whether a time may be so far from its place that it shows.
+    corrected: bool,
+}
+
+impl Spacing {
+    /// How the times are spaced, if it is evenly enough for these frequencies.
+    fn of(times: &[f64], frequency: &[f64], close: f64) -> Option<Self> {
+        if times.len() < 2 * SPAN || frequency.len() < 4 {
+            return None;
+        }
+        let step = (times[times.len() - 1] - times[0]) / (times.len() - 1) as f64;
+        let away = run(Farthest { times, step });
+        let fastest = frequency.iter().fold(0.0, |most, frequency| frequency.abs().max(most));
+        let shift = TAU * fastest * away;
+        let corrected = shift > f64::EPSILON * (frequency.len() as f64).sqrt();
+        (shift <= close).then_some(Self { step, corrected })
+    }
+}
+
+/// How far a time is from its place after the anchor.
+#[inline(always)]
+fn misplaced<A: Arithmetic>(anchor: f64, step: f64, place: usize, time: f64) -> f64 {
+    let offset = Double::product::<A>(step, place as f64);
+    let gone = Double::sum(time, -anchor);
+    ((gone.high - offset.high) - offset.low) + gone.low
+}
+
+/// How far the farthest time is from its place; NaN if there is one among them.
+struct Farthest<'a> {
+    times: &'a [f64],
+    step: f64,
+}
+
+impl Job for Farthest<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) -> f64 {
+        const LANES: usize = 8;
+        let mut most = [0.0; LANES];
+        for times in self.times.chunks(SPAN) {
+            for (eight, some) in times.chunks(LANES).enumerate() {
+                for (lane, &time) in some.iter().enumerate() {
+                    let place = eight * LANES + lane;
+                    let away = misplaced::<A>(times[0], self.step, place, time).abs();
+                    most[lane] = if away <= most[lane] { most[lane] } else { away };
+                }
+            }
+        }
+        most.into_iter().fold(0.0, |most, away| if away <= most { most } else { away })
+    }
+}
+
+/// Radians as turns.
+fn in_turns(phase: f64) -> Double {
+    struct Turns(f64);
+    impl Job for Turns {
+        type Output = Double;
+        #[inline(always)]
+        fn run<A: Arithmetic>(self) -> Double {
+            let turns = self.0 / TAU;
+            let product = Double::product::<A>(turns, TAU);
+            let left = (self.0 - product.high) - product.low;
+            Double::ordered_sum(turns - nearest(turns), (left - turns * TAU_LOW) / TAU)
+        }
+    }
+    run(Turns(phase))
+}
+
+/// Sine and cosine of `frequency · time + turns` turns.
+#[inline(always)]
+fn sin_cos_turns<A: Arithmetic>(frequency: f64, time: Double, turns: Double) -> (f64, f64) {
+    let product = Double::product::<A>(frequency, time.high);
+    let low = A::mul_add(frequency, time.low, product.low);
+    let sum = Double::sum(product.high - nearest(product.high), turns.high);
+    let quarters = sum.high * 4.0 + ROUNDER;
+    let left = sum.high - (quarters - ROUNDER) * 0.25;
+    let low = sum.low + (low + turns.low);
+    let x = A::mul_add(left, TAU, A::mul_add(left, TAU_LOW, low * TAU));
+    let (sin, cos) = sin_cos_near::<A>(x);
+    quarter_turned(sin, cos, quarters.to_bits())
+}
+
+/// What one thread computes.
+struct Part<'a> {
+    waves: Waves<'a>,
+    turns: &'a [Double],
+    times: &'a [f64],
+    cosines: &'a mut [f64],
+    sines: Option<&'a mut [f64]>,
+}
+
+struct Uneven<'a>(Part<'a>);
+
+impl Job for Uneven<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Part { waves, turns, times, cosines: out, sines: mut out_sines } = self.0;
+        for (block, times) in times.chunks(BLOCK).enumerate() {
+            let at = block * BLOCK;
+            let (mut cosines, mut sines) =
+                ([Double::exact(0.0); BLOCK], [Double::exact(0.0); BLOCK]);
+            for (group, turns) in turns.chunks(GROUP).enumerate() {
+                let first = group * GROUP;
+                let (mut along, mut across) = ([0.0; BLOCK], [0.0; BLOCK]);
+                for (wave, &turns) in (first..).zip(turns) {
+                    let (amplitude, frequency) = (waves.amplitude[wave], waves.frequency[wave]);
+                    for ((along, across), &time) in along.iter_mut().zip(&mut across).zip(times) {
+                        let time = Double::exact(time);
+                        let (sin, cos) = sin_cos_turns::<A>(frequency, time, turns);
+                        *along = A::mul_add(amplitude, cos, *along);
+                        *across = A::mul_add(amplitude, sin, *across);
+                    }
+                }
+                for place in 0..BLOCK {
+                    cosines[place] = cosines[place].plus(along[place]);
+                    sines[place] = sines[place].plus(across[place]);
+                }
+            }
+            for (place, _) in times.iter().enumerate() {
+                out[at + place] = cosines[place].rounded();
+                if let Some(out) = &mut out_sines {
+                    out[at + place] = sines[place].rounded();
+                }
+            }
+        }
+    }
+}
+
+struct Even<'a> {
+    part: Part<'a>,
+    spacing: Spacing,
+}
+
+impl Job for Even<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Self { part: Part { waves, turns, times, cosines, mut sines }, spacing } = self;
+        let with_sines = sines.is_some();
+        cosines.fill(0.0);
+        if let Some(sines) = &mut sines {
+            sines.fill(0.0);
+        }
+        // The rows of a tile: an anchor has one for the cosines, and one for the sines or the derivative.
+        let each = if with_sines || spacing.corrected { 2 } else { 1 };
+        let anchors = ROWS / each;
+        let mut right = vec![0.0; SPAN * 2 * GROUP];
+        let mut left = [0.0; ROWS * 2 * GROUP];
+        for (group, turns) in turns.chunks(GROUP).enumerate() {
+            let here = group * GROUP..group * GROUP + turns.len();
+            let (amplitude, frequency) = (&waves.amplitude[here.clone()], &waves.frequency[here]);
+            let steps = 2 * turns.len();
+            offsets::<A>(frequency, spacing.step, steps, &mut right);
+            for (set, times) in times.chunks(SPAN * anchors).enumerate() {
+                for (row, times) in times.chunks(SPAN).enumerate() {
+                    let anchor = Double::exact(times[0]);
+                    for (wave, &turns) in turns.iter().enumerate() {
+                        let (sin, cos) = sin_cos_turns::<A>(frequency[wave], anchor, turns);
+                        let (sin, cos) = (amplitude[wave] * sin, amplitude[wave] * cos);
+                        let at = 2 * wave * ROWS + row * each;
+                        (left[at], left[at + ROWS]) = (cos, -sin);
+                        if with_sines {
+                            (left[at + 1], left[at + 1 + ROWS]) = (sin, cos);
+                        } else if each == 2 {
+                            let fast = -TAU * frequency[wave];
+                            (left[at + 1], left[at + 1 + ROWS]) = (fast * sin, fast * cos);
+                        }
+                    }
+                }
+                let at = set * SPAN * anchors;
+                for column in (0..SPAN.min(times.len())).step_by(COLUMNS) {
+                    let panel = &right[column * steps..][..COLUMNS * steps];
+                    let tile = product::<A>(&left[..ROWS * steps], panel);
+                    for (row, times) in times.chunks(SPAN).enumerate() {
+                        for place in column..times.len().min(column + COLUMNS) {
+                            let at = at + row * SPAN + place;
+                            let value = tile[row * each][place - column];
+                            if each == 1 {
+                                cosines[at] += value;
+                                continue;
+                            }
+                            let second = tile[row * each + 1][place - column];
+                            if let Some(sines) = &mut sines {
+                                cosines[at] += value;
+                                sines[at] += second;
+                            } else {
+                                let away =
+                                    misplaced::<A>(times[0], spacing.step, place, times[place]);
+                                cosines[at] += A::mul_add(away, second, value);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Cosines and sines of the angles between an anchor and the times that share it, in panels.
+#[inline(always)]
+fn offsets<A: Arithmetic>(frequency: &[f64], step: f64, steps: usize, right: &mut [f64]) {
+    for place in 0..SPAN {
+        let offset = Double::product::<A>(step, place as f64);
+        let panel = &mut right[place / COLUMNS * COLUMNS * steps..][..COLUMNS * steps];
+        for (wave, &frequency) in frequency.iter().enumerate() {
+            let (sin, cos) = sin_cos_turns::<A>(frequency, offset, Double::exact(0.0));
+            let at = 2 * wave * COLUMNS + place % COLUMNS;
+            (panel[at], panel[at + COLUMNS]) = (cos, sin);
+        }
+    }
+}
