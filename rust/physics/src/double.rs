@@ -61,7 +61,7 @@ impl Double {
     pub(crate) fn times<A: Arithmetic>(self, other: Self) -> Self {
         let product = Self::product::<A>(self.high, other.high);
         let low = A::mul_add(self.high, other.low, A::mul_add(self.low, other.high, product.low));
-        Self::ordered_sum(product.high, low)
+        Self { high: product.high, low }
     }
 
     /// Both multiplied by a power of two.
@@ -70,10 +70,18 @@ impl Double {
         Self { high: self.high * power_of_two, low: self.low * power_of_two }
     }
 
-    /// This, or its negative.
+    /// Its negative, if the [`SIGN`] is set.
     #[inline(always)]
-    pub(crate) fn negated_if(self, negate: bool) -> Self {
-        select(negate, self.scaled(-1.0), self)
+    pub(crate) fn flipped(self, sign: u64) -> Self {
+        let flip = |number: f64| f64::from_bits(number.to_bits() ^ sign);
+        Self { high: flip(self.high), low: flip(self.low) }
+    }
+
+    /// The sum, if this is 0 or at least as large as the other.
+    #[inline(always)]
+    pub(crate) fn larger_plus(self, other: Self) -> Self {
+        let sum = Self::ordered_sum(self.high, other.high);
+        Self { high: sum.high, low: sum.low + (self.low + other.low) }
     }
 
     /// As one number.
@@ -90,6 +98,15 @@ pub(crate) fn select(condition: bool, yes: Double, no: Double) -> Double {
         high: if condition { yes.high } else { no.high },
         low: if condition { yes.low } else { no.low },
     }
+}
+
+/// The bit of a number that is its sign.
+pub(crate) const SIGN: u64 = 1 << 63;
+
+/// The sign of a number, for [`Double::flipped`].
+#[inline(always)]
+pub(crate) fn sign_of(number: f64) -> u64 {
+    number.to_bits() & SIGN
 }
 
 /// Added to a number below 2^51, it leaves the nearest whole one in the last bits.

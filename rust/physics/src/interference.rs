@@ -4,8 +4,8 @@ use std::f64::consts::FRAC_PI_4;
 
 use crate::arrays;
 use crate::dispatch::Plain;
-use crate::double::Double;
-use crate::trigonometry::{half_turns, less, near};
+use crate::double::{Double, SIGN, sign_of};
+use crate::trigonometry::{HALF_TURN, half_turns, less, near};
 
 /// How two waves meet, by their phase difference Δ in [0, π].
 ///
@@ -55,8 +55,10 @@ pub fn phase_difference(p1: f64, p2: f64) -> f64 {
     let difference = Double::sum(near(p1), -near(p2));
     let (turns, bits) = half_turns(difference.high);
     let left = less::<Plain>(difference, turns);
-    let left = left.negated_if(left.high < 0.0);
-    if bits & 1 == 0 { left.rounded() } else { less::<Plain>(left, 1.0).rounded().abs() }
+    let left = left.flipped(sign_of(left.high));
+    // From an odd number of half turns on, it is counted back.
+    let across = HALF_TURN.larger_plus(left.flipped(SIGN));
+    if bits & 1 == 0 { left.rounded() } else { across.rounded() }
 }
 
 /// How much louder than the louder of the two their sum is: 0 if they cancel or are silent, 2 if equal

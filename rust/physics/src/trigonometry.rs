@@ -6,13 +6,13 @@
 use std::f64::consts::{FRAC_1_PI, FRAC_PI_2, FRAC_PI_4, PI, TAU};
 
 use crate::dispatch::Arithmetic;
-use crate::double::{Double, ROUNDER, nearest, polynomial, select};
+use crate::double::{Double, ROUNDER, SIGN, nearest, polynomial, select, sign_of};
 
 const PI_LOW: f64 = 1.224_646_799_147_353_2e-16;
 const PI_LOWEST: f64 = -2.994_769_809_718_339_7e-33;
+pub(crate) const HALF_TURN: Double = Double { high: PI, low: PI_LOW };
 const QUARTER_TURN: Double = Double { high: FRAC_PI_2, low: PI_LOW / 2.0 };
 const EIGHTH_TURN: Double = Double { high: FRAC_PI_4, low: PI_LOW / 4.0 };
-const HALF_TURN: Double = Double { high: PI, low: PI_LOW };
 
 /// Phases beyond this, in radians, are brought down by the library's sine and cosine first: multiples
 /// of π are counted exactly only so far.
@@ -34,17 +34,18 @@ pub(crate) fn half_turns(angle: f64) -> (f64, u64) {
     (rounded - ROUNDER, rounded.to_bits())
 }
 
-/// An angle less `turns` times π; `turns` is a whole number.
+/// An angle less the number of π that is nearest, to twice the precision of what is left.
 #[inline(always)]
 pub(crate) fn less<A: Arithmetic>(angle: Double, turns: f64) -> Double {
     let first = Double::product::<A>(turns, PI);
     let second = Double::product::<A>(turns, PI_LOW);
-    // From the largest to the smallest: what cancels, cancels without an error.
-    angle
-        .plus(-first.high)
-        .plus(-first.low)
-        .plus(-second.high)
-        .plus(-A::mul_add(turns, PI_LOWEST, second.low))
+    // Exact: the two are equal to a factor of two. The others are of one size, and may cancel too.
+    let left = angle.high - first.high;
+    let once = Double::sum(angle.low, -first.low);
+    let twice = Double::sum(once.high, -second.high);
+    let rest = (once.low + twice.low) - A::mul_add(turns, PI_LOWEST, second.low);
+    let sum = Double::sum(left, twice.high);
+    Double::ordered_sum(sum.high, sum.low + rest)
 }
 
 /// Sine and cosine of an angle in -π/4..π/4, to about 57 bits.
@@ -140,13 +141,15 @@ pub(crate) fn double_turned(sin: Double, cos: Double, bits: u64) -> (Double, Dou
 #[inline(always)]
 pub(crate) fn angle_of<A: Arithmetic>(across: Double, along: Double) -> Double {
     const TAN_OF_EIGHTH: f64 = 0.414_213_562_373_095_03;
-    let left = across.high < 0.0;
-    let across = across.negated_if(left);
+    let sign = sign_of(across.high);
+    let across = across.flipped(sign);
     let steep = across.high > along.high;
     let (least, most) = (select(steep, along, across), select(steep, across, along));
+    // Above π/8 it is π/4 less the angle of `(most - least) / (most + least)`.
     let wide = least.high > TAN_OF_EIGHTH * most.high;
-    let part = select(wide, most, Double::exact(0.0));
-    let (dividend, divisor) = (least.add(part.scaled(-1.0)), most.add(select(wide, least, part)));
+    let nothing = Double::exact(0.0);
+    let (part, whole) = (select(wide, most, nothing), select(wide, least, nothing));
+    let (dividend, divisor) = (part.flipped(SIGN).larger_plus(least), most.larger_plus(whole));
 
     let inverse = 1.0 / divisor.high;
     let q = dividend.high * inverse;
@@ -170,23 +173,21 @@ pub(crate) fn angle_of<A: Arithmetic>(across: Double, along: Double) -> Double {
         ],
     );
     let low = A::mul_add(q * z, tail, rest * inverse * (1.0 - z + z * z));
-    let angle = select(wide, EIGHTH_TURN, Double::exact(0.0)).add(Double { high: q, low });
-    let turned = QUARTER_TURN.add(angle.scaled(-1.0));
-    select(steep, turned, angle).negated_if(left)
+    let angle = select(wide, EIGHTH_TURN, nothing).larger_plus(Double { high: q, low });
+    let turned = QUARTER_TURN.larger_plus(angle.flipped(SIGN));
+    select(steep, turned, angle).flipped(sign)
 }
 
-/// An angle in (-2^50, 2^50) as one number in [0, 2π).
+/// An angle below [`FAR`], turned by π if so, as one number in [0, 2π).
 #[inline(always)]
-pub(crate) fn wrapped<A: Arithmetic>(angle: Double) -> f64 {
-    let around = less::<A>(angle, 2.0 * nearest(angle.high * (0.5 * FRAC_1_PI)));
-    let forward = around.add(HALF_TURN.scaled(2.0));
-    let phase = select(around.rounded() < 0.0, forward, around).rounded();
+pub(crate) fn wrapped<A: Arithmetic>(angle: Double, turn: bool) -> f64 {
+    let turn = if turn { 1.0 } else { 0.0 };
+    let turns = 2.0 * nearest(0.5 * (angle.high * FRAC_1_PI + turn)) - turn;
+    let product = Double::product::<A>(turns, PI);
+    let left = Double::sum(angle.high, -product.high);
+    let low = ((left.low + angle.low) - product.low) - turns * PI_LOW;
+    let around = left.high + low;
+    let phase = if around < 0.0 { (TAU + left.high) + (low + 2.0 * PI_LOW) } else { around };
     // A tiny negative angle rounds up to 2π itself. `+ 0.0` turns -0.0 into 0.0.
     if phase >= TAU { 0.0 } else { phase + 0.0 }
-}
-
-/// Half a turn more, if so.
-#[inline(always)]
-pub(crate) fn turned_if(turn: bool, angle: Double) -> Double {
-    select(turn, angle.add(HALF_TURN), angle)
 }

@@ -6,8 +6,8 @@
 
 use crate::arrays::resultant::{BLOCK, brought_near};
 use crate::dispatch::{Arithmetic, Job, run};
-use crate::double::Double;
-use crate::trigonometry::{angle_of, double_turned, half_turns, less, sin_cos, turned_if, wrapped};
+use crate::double::{Double, sign_of};
+use crate::trigonometry::{angle_of, double_turned, half_turns, less, sin_cos, wrapped};
 
 /// Amplitudes and phases, in [0, 2π), of the sums of two waves each; of silence, 0 and 0. The slices
 /// are equally long.
@@ -74,9 +74,11 @@ fn sum<A: Arithmetic>(a1: f64, p1: f64, a2: f64, p2: f64) -> (f64, f64) {
     let amplitude = A::mul_add(along.high, along.high, squares).sqrt() * up;
 
     // A sum that points backwards is turned by π.
-    let backwards = along.high < 0.0;
-    let seen = angle_of::<A>(across.negated_if(backwards), along.negated_if(backwards));
-    let phase = wrapped::<A>(turned_if(backwards, halfway.add(seen)));
+    let sign = sign_of(along.high);
+    let seen = angle_of::<A>(across.flipped(sign), along.flipped(sign));
+    let sum = Double::sum(halfway.high, seen.high);
+    let sum = Double { high: sum.high, low: sum.low + (halfway.low + seen.low) };
+    let phase = wrapped::<A>(sum, sign != 0);
     (amplitude, if amplitude == 0.0 { 0.0 } else { phase })
 }
 
