@@ -45,13 +45,16 @@ def functions() -> dict[str, Any]:
 
 def single(*operands: object) -> bool:
     """Whether the result is float32, by numpy's rule: arrays decide, Python's numbers follow."""
-    kinds = [getattr(operand, "dtype", None) for operand in operands if not _plain(operand)]
-    return bool(kinds) and all(kind is not None and kind.char in "fe" for kind in kinds)
-
-
-def _plain(operand: object) -> bool:
-    """Whether it is a number of Python's own."""
-    return type(operand) in {int, float, bool}
+    arrays = 0
+    for operand in operands:
+        dtype = getattr(operand, "dtype", None)
+        if dtype is not None:
+            if dtype.char not in "fe":
+                return False
+            arrays += 1
+        elif type(operand) not in {int, float, bool}:
+            return False
+    return arrays > 0
 
 
 def call(name: str, operands: Operands, **options: Any) -> Any:
@@ -71,7 +74,6 @@ def _explained(
     name: str, error: Exception, operands: Operands, options: Mapping[str, Any]
 ) -> Exception:
     """What was wrong, with names and shapes; numpy's own words where it is something else."""
-
     try:
         arrays = {each: real(each, operand) for each, operand in operands.items()}
     except (TypeError, ValueError) as found:
@@ -88,7 +90,7 @@ def _explained(
 
 
 def _builtin(error: Exception) -> type[Exception]:
-    """numpy's own errors take other arguments than a message."""
+    """The builtin kind: errors of numpy's own take other arguments than a message."""
     return TypeError if isinstance(error, TypeError) else ValueError
 
 
@@ -123,7 +125,7 @@ def largest(array: Any) -> Any:
     return max(array.max(), -array.min()) if array.size else 0.0
 
 
-def narrowed(narrow: bool, result: Any, out: object) -> Any:
+def narrowed(result: Any, out: object, *, narrow: bool) -> Any:
     """A result as float32, if that is what it is to be, and nobody said where to put it."""
     import numpy as np
 

@@ -36,6 +36,9 @@ __all__ = ["attenuate", "coherence", "decay", "interfere", "resultant", "superpo
 # More turns than this, and the last digit of a number is a whole turn or nearly so.
 _MOST_TURNS = 1e15
 
+# Channels and moments.
+_AXES = 2
+
 
 def decay(
     amplitude: npt.ArrayLike,
@@ -231,9 +234,11 @@ def resultant(
     else:
         together(waves)
         results = call("resultant", waves, signature="dd->dd", axis=axis, out=out)
-    return narrowed(narrow, results[0], out and out[0]), narrowed(
-        narrow, results[1], out and out[1]
+    given = out or (None, None)
+    one, other = (
+        narrowed(result, array, narrow=narrow) for result, array in zip(results, given, strict=True)
     )
+    return one, other
 
 
 def superpose(
@@ -295,7 +300,8 @@ def superpose(
         signature="dddd->d",
         out=out[..., None] if at_one and out is not None else out,
     )
-    return narrowed(narrow, result[..., 0] if at_one else result, out)
+    sums: Array = narrowed(result[..., 0] if at_one else result, out, narrow=narrow)
+    return sums
 
 
 def coherence(series: npt.ArrayLike, *, out: Array | None = None) -> Array:
@@ -326,8 +332,9 @@ def coherence(series: npt.ArrayLike, *, out: Array | None = None) -> Array:
                [0.694, 0.694, 1.   ]])
     """
     phases = real("series", series)
-    if phases.ndim < 2 or phases.shape[-1] == 0:
+    if phases.ndim < _AXES or phases.shape[-1] == 0:
         message = f"series must have the shape (channels, moments), not {phases.shape}"
         raise ValueError(message)
     result = call("coherence", {"series": phases}, signature="d->d", out=out)
-    return narrowed(single(phases), result, out)
+    locked: Array = narrowed(result, out, narrow=single(phases))
+    return locked

@@ -184,8 +184,8 @@ def _frequencies(events: int, span: float) -> Array:
     """Those that so many events in such a time can tell about."""
     import numpy as np
 
-    if events < 2 or not 0.0 < span < math.inf:
-        message = f"frequencies are chosen by two different times or more, and not {events} in {span} s; pass some"
+    if not 0.0 < span < math.inf:
+        message = f"timestamps must be two different times or more to choose frequencies by, not {events} in {span} s; pass frequencies"
         raise ValueError(message)
     first = max(2.0, math.sqrt(events))
     count = int(max(0.0, 2.0 * events - first) * _OVERSAMPLING) + 1

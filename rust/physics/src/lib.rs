@@ -18,6 +18,7 @@ pub mod cores;
 mod dispatch;
 mod double;
 mod interference;
+mod sine;
 mod trigonometry;
 
 pub use interference::{Kind, gain, interfere, phase_difference};

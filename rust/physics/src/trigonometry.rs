@@ -9,7 +9,7 @@ use crate::dispatch::Arithmetic;
 use crate::double::{Double, ROUNDER, SIGN, nearest, polynomial, select, sign_of};
 
 const PI_LOW: f64 = 1.224_646_799_147_353_2e-16;
-const PI_LOWEST: f64 = -2.994_769_809_718_339_7e-33;
+pub(crate) const PI_LOWEST: f64 = -2.994_769_809_718_339_7e-33;
 pub(crate) const HALF_TURN: Double = Double { high: PI, low: PI_LOW };
 const QUARTER_TURN: Double = Double { high: FRAC_PI_2, low: PI_LOW / 2.0 };
 const EIGHTH_TURN: Double = Double { high: FRAC_PI_4, low: PI_LOW / 4.0 };

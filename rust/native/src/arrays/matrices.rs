@@ -139,7 +139,9 @@ pub unsafe extern "C" fn resultants(
         let (amplitude, phase) = (call.column(3, round, 3, 2), call.column(4, round, 4, 2));
         for group in 0..count {
             let mut sum = Arrow::SILENCE;
-            parts.iter().for_each(|sums| sum.merge(sums[group]));
+            for sums in &parts {
+                sum.merge(sums[group]);
+            }
             let (length, angle) = sum.polar();
             amplitude.write(group..group + 1, &[length]);
             phase.write(group..group + 1, &[angle]);

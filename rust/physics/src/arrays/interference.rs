@@ -5,9 +5,16 @@
 //! cancels however close to antiphase they are; only Δ itself has to be exact.
 
 use crate::arrays::resultant::{BLOCK, brought_near};
-use crate::dispatch::{Arithmetic, Job, run};
+use crate::dispatch::{Arithmetic, Job, Plain, run};
 use crate::double::{Double, sign_of};
+use crate::sine::sine;
 use crate::trigonometry::{angle_of, double_turned, half_turns, less, sin_cos, wrapped};
+
+/// Sums below this have not all their digits.
+const FAINT: f64 = 1e-290;
+
+/// Phases below this are looked at again.
+const SMALL: f64 = 0.031_25;
 
 /// Amplitudes and phases, in [0, 2π), of the sums of two waves each; of silence, 0 and 0. The slices
 /// are equally long.
@@ -26,8 +33,24 @@ pub fn interfere(
         let (mut first, mut second) = ([0.0; BLOCK], [0.0; BLOCK]);
         let p1 = brought_near(&p1[here.clone()], &mut first);
         let p2 = brought_near(&p2[here.clone()], &mut second);
-        run(Pairs { a1: &a1[here.clone()], p1, a2: &a2[here], p2, amplitude, phase });
+        let (a1, a2) = (&a1[here.clone()], &a2[here]);
+        run(Pairs { a1, p1, a2, p2, amplitude, phase });
+        for (i, phase) in phase.iter_mut().enumerate().filter(|(_, phase)| **phase < SMALL) {
+            *phase = small(*phase, amplitude[i], [a1[i], a2[i]], [p1[i], p2[i]]);
+        }
     }
+}
+
+/// A small phase, exact in all its digits: where the phases of the two cancel, the kernel knows it to
+/// 2e-17 radians only, so it is taken from the sum's sine.
+fn small(phase: f64, amplitude: f64, a: [f64; 2], p: [f64; 2]) -> f64 {
+    let cancels = p.iter().any(|p| p.abs() > 4.0 * phase);
+    if !cancels || amplitude < FAINT || a.contains(&0.0) {
+        return phase;
+    }
+    let part = |i: usize| sine(p[i]).times::<Plain>(Double::exact(a[i]));
+    let angle = (part(0).add(part(1)).rounded() / amplitude).asin();
+    if angle >= 0.0 { angle } else { wrapped::<Plain>(Double::exact(angle), false) }
 }
 
 pub(crate) struct Pairs<'a> {
@@ -63,12 +86,11 @@ fn sum<A: Arithmetic>(a1: f64, p1: f64, a2: f64, p2: f64) -> (f64, f64) {
     let (sin, cos) = sin_cos::<A>(less::<A>(difference, turns).scaled(0.5));
     // Half a difference is short of its multiple of π by as many quarter turns.
     let (sin, cos) = double_turned(sin, cos, bits);
+    // Products and squares of very small or large numbers need room.
+    let (down, up) = room(a1.abs(), a2.abs());
+    let (a1, a2) = (a1 * down, a2 * down);
     let along = Double::sum(a1, a2).times::<A>(cos);
     let across = Double::sum(a1, -a2).times::<A>(sin);
-
-    // Squares of very small or large numbers need room.
-    let (down, up) = room(along.high.abs(), across.high.abs());
-    let (along, across) = (along.scaled(down), across.scaled(down));
     let lows = A::mul_add(along.high, along.low, across.high * across.low);
     let squares = A::mul_add(across.high, across.high, 2.0 * lows);
     let amplitude = A::mul_add(along.high, along.high, squares).sqrt() * up;
