@@ -224,7 +224,7 @@ def resultant(
     if groups is not None:
         waves["groups"] = whole("groups", groups)
         together(waves, 1)
-        count = int(waves["groups"].max(initial=-1)) + 1
+        count = int(waves["groups"].max()) + 1 if waves["groups"].size else 0
         out = out or (None, None)
         kept = [np.empty(count) if array is None else array for array in out]
         if any(array.ndim != 1 or array.size < count for array in kept):

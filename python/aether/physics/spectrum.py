@@ -2,8 +2,8 @@
 
 The Lomb-Scargle periodogram (N. R. Lomb, "Least-squares frequency analysis of unequally spaced data",
 1976; J. D. Scargle, "Studies in astronomical time series analysis II", 1982) of the events as
-points: a frequency at which they always come at the same phase has the power n, the number of
-events; where they come at random, the power is about 1.
+points, and beside it how firmly they keep to one phase (Rayleigh's statistic), which is what tells a
+rhythm from its multiples: a sine fits events of one phase no better than half.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Periodicity:
     frequency: float
     """Turns in a second."""
 
-    power: float
-    """Its power: as many as there are events if all come at one phase, about 1 if by chance."""
+    concentration: float
+    """How firmly the events keep to one phase of it: 1 if they all do, about ``n**-0.5`` by chance."""
 
     false_alarm: float
-    """How likely events at random would show such a power at one frequency or another, 0..1."""
+    """How likely events at random would be as firm at one frequency or another, 0..1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,13 +51,19 @@ class Spectrum:
     """In turns for each second, shape (m,)."""
 
     power: Array
-    """Of each frequency, shape (m,)."""
+    """Lomb-Scargle power of each frequency, shape (m,): about 1 by chance, at most the number of events."""
+
+    concentration: Array
+    """``abs(sum(w * exp(2j * pi * f * t))) / sum(abs(w))``, 0..1, shape (m,)."""
 
     events: int
     """How many events there were."""
 
     effective_span: float
     """``sqrt(4 * pi * var(timestamps))`` in seconds: how finely frequencies can be told apart."""
+
+    weight: float
+    """How many events of one weight would say as much: ``sum(abs(w))**2 / sum(w**2)``."""
 
     def false_alarm(self, power: float) -> float:
         """How likely events at random would show such a power at one of the frequencies, 0..1.
@@ -66,13 +72,13 @@ class Spectrum:
         that is close where it is small.
 
         Args:
-            power: A power.
+            power: A Lomb-Scargle power, or ``weight * concentration**2``.
 
         Example:
             >>> from aether.physics import spectrum
             >>> found = spectrum([0.0, 1.0, 2.1, 3.0, 3.9, 5.0, 6.1, 7.0, 8.0, 9.0])
-            >>> found.false_alarm(1.0)
-            1.0
+            >>> round(found.false_alarm(1.0), 2), round(found.false_alarm(9.0), 4)
+            (1.0, 0.0056)
         """
         if self.frequencies.size == 0 or not power > 0.0:
             return 1.0
@@ -84,21 +90,22 @@ class Spectrum:
 
     @property
     def strongest(self) -> Periodicity | None:
-        """The rhythm with the greatest power; `None` if there are no frequencies.
+        """The rhythm that the events keep to most firmly; `None` if there are no frequencies.
 
-        A strict rhythm shows at its multiples too: of powers within a tenth of the greatest, the
-        lowest frequency is taken. The period is as exact as the frequencies are dense.
+        A strict rhythm shows at its multiples too: of those nearly as firm (nine tenths of the greatest
+        square), the lowest frequency is taken. The period is as exact as the frequencies are dense.
         """
         if self.frequencies.size == 0:
             return None
         order = self.frequencies.argsort(kind="stable")
-        power = self.power[order]
+        power = self.concentration[order] ** 2
         strong = power >= 0.9 * power.max()
         first = int(strong.argmax())
         weak_again = (~strong[first:]).argmax() or strong.size - first
-        place = first + int(power[first : first + weak_again].argmax())
-        frequency, peak = float(self.frequencies[order][place]), float(power[place])
-        return Periodicity(1.0 / frequency, frequency, peak, self.false_alarm(peak))
+        place = order[first + int(power[first : first + weak_again].argmax())]
+        frequency, firm = float(self.frequencies[place]), float(self.concentration[place])
+        alarm = self.false_alarm(self.weight * firm**2)
+        return Periodicity(1.0 / frequency, frequency, firm, alarm)
 
 
 def spectrum(
@@ -160,17 +167,22 @@ def spectrum(
     if weights is not None:
         operands["weights"] = _finite("weights", weights)
     together(operands, 1)
+    times = operands["timestamps"]
     heavy = operands["weights"].astype(np.float64, copy=False)
-    power = _power(times, heavy, grid)
+    along, across = _sums(heavy, times, grid)
+    power = _power(along, across, times, heavy, grid)
+    sizes = float(np.abs(heavy).sum())
+    concentration = np.hypot(along, across) / (sizes or 1.0)
+    squares = float(np.square(heavy).sum())
     if out is not None:
-        try:
-            np.copyto(out, power, casting="same_kind")
-        except (TypeError, ValueError) as error:
-            message = f"out does not fit: {error}"
-            raise type(error)(message) from error
+        if getattr(out, "shape", None) != power.shape:
+            message = f"out does not fit: it must be an array of the shape {power.shape}"
+            raise ValueError(message)
+        np.copyto(out, power, casting="same_kind")
         power = out
     span = math.sqrt(4.0 * math.pi * float(times.var())) if times.size else 0.0
-    return Spectrum(grid, power, times.size, span)
+    weight = sizes * sizes / squares if squares else 0.0
+    return Spectrum(grid, power, concentration, times.size, span, weight)
 
 
 def _finite(name: str, operand: Any) -> Any:
@@ -193,14 +205,13 @@ def _frequencies(events: int, span: float) -> Array:
     return turns / span
 
 
-def _power(times: Array, weights: Array, frequencies: Array) -> Array:
+def _power(along: Array, across: Array, times: Array, weights: Array, frequencies: Array) -> Array:
     """The periodogram, by sums of sines and cosines at each frequency and at twice that."""
     import numpy as np
 
     squares = float(np.mean(weights**2)) if weights.size else 0.0
     if squares == 0.0 or frequencies.size == 0:
         return np.zeros(frequencies.shape)
-    along, across = _sums(weights, times, frequencies)
     along_twice, across_twice = _sums(np.ones_like(times), 2.0 * times, frequencies)
     # Turned by half the angle of the doubled sums, sine and cosine are independent.
     length = np.hypot(along_twice, across_twice)

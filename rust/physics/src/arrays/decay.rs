@@ -48,11 +48,11 @@ pub fn decay(amplitude: &[f64], age: &[f64], factor: &[f64], interval: &[f64], o
     run(Each { amplitude, age, factor, interval, out });
 }
 
-pub(crate) struct AtRate<'a> {
-    pub(crate) rate: Rate,
-    pub(crate) amplitude: &'a [f64],
-    pub(crate) age: &'a [f64],
-    pub(crate) out: &'a mut [f64],
+pub(super) struct AtRate<'a> {
+    pub(super) rate: Rate,
+    pub(super) amplitude: &'a [f64],
+    pub(super) age: &'a [f64],
+    pub(super) out: &'a mut [f64],
 }
 
 impl Job for AtRate<'_> {
@@ -71,12 +71,12 @@ impl Job for AtRate<'_> {
     }
 }
 
-pub(crate) struct Each<'a> {
-    pub(crate) amplitude: &'a [f64],
-    pub(crate) age: &'a [f64],
-    pub(crate) factor: &'a [f64],
-    pub(crate) interval: &'a [f64],
-    pub(crate) out: &'a mut [f64],
+pub(super) struct Each<'a> {
+    pub(super) amplitude: &'a [f64],
+    pub(super) age: &'a [f64],
+    pub(super) factor: &'a [f64],
+    pub(super) interval: &'a [f64],
+    pub(super) out: &'a mut [f64],
 }
 
 impl Job for Each<'_> {

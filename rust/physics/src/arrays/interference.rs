@@ -53,13 +53,13 @@ fn small(phase: f64, amplitude: f64, a: [f64; 2], p: [f64; 2]) -> f64 {
     if angle >= 0.0 { angle } else { wrapped::<Plain>(Double::exact(angle), false) }
 }
 
-pub(crate) struct Pairs<'a> {
-    pub(crate) a1: &'a [f64],
-    pub(crate) p1: &'a [f64],
-    pub(crate) a2: &'a [f64],
-    pub(crate) p2: &'a [f64],
-    pub(crate) amplitude: &'a mut [f64],
-    pub(crate) phase: &'a mut [f64],
+pub(super) struct Pairs<'a> {
+    pub(super) a1: &'a [f64],
+    pub(super) p1: &'a [f64],
+    pub(super) a2: &'a [f64],
+    pub(super) p2: &'a [f64],
+    pub(super) amplitude: &'a mut [f64],
+    pub(super) phase: &'a mut [f64],
 }
 
 impl Job for Pairs<'_> {
@@ -96,11 +96,11 @@ fn sum<A: Arithmetic>(a1: f64, p1: f64, a2: f64, p2: f64) -> (f64, f64) {
     let amplitude = A::mul_add(along.high, along.high, squares).sqrt() * up;
 
     // A sum that points backwards is turned by π.
-    let sign = sign_of(along.high);
-    let seen = angle_of::<A>(across.flipped(sign), along.flipped(sign));
+    let backwards = sign_of(along.high);
+    let seen = angle_of::<A>(across.flipped(backwards), along.flipped(backwards));
     let sum = Double::sum(halfway.high, seen.high);
     let sum = Double { high: sum.high, low: sum.low + (halfway.low + seen.low) };
-    let phase = wrapped::<A>(sum, sign != 0);
+    let phase = wrapped::<A>(sum, backwards != 0);
     (amplitude, if amplitude == 0.0 { 0.0 } else { phase })
 }
 

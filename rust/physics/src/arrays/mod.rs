@@ -3,6 +3,8 @@
 mod coherence;
 mod decay;
 mod interference;
+#[cfg(test)]
+mod levels;
 mod resultant;
 mod superpose;
 mod tiles;

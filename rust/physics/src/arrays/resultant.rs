@@ -134,9 +134,9 @@ impl Job for Arrows<'_> {
     }
 }
 
-struct Sums<'a> {
-    amplitude: &'a [f64],
-    phase: &'a [f64],
+pub(super) struct Sums<'a> {
+    pub(super) amplitude: &'a [f64],
+    pub(super) phase: &'a [f64],
 }
 
 impl Job for Sums<'_> {

@@ -78,7 +78,7 @@ pub fn superpose(
 
 /// Evenly spaced times.
 #[derive(Clone, Copy)]
-struct Spacing {
+pub(super) struct Spacing {
     step: f64,
     /// Whether a time may be so far from its place that it shows.
     corrected: bool,
@@ -86,7 +86,7 @@ struct Spacing {
 
 impl Spacing {
     /// How the times are spaced, if it is evenly enough for these frequencies.
-    fn of(times: &[f64], frequency: &[f64], close: f64) -> Option<Self> {
+    pub(super) fn of(times: &[f64], frequency: &[f64], close: f64) -> Option<Self> {
         if times.len() < 2 * SPAN || frequency.len() < 4 {
             return None;
         }
@@ -134,7 +134,7 @@ impl Job for Farthest<'_> {
 }
 
 /// Radians as turns.
-fn in_turns(phase: f64) -> Double {
+pub(super) fn in_turns(phase: f64) -> Double {
     struct Turns(f64);
     impl Job for Turns {
         type Output = Double;
@@ -164,15 +164,15 @@ fn sin_cos_turns<A: Arithmetic>(frequency: f64, time: Double, turns: Double) -> 
 }
 
 /// What one thread computes.
-struct Part<'a> {
-    waves: Waves<'a>,
-    turns: &'a [Double],
-    times: &'a [f64],
-    cosines: &'a mut [f64],
-    sines: Option<&'a mut [f64]>,
+pub(super) struct Part<'a> {
+    pub(super) waves: Waves<'a>,
+    pub(super) turns: &'a [Double],
+    pub(super) times: &'a [f64],
+    pub(super) cosines: &'a mut [f64],
+    pub(super) sines: Option<&'a mut [f64]>,
 }
 
-struct Uneven<'a>(Part<'a>);
+pub(super) struct Uneven<'a>(pub(super) Part<'a>);
 
 impl Job for Uneven<'_> {
     type Output = ();
@@ -211,9 +211,9 @@ impl Job for Uneven<'_> {
     }
 }
 
-struct Even<'a> {
-    part: Part<'a>,
-    spacing: Spacing,
+pub(super) struct Even<'a> {
+    pub(super) part: Part<'a>,
+    pub(super) spacing: Spacing,
 }
 
 impl Job for Even<'_> {
