@@ -232,6 +232,7 @@ impl Job for Even<'_> {
         let anchors = ROWS / each;
         let mut right = vec![0.0; SPAN * 2 * GROUP];
         let mut left = [0.0; ROWS * 2 * GROUP];
+        let (mut sin, mut cos) = ([0.0; GROUP], [0.0; GROUP]);
         for (group, turns) in turns.chunks(GROUP).enumerate() {
             let here = group * GROUP..group * GROUP + turns.len();
             let (amplitude, frequency) = (&waves.amplitude[here.clone()], &waves.frequency[here]);
@@ -239,9 +240,9 @@ impl Job for Even<'_> {
             offsets::<A>(frequency, spacing.step, steps, &mut right);
             for (set, times) in times.chunks(SPAN * anchors).enumerate() {
                 for (row, times) in times.chunks(SPAN).enumerate() {
-                    let anchor = Double::exact(times[0]);
-                    for (wave, &turns) in turns.iter().enumerate() {
-                        let (sin, cos) = sin_cos_turns::<A>(frequency[wave], anchor, turns);
+                    let (sin, cos) = (&mut sin[..turns.len()], &mut cos[..turns.len()]);
+                    angles::<A>(frequency, Double::exact(times[0]), turns, sin, cos);
+                    for (wave, (&sin, &cos)) in sin.iter().zip(&*cos).enumerate() {
                         let (sin, cos) = (amplitude[wave] * sin, amplitude[wave] * cos);
                         let at = 2 * wave * ROWS + row * each;
                         (left[at], left[at + ROWS]) = (cos, -sin);
@@ -282,16 +283,32 @@ impl Job for Even<'_> {
     }
 }
 
+/// Sines and cosines of all waves at one time.
+#[inline(always)]
+fn angles<A: Arithmetic>(
+    frequency: &[f64],
+    time: Double,
+    turns: &[Double],
+    sin: &mut [f64],
+    cos: &mut [f64],
+) {
+    let waves = frequency.iter().zip(turns);
+    for ((sin, cos), (&frequency, &turns)) in sin.iter_mut().zip(cos).zip(waves) {
+        (*sin, *cos) = sin_cos_turns::<A>(frequency, time, turns);
+    }
+}
+
 /// Cosines and sines of the angles between an anchor and the times that share it, in panels.
 #[inline(always)]
 fn offsets<A: Arithmetic>(frequency: &[f64], step: f64, steps: usize, right: &mut [f64]) {
+    let (mut sin, mut cos) = ([0.0; GROUP], [0.0; GROUP]);
     for place in 0..SPAN {
         let offset = Double::product::<A>(step, place as f64);
         let panel = &mut right[place / COLUMNS * COLUMNS * steps..][..COLUMNS * steps];
-        for (wave, &frequency) in frequency.iter().enumerate() {
-            let (sin, cos) = sin_cos_turns::<A>(frequency, offset, Double::exact(0.0));
+        angles::<A>(frequency, offset, &[Double::exact(0.0); GROUP], &mut sin, &mut cos);
+        for (wave, _) in frequency.iter().enumerate() {
             let at = 2 * wave * COLUMNS + place % COLUMNS;
-            (panel[at], panel[at + COLUMNS]) = (cos, sin);
+            (panel[at], panel[at + COLUMNS]) = (cos[wave], sin[wave]);
         }
     }
 }
