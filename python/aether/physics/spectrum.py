@@ -78,7 +78,7 @@ class Spectrum:
             >>> from aether.physics import spectrum
             >>> found = spectrum([0.0, 1.0, 2.1, 3.0, 3.9, 5.0, 6.1, 7.0, 8.0, 9.0])
             >>> round(found.false_alarm(1.0), 2), round(found.false_alarm(9.0), 4)
-            (1.0, 0.0056)
+            (1.0, 0.0071)
         """
         if self.frequencies.size == 0 or not power > 0.0:
             return 1.0
