@@ -43,10 +43,12 @@ impl Kind {
     }
 }
 
-/// Amplitude and phase, in [0, 2π), of the sum of two waves; of silence, 0 and 0.
+/// Amplitude and phase, in [0, 2π), of the sum of two waves; of silence, 0 and 0. The same numbers as
+/// those of [`arrays::interfere`].
 pub fn interfere(a1: f64, p1: f64, a2: f64, p2: f64) -> (f64, f64) {
     let (mut amplitude, mut phase) = ([0.0], [0.0]);
-    arrays::interfere(&[a1], &[p1], &[a2], &[p2], &mut amplitude, &mut phase);
+    let (p1, p2) = ([near(p1)], [near(p2)]);
+    arrays::interfere_near(&[a1], &p1, &[a2], &p2, &mut amplitude, &mut phase);
     (amplitude[0], phase[0])
 }
 

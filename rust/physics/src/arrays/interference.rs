@@ -33,11 +33,22 @@ pub fn interfere(
         let (mut first, mut second) = ([0.0; BLOCK], [0.0; BLOCK]);
         let p1 = brought_near(&p1[here.clone()], &mut first);
         let p2 = brought_near(&p2[here.clone()], &mut second);
-        let (a1, a2) = (&a1[here.clone()], &a2[here]);
-        run(Pairs { a1, p1, a2, p2, amplitude, phase });
-        for (i, phase) in phase.iter_mut().enumerate().filter(|(_, phase)| **phase < SMALL) {
-            *phase = small(*phase, amplitude[i], [a1[i], a2[i]], [p1[i], p2[i]]);
-        }
+        interfere_near(&a1[here.clone()], p1, &a2[here], p2, amplitude, phase);
+    }
+}
+
+/// The same of phases that are near.
+pub(crate) fn interfere_near(
+    a1: &[f64],
+    p1: &[f64],
+    a2: &[f64],
+    p2: &[f64],
+    amplitude: &mut [f64],
+    phase: &mut [f64],
+) {
+    run(Pairs { a1, p1, a2, p2, amplitude, phase });
+    for (i, phase) in phase.iter_mut().enumerate().filter(|(_, phase)| **phase < SMALL) {
+        *phase = small(*phase, amplitude[i], [a1[i], a2[i]], [p1[i], p2[i]]);
     }
 }
 

@@ -12,5 +12,6 @@ mod tiles;
 pub use coherence::coherence;
 pub use decay::{Rate, decay, decay_at};
 pub use interference::interfere;
+pub(crate) use interference::interfere_near;
 pub use resultant::{Arrow, resultant, resultants};
 pub use superpose::{Waves, superpose};
