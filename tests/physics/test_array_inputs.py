@@ -277,3 +277,19 @@ def test_nan_stays_where_it_is() -> None:
     locked = coherence([[0.0, 1.0], [0.0, np.nan], [0.0, 1.0]])
     assert np.isnan(locked[1]).all()
     assert locked[0, 2] == 1.0
+
+
+@pytest.mark.parametrize("n", [1, 300, 150_001])
+def test_nothing_warns(n: int) -> None:
+    """Nor raises, whatever the caller has numpy do about floats."""
+    strange = np.resize([np.nan, np.inf, -np.inf, 0.0, 1e308, 5e-324, -1.0], n)
+    with np.errstate(all="raise"):
+        decay(strange, strange)
+        decay(
+            strange, strange, attenuation_factor=np.resize([5e-324, 1.0], n), decay_interval=5e-324
+        )
+        interfere(strange, strange, strange[::-1], strange[::-1])
+        resultant(strange, strange)
+        resultant(strange, strange, groups=np.zeros(n, int))
+        superpose(strange[:7], 1.0, strange[:7], np.resize([np.nan, 0.0, 1.0], n))
+        coherence(strange.reshape(1, -1))

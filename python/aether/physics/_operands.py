@@ -38,11 +38,9 @@ _WHOLE_ROWS = {"resultant", "resultants", "superpose", "superpose_both", "cohere
 
 
 @cache
-def _tools() -> tuple[dict[str, Any], Any]:
-    """The native ufuncs by name, and numpy's way to say that errors of floats are none."""
-    import numpy as np
-
-    return _native.array_functions(), np.errstate
+def functions() -> dict[str, Any]:
+    """The native ufuncs by name."""
+    return _native.array_functions()
 
 
 def single(*operands: object) -> bool:
@@ -60,13 +58,11 @@ def single(*operands: object) -> bool:
 
 
 def call(name: str, operands: Operands, **options: Any) -> Any:
-    """The ufunc's answer, or its error in our words. No floating-point warnings: NaN says it all."""
-    functions, errstate = _tools()
+    """The ufunc's answer, or its error in our words."""
     if options.get("out", ...) is None:
         del options["out"]
     try:
-        with errstate(all="ignore"):
-            return functions[name](*operands.values(), **options)
+        return functions()[name](*operands.values(), **options)
     except (TypeError, ValueError) as error:
         raise _explained(name, error, operands, options) from error
 

@@ -11,6 +11,7 @@ use aether_physics::cores::shared;
 use numpy::npyffi::types::npy_intp;
 
 use super::columns::Column;
+use super::quiet::Quiet;
 
 /// How many elements pass through the stack together.
 const BLOCK: usize = 256;
@@ -25,6 +26,7 @@ pub unsafe extern "C" fn decay<const SINGLE: bool>(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
+    let _quiet = Quiet;
     // SAFETY: numpy's loop of five operands of these types.
     let (inputs, out) = unsafe {
         let singles = [SINGLE, SINGLE, false, false, SINGLE];
@@ -48,6 +50,7 @@ pub unsafe extern "C" fn interfere<const SINGLE: bool>(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
+    let _quiet = Quiet;
     // SAFETY: numpy's loop of six operands of this type.
     let (inputs, out) =
         unsafe { columns::<4, 2>(operands, lengths, steps, [SINGLE; 6].as_slice()) };

@@ -10,6 +10,7 @@ use aether_physics::cores::shared;
 use numpy::npyffi::types::npy_intp;
 
 use super::columns::{Column, Integers};
+use super::quiet::Quiet;
 
 /// From twice as many numbers on, rows are shared among cores.
 const GRAIN: usize = 16_384;
@@ -92,6 +93,7 @@ pub unsafe extern "C" fn resultant(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
+    let _quiet = Quiet;
     let call = Call { operands, lengths, steps, count: 4 };
     let (rounds, length) = (call.length(0), call.length(1));
     let row = |round| {
@@ -119,6 +121,7 @@ pub unsafe extern "C" fn resultants(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
+    let _quiet = Quiet;
     let call = Call { operands, lengths, steps, count: 5 };
     for round in 0..call.length(0) {
         let (mut amplitude, mut phase) = (Vec::new(), Vec::new());
@@ -156,6 +159,7 @@ pub unsafe extern "C" fn superpose(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
+    let _quiet = Quiet;
     waves(Call { operands, lengths, steps, count: 5 }, |call, round, waves, times| {
         filled(&call.column(4, round, 4, 2), |out| arrays::superpose(waves, times, out, None));
     });
@@ -168,6 +172,7 @@ pub unsafe extern "C" fn superpose_both(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
+    let _quiet = Quiet;
     waves(Call { operands, lengths, steps, count: 6 }, |call, round, waves, times| {
         filled(&call.column(4, round, 4, 2), |cosines| {
             filled(&call.column(5, round, 5, 2), |sines| {
@@ -198,6 +203,7 @@ pub unsafe extern "C" fn coherence(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
+    let _quiet = Quiet;
     let call = Call { operands, lengths, steps, count: 2 };
     let (channels, moments) = (call.length(1), call.length(2));
     for round in 0..call.length(0) {

@@ -12,6 +12,7 @@
 mod columns;
 mod elementwise;
 mod matrices;
+mod quiet;
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::ptr;
