@@ -287,7 +287,7 @@ def elementwise(
         "element",
         (
             Way("aether", ours),
-            Way("numpy", numpy_, goal[0], floor[0]),
+            Way("numpy", numpy_, goal[0], floor[0], needs="numpy"),
             Way("numexpr", numexpr_, needs="numexpr"),
             Way("numba", numba_, goal[1], floor[1], needs="numba"),
         ),
