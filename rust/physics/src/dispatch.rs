@@ -78,7 +78,7 @@ pub(crate) enum Level {
     #[cfg(target_arch = "x86_64")]
     Avx2,
     /// 8 numbers at a time, fused.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(avx512)]
     Avx512,
 }
 
@@ -88,10 +88,12 @@ impl Level {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::is_x86_feature_detected as has;
-            let levels = &[Self::Base, Self::Avx2, Self::Avx512];
             let wide = has!("avx2") && has!("fma");
-            let wider = wide && has!("avx512f") && has!("avx512dq") && has!("avx512vl");
-            &levels[..1 + usize::from(wide) + usize::from(wider)]
+            #[cfg(avx512)]
+            if wide && has!("avx512f") && has!("avx512dq") && has!("avx512vl") {
+                return &[Self::Base, Self::Avx2, Self::Avx512];
+            }
+            if wide { &[Self::Base, Self::Avx2] } else { &[Self::Base] }
         }
         #[cfg(not(target_arch = "x86_64"))]
         {
@@ -116,7 +118,7 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => unsafe { avx2(job) },
             // SAFETY: the same.
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(avx512)]
             Self::Avx512 => unsafe { avx512(job) },
         }
     }
@@ -134,7 +136,7 @@ unsafe fn avx2<J: Job>(job: J) -> J::Output {
     job.run::<Fused>()
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(avx512)]
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl")]
 unsafe fn avx512<J: Job>(job: J) -> J::Output {
     job.run::<Fused>()
