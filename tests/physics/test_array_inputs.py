@@ -265,6 +265,11 @@ def test_empty_and_single_rows() -> None:
     assert superpose(np.ones((2, 3)), 1.0, 0.0, [0.0, 1.0]).tolist() == [[3.0, 3.0]] * 2
 
 
+def test_times_of_any_integers() -> None:
+    for kind in (np.uint8, np.int8, np.uint64):
+        assert superpose(0.5, 1e12, 0.0, np.array([1, 2], kind)).tolist() == [0.5, 0.5]
+
+
 def test_nan_stays_where_it_is() -> None:
     assert np.isnan(decay([np.nan, 1.0], [1.0, np.nan])).all()
     assert np.isnan(interfere([np.nan, 1.0, 1.0], [1.0, np.nan, np.inf], 1.0, 1.0)).all()

@@ -85,6 +85,28 @@ def test_out_is_what_comes_back() -> None:
     assert coherence(np.ones((3, 4)), out=narrow) is narrow
 
 
+def test_sums_that_are_shared_among_cores() -> None:
+    d = np.random.default_rng(3)
+    a, f, p = d.random((3, 40))
+    for times in (np.linspace(0, 9, 40_000), d.uniform(0, 9, 40_000)):
+        plain = sum(a[i] * np.cos(2 * np.pi * f[i] * times + p[i]) for i in range(40))
+        np.testing.assert_allclose(superpose(a, f, p, times), plain, atol=1e-12)
+    series = 7 * d.random((200, 1_000))
+    arrows = np.exp(1j * series)
+    np.testing.assert_allclose(coherence(series), abs(arrows @ arrows.conj().T) / 1_000, atol=1e-12)
+    a, p, ids = d.random(100_001), d.random(100_001), d.integers(0, 9, 100_001)
+    amplitude, phase = resultant(a, p)
+    assert amplitude * np.exp(1j * phase) == pytest.approx((a * np.exp(1j * p)).sum(), rel=1e-12)
+    amplitude, phase = resultant(a, p, groups=ids)
+    np.testing.assert_allclose(
+        amplitude * np.cos(phase), np.bincount(ids, a * np.cos(p)), rtol=1e-12
+    )
+    rows = a[1:].reshape(-1, 4), p[1:].reshape(-1, 4)
+    amplitude, phase = resultant(*rows)
+    plain = (rows[0] * np.exp(1j * rows[1])).sum(1)
+    np.testing.assert_allclose(amplitude * np.exp(1j * phase), plain, rtol=1e-12)
+
+
 def test_several_threads_at_once() -> None:
     arguments = columns(4, (100_000,))
     wanted = np.stack(interfere(*arguments))

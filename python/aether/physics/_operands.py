@@ -64,7 +64,10 @@ def call(name: str, operands: Operands, **options: Any) -> Any:
     try:
         return functions()[name](*operands.values(), **options)
     except (TypeError, ValueError) as error:
-        raise _explained(name, error, operands, options) from error
+        explained = _explained(name, error, operands, options)
+        if explained is error:
+            raise
+        raise explained from error
 
 
 def _explained(
@@ -117,9 +120,9 @@ def together(arrays: dict[str, Any], dimensions: int | None = None) -> None:
             arrays[name] = np.broadcast_to(array, shape)
 
 
-def largest(array: Any) -> Any:
+def largest(array: Any) -> float:
     """The largest absolute value; NaN if there is one, 0 if there is nothing."""
-    return max(array.max(), -array.min()) if array.size else 0.0
+    return max(float(array.max()), -float(array.min())) if array.size else 0.0
 
 
 def narrowed(result: Any, out: object, *, narrow: bool) -> Any:

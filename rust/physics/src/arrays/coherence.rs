@@ -16,7 +16,7 @@ const RUN: usize = 128;
 const CHANNELS: usize = ROWS / 2;
 
 /// Fewer products are not worth a thread.
-const GRAIN: usize = 200_000;
+const GRAIN: usize = 1_000_000;
 
 /// Sums over moments for each pair of channels, row by row.
 struct Sums {

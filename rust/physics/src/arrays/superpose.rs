@@ -23,7 +23,7 @@ const GROUP: usize = 128;
 const BLOCK: usize = 64;
 
 /// Fewer products of a wave and a time are not worth a thread.
-const GRAIN: usize = 65_536;
+const GRAIN: usize = 262_144;
 
 /// Up to this many radians away from its place, the derivative makes a time good: the square is lost.
 const CLOSE: f64 = 1e-8;
