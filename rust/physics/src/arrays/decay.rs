@@ -127,7 +127,7 @@ fn logarithm<A: Arithmetic>(number: f64) -> Double {
 
     let tiny = number < f64::MIN_POSITIVE;
     let bits = (number * if tiny { 18_014_398_509_481_984.0 } else { 1.0 }).to_bits();
-    let shifted = bits + (EXPONENT_OF_ONE - ROOT_HALF);
+    let shifted = bits.wrapping_add(EXPONENT_OF_ONE - ROOT_HALF);
     let exponent = f64::from_bits((shifted >> 52) | TWO_TO_52)
         - (4_503_599_627_370_496.0 + 1023.0)
         - if tiny { 54.0 } else { 0.0 };
