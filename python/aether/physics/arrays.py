@@ -254,7 +254,7 @@ def superpose(
 
     Off by at most ``4 * eps * sum(abs(a)) * sqrt(n)``, with ``eps = 2**-52``, however many turns the
     waves have made. Evenly spaced times are several times as fast: angles are then added by
-    multiplication, from an exact one for every 128th time, and what a time is away from its
+    multiplication, from an exact one for every 127th time, and what a time is away from its
     place, as it is rounded, is made good.
 
     Args:

@@ -2,8 +2,9 @@
 //!
 //! Angles are counted in turns, of which the whole ones fall off without an error, however many there
 //! are. Evenly spaced times need few angles: `t = anchor + offset`, and the angles of anchors and
-//! offsets are added by multiplication, which makes the sum a product of two matrices. What a time is
-//! away from its place, as it is rounded, is made good with the derivative, where it matters.
+//! offsets are added by multiplication, which makes the sum a product of two matrices, and the same for
+//! two times: `cos(α ± β) = cos α·cos β ∓ sin α·sin β`. What a time is away from its place, as it is
+//! rounded, is made good with the derivative, where it matters.
 
 use std::f64::consts::TAU;
 
@@ -13,8 +14,11 @@ use crate::dispatch::{Arithmetic, Job, run};
 use crate::double::{Double, ROUNDER, nearest};
 use crate::trigonometry::{near, quarter_turned, sin_cos_near};
 
-/// How many times share an anchor.
-const SPAN: usize = 128;
+/// How many offsets there are from an anchor, in both directions; the first is none.
+const REACH: usize = 64;
+
+/// How many times share the anchor in their middle.
+const SPAN: usize = 2 * REACH - 1;
 
 /// How many waves are summed in one go.
 const GROUP: usize = 128;
@@ -99,10 +103,16 @@ impl Spacing {
     }
 }
 
-/// How far a time is from its place after the anchor.
+/// The anchor among times.
 #[inline(always)]
-fn misplaced<A: Arithmetic>(anchor: f64, step: f64, place: usize, time: f64) -> f64 {
-    let offset = Double::product::<A>(step, place as f64);
+fn anchor_of(times: &[f64]) -> usize {
+    (REACH - 1).min(times.len() - 1)
+}
+
+/// How far a time is from its place, so many steps after the anchor.
+#[inline(always)]
+fn misplaced<A: Arithmetic>(anchor: f64, step: f64, steps: f64, time: f64) -> f64 {
+    let offset = Double::product::<A>(step, steps);
     let gone = Double::sum(time, -anchor);
     ((gone.high - offset.high) - offset.low) + gone.low
 }
@@ -121,10 +131,11 @@ impl Job for Farthest<'_> {
         const LANES: usize = 8;
         let mut most = [0.0; LANES];
         for times in self.times.chunks(SPAN) {
+            let anchor = anchor_of(times);
             for (eight, some) in times.chunks(LANES).enumerate() {
                 for (lane, &time) in some.iter().enumerate() {
-                    let place = eight * LANES + lane;
-                    let away = misplaced::<A>(times[0], self.step, place, time).abs();
+                    let steps = (eight * LANES + lane) as f64 - anchor as f64;
+                    let away = misplaced::<A>(times[anchor], self.step, steps, time).abs();
                     most[lane] = if away <= most[lane] { most[lane] } else { away };
                 }
             }
@@ -230,50 +241,63 @@ impl Job for Even<'_> {
         // The rows of a tile: an anchor has one for the cosines, and one for the sines or the derivative.
         let each = if with_sines || spacing.corrected { 2 } else { 1 };
         let anchors = ROWS / each;
-        let mut right = vec![0.0; SPAN * 2 * GROUP];
-        let mut left = [0.0; ROWS * 2 * GROUP];
+        // What is multiplied by the cosines of the offsets, and what by their sines.
+        let (mut even, mut odd) = ([0.0; ROWS * GROUP], [0.0; ROWS * GROUP]);
+        let (mut right_cos, mut right_sin) = (vec![0.0; REACH * GROUP], vec![0.0; REACH * GROUP]);
         let (mut sin, mut cos) = ([0.0; GROUP], [0.0; GROUP]);
         for (group, turns) in turns.chunks(GROUP).enumerate() {
             let here = group * GROUP..group * GROUP + turns.len();
             let (amplitude, frequency) = (&waves.amplitude[here.clone()], &waves.frequency[here]);
-            let steps = 2 * turns.len();
-            offsets::<A>(frequency, spacing.step, steps, &mut right);
+            let count = turns.len();
+            offsets::<A>(frequency, spacing.step, &mut right_cos, &mut right_sin);
             for (set, times) in times.chunks(SPAN * anchors).enumerate() {
                 for (row, times) in times.chunks(SPAN).enumerate() {
-                    let (sin, cos) = (&mut sin[..turns.len()], &mut cos[..turns.len()]);
-                    angles::<A>(frequency, Double::exact(times[0]), turns, sin, cos);
+                    let (sin, cos) = (&mut sin[..count], &mut cos[..count]);
+                    let anchor = Double::exact(times[anchor_of(times)]);
+                    angles::<A>(frequency, anchor, turns, sin, cos);
                     for (wave, (&sin, &cos)) in sin.iter().zip(&*cos).enumerate() {
                         let (sin, cos) = (amplitude[wave] * sin, amplitude[wave] * cos);
-                        let at = 2 * wave * ROWS + row * each;
-                        (left[at], left[at + ROWS]) = (cos, -sin);
+                        let at = wave * ROWS + row * each;
+                        (even[at], odd[at]) = (cos, -sin);
                         if with_sines {
-                            (left[at + 1], left[at + 1 + ROWS]) = (sin, cos);
+                            (even[at + 1], odd[at + 1]) = (sin, cos);
                         } else if each == 2 {
                             let fast = -TAU * frequency[wave];
-                            (left[at + 1], left[at + 1 + ROWS]) = (fast * sin, fast * cos);
+                            (even[at + 1], odd[at + 1]) = (fast * sin, fast * cos);
                         }
                     }
                 }
-                let at = set * SPAN * anchors;
-                for column in (0..SPAN.min(times.len())).step_by(COLUMNS) {
-                    let panel = &right[column * steps..][..COLUMNS * steps];
-                    let tile = product::<A>(&left[..ROWS * steps], panel);
+                for column in (0..REACH).step_by(COLUMNS) {
+                    let panel = column * count..(column + COLUMNS) * count;
+                    let even = product::<A>(&even[..ROWS * count], &right_cos[panel.clone()]);
+                    let odd = product::<A>(&odd[..ROWS * count], &right_sin[panel]);
                     for (row, times) in times.chunks(SPAN).enumerate() {
-                        for place in column..times.len().min(column + COLUMNS) {
-                            let at = at + row * SPAN + place;
-                            let value = tile[row * each][place - column];
-                            if each == 1 {
-                                cosines[at] += value;
-                                continue;
-                            }
-                            let second = tile[row * each + 1][place - column];
+                        let first = (set * anchors + row) * SPAN;
+                        let anchor = anchor_of(times);
+                        let mut add = |place: usize, steps: f64, sums: [f64; 2]| {
+                            cosines[first + place] += sums[0];
                             if let Some(sines) = &mut sines {
-                                cosines[at] += value;
-                                sines[at] += second;
-                            } else {
-                                let away =
-                                    misplaced::<A>(times[0], spacing.step, place, times[place]);
-                                cosines[at] += A::mul_add(away, second, value);
+                                sines[first + place] += sums[1];
+                            } else if each == 2 {
+                                let (anchor, time) = (times[anchor], times[place]);
+                                let away = misplaced::<A>(anchor, spacing.step, steps, time);
+                                cosines[first + place] += away * sums[1];
+                            }
+                        };
+                        let (one, other) = (row * each, row * each + each - 1);
+                        for lane in 0..COLUMNS {
+                            let steps = column + lane;
+                            let (even, odd) = (
+                                [even[one][lane], even[other][lane]],
+                                [odd[one][lane], odd[other][lane]],
+                            );
+                            if anchor + steps < times.len() {
+                                let sums = [even[0] + odd[0], even[1] + odd[1]];
+                                add(anchor + steps, steps as f64, sums);
+                            }
+                            if (1..=anchor).contains(&steps) {
+                                let sums = [even[0] - odd[0], even[1] - odd[1]];
+                                add(anchor - steps, -(steps as f64), sums);
                             }
                         }
                     }
@@ -300,15 +324,15 @@ fn angles<A: Arithmetic>(
 
 /// Cosines and sines of the angles between an anchor and the times that share it, in panels.
 #[inline(always)]
-fn offsets<A: Arithmetic>(frequency: &[f64], step: f64, steps: usize, right: &mut [f64]) {
+fn offsets<A: Arithmetic>(frequency: &[f64], step: f64, cosines: &mut [f64], sines: &mut [f64]) {
     let (mut sin, mut cos) = ([0.0; GROUP], [0.0; GROUP]);
-    for place in 0..SPAN {
-        let offset = Double::product::<A>(step, place as f64);
-        let panel = &mut right[place / COLUMNS * COLUMNS * steps..][..COLUMNS * steps];
+    for steps in 0..REACH {
+        let offset = Double::product::<A>(step, steps as f64);
         angles::<A>(frequency, offset, &[Double::exact(0.0); GROUP], &mut sin, &mut cos);
-        for (wave, _) in frequency.iter().enumerate() {
-            let at = 2 * wave * COLUMNS + place % COLUMNS;
-            (panel[at], panel[at + COLUMNS]) = (cos[wave], sin[wave]);
+        let panel = steps / COLUMNS * COLUMNS * frequency.len() + steps % COLUMNS;
+        for wave in 0..frequency.len() {
+            cosines[panel + wave * COLUMNS] = cos[wave];
+            sines[panel + wave * COLUMNS] = sin[wave];
         }
     }
 }
