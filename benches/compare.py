@@ -41,7 +41,7 @@ from turns import measure
 # The order of the table; what is not named here follows by its name.
 ORDER = (
     "burst", "receive", "wake", "fanout", "routing", "threads",
-    "priority", "bytes", "latency", "handlers", "idle",
+    "priority", "bytes", "latency", "handlers", "idle", "arrays",
 )  # fmt: skip
 CLOCKS = {
     "thread": "processor time of the thread; wall time where threads work together",

@@ -10,14 +10,15 @@ from importlib import resources
 import pytest
 
 import aether
-from aether import _native
+from aether import _native, physics
 
 # An example shows one thing, and leaves its vibrators open.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 MODULES = [
     name
-    for _, name, is_package in pkgutil.iter_modules(aether.__path__, "aether.")
+    for package in (aether, physics)
+    for _, name, is_package in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
     if not is_package and name != "aether._native"
 ]
 

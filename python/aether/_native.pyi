@@ -38,6 +38,7 @@ __all__ = [
     "Wave",
     "Window",
     "__version__",
+    "array_functions",
     "check_pattern",
     "check_token",
     "covers",
@@ -75,6 +76,9 @@ def threads_inside() -> int:
 
 def import_ahead() -> None:
     """Imports now what native code will need of the package."""
+
+def array_functions() -> dict[str, Callable[..., Any]]:
+    """The batch functions of physics as ufuncs, made anew; numpy is imported now."""
 
 def check_pattern(name: str, /) -> str:
     """The name as a plain `str`, if it is a sound channel or pattern; `ChannelError` otherwise."""

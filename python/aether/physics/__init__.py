@@ -1,10 +1,19 @@
-"""What happens where waves meet: interference, the patterns in a stream of waves, and the field of the last ones."""
+"""What happens where waves meet: interference, of two waves or whole arrays; patterns in a stream; its last waves."""
 
+from aether.physics.arrays import (
+    attenuate,
+    coherence,
+    decay,
+    interfere,
+    resultant,
+    superpose,
+)
 from aether.physics.detection import Detection, EngineStatistics, InterferencePattern
 from aether.physics.engine import PhysicsEngine
 from aether.physics.field import Columns, Field
 from aether.physics.interference import Interference, InterferenceKind
 from aether.physics.plot import Detected
+from aether.physics.spectrum import Periodicity, Spectrum, spectrum
 from aether.physics.watch import Watch, WatchStatistics
 
 __all__ = [
@@ -16,7 +25,16 @@ __all__ = [
     "Interference",
     "InterferenceKind",
     "InterferencePattern",
+    "Periodicity",
     "PhysicsEngine",
+    "Spectrum",
     "Watch",
     "WatchStatistics",
+    "attenuate",
+    "coherence",
+    "decay",
+    "interfere",
+    "resultant",
+    "spectrum",
+    "superpose",
 ]

@@ -78,7 +78,8 @@ class PhysicsEngine(_native.Engine):
         With the amplitudes ``a`` and ``b`` and the phase difference ``d``, the amplitude of the
         sum is ``sqrt(a**2 + b**2 + 2*a*b*cos(d))``. It is computed from half the difference, as
         ``hypot((a + b) * cos(d/2), (a - b) * sin(d/2))``, which keeps its digits close to
-        antiphase: the error is at most 3 units in the last place, that of the phase 1e-15 radians.
+        antiphase: the error is at most 3 units in the last place, that of the phase 4, as for whole
+        arrays (`aether.physics.interfere`, which gives the same numbers).
 
         Args:
             w1: A wave.

@@ -8,6 +8,8 @@
 #![allow(clippy::doc_markdown)] // docstrings are read by Python people, who do not mark arguments
 
 mod actors;
+#[allow(unsafe_code)] // loops of numpy's, over its memory
+mod arrays;
 #[allow(unsafe_code)] // one type made by hand, see its header
 mod awaitable;
 mod blocking;
@@ -66,6 +68,8 @@ mod _native {
 
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::arrays::array_functions;
     #[pymodule_export]
     use crate::blocking::PyWaiting;
     #[pymodule_export]

@@ -2,7 +2,10 @@
 
 use std::f64::consts::FRAC_PI_4;
 
-use crate::angle::Angle;
+use crate::arrays;
+use crate::dispatch::Plain;
+use crate::double::{Double, SIGN, sign_of};
+use crate::trigonometry::{HALF_TURN, half_turns, less, near};
 
 /// How two waves meet, by their phase difference Δ in [0, π].
 ///
@@ -40,49 +43,24 @@ impl Kind {
     }
 }
 
-/// Amplitude and phase, in [0, 2π), of the sum of two waves; of silence, 0 and 0.
-///
-/// Seen from the angle halfway between the two, the sum is
-/// `(a₁ + a₂)·cos(Δ/2) + i·(a₁ − a₂)·sin(Δ/2)` with Δ = p₁ − p₂. Both parts are products, so nothing
-/// cancels however close to antiphase they are; only Δ itself has to be exact.
+/// Amplitude and phase, in [0, 2π), of the sum of two waves; of silence, 0 and 0. The same numbers as
+/// those of [`arrays::interfere`].
 pub fn interfere(a1: f64, p1: f64, a2: f64, p2: f64) -> (f64, f64) {
-    if a2 == 0.0 {
-        return alone(a1, p1);
-    }
-    if a1 == 0.0 {
-        return alone(a2, p2);
-    }
-    let difference = Angle::sum(p1, -p2);
-    let turns = difference.turns();
-    let (sin, cos) = difference.less(turns).half().sin_cos();
-    // Half a difference is short of its multiple of π by as many quarter turns.
-    let (sin, cos) = match turns.rem_euclid(4.0) as u8 {
-        0 => (sin, cos),
-        1 => (cos, -sin),
-        2 => (-sin, -cos),
-        _ => (-cos, sin),
-    };
-    let (along, across) = ((a1 + a2) * cos, (a1 - a2) * sin);
-    let amplitude = along.hypot(across);
-    if amplitude == 0.0 {
-        return (0.0, 0.0);
-    }
-    let halfway = Angle::sum(p1, p2).half();
-    // A sum that points backwards is turned by π, which is known to more digits than `atan2` has.
-    let phase = if along < 0.0 {
-        halfway.less(-1.0).plus((-across).atan2(-along))
-    } else {
-        halfway.plus(across.atan2(along))
-    };
-    (amplitude, phase.wrapped())
+    let (mut amplitude, mut phase) = ([0.0], [0.0]);
+    let (p1, p2) = ([near(p1)], [near(p2)]);
+    arrays::interfere_near(&[a1], &p1, &[a2], &p2, &mut amplitude, &mut phase);
+    (amplitude[0], phase[0])
 }
 
 /// How far two phases are apart, in [0, π].
 pub fn phase_difference(p1: f64, p2: f64) -> f64 {
-    let difference = Angle::sum(p1, -p2);
-    let turns = difference.turns();
-    let left = difference.less(turns).abs();
-    if turns.rem_euclid(2.0) == 0.0 { left.rounded() } else { left.less(1.0).abs().rounded() }
+    let difference = Double::sum(near(p1), -near(p2));
+    let (turns, bits) = half_turns(difference.high);
+    let left = less::<Plain>(difference, turns);
+    let left = left.flipped(sign_of(left.high));
+    // From an odd number of half turns on, it is counted back.
+    let across = HALF_TURN.larger_plus(left.flipped(SIGN));
+    if bits & 1 == 0 { left.rounded() } else { across.rounded() }
 }
 
 /// How much louder than the louder of the two their sum is: 0 if they cancel or are silent, 2 if equal
@@ -90,9 +68,4 @@ pub fn phase_difference(p1: f64, p2: f64) -> f64 {
 pub fn gain(amplitude: f64, a1: f64, a2: f64) -> f64 {
     let louder = a1.max(a2);
     if louder == 0.0 { 0.0 } else { amplitude / louder }
-}
-
-/// A wave that meets silence.
-fn alone(amplitude: f64, phase: f64) -> (f64, f64) {
-    if amplitude == 0.0 { (0.0, 0.0) } else { (amplitude, Angle::sum(phase, 0.0).wrapped()) }
 }
