@@ -15,6 +15,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Protocol
 
+from aether.physics.spectrum import spectrum
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from aether.physics._operands import Array
     from aether.physics.field import Columns
 
 __all__ = [
@@ -339,32 +342,18 @@ _ROUND_PERIODS = [
 ]
 
 
-def _spectrum(timestamps: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Frequencies in hertz and the power at them, of events: |Σ exp(2πift)|² / n, which is 1 by chance.
-
-    A. Schuster, "On the investigation of hidden periodicities", 1898; of counts in narrow bins, by FFT. From
-    `sqrt(n)` turns over the whole time, below which a rhythm looks like a rate that changes, up to twice the
-    mean rate of events. Empty of fewer than `_FEWEST` events, or all at one time.
-    """
+def _spectrum(timestamps: NDArray[np.float64]) -> tuple[Array, Array]:
+    """Frequencies in hertz and the power at them; empty of few events, or of events all at one time."""
     import numpy as np
 
-    n = len(timestamps)
-    nothing = np.empty(0), np.empty(0)
-    if n < _FEWEST:
-        return nothing
-    first, last = float(timestamps.min()), float(timestamps.max())
-    if not last > first:
-        return nothing
-    bins = 1 << min(18, math.ceil(math.log2(16 * n)))
-    counts, _ = np.histogram(timestamps, bins=bins, range=(first, last))
-    turns = np.arange(5 * bins // 2 + 1) / 5.0
-    power = np.abs(np.fft.rfft(counts - n / bins, 5 * bins)) ** 2 / n
-    good = (turns >= math.sqrt(n)) & (turns <= min(2.0 * n, bins / 4.0))
-    return turns[good] / (last - first), power[good]
+    if len(timestamps) < _FEWEST or not timestamps.max() > timestamps.min():
+        return np.empty(0), np.empty(0)
+    found = spectrum(timestamps)
+    return found.frequencies, found.power
 
 
 def _peaks(
-    periods: NDArray[np.float64], power: NDArray[np.float64], level: float, most: int = 4
+    periods: Array, power: Array, level: float, most: int = 4
 ) -> list[int]:
     """Where the strongest periods are that are not one another's flanks."""
     import numpy as np
