@@ -35,9 +35,9 @@ const WIDE: u8 = u8::MAX;
 /// Patterns in wide lists, for each place in the cache.
 const WIDE_SHARE: usize = 64;
 
-/// How many channels that were turned away are remembered, at least and at most; otherwise as many as there are
-/// places in the cache.
-const TURNED_AWAY: (usize, usize) = (64, 65_536);
+/// Of channels that were turned away, twice as many are remembered as there are places in the cache: so many
+/// places at least and at most.
+const REMEMBERED: (usize, usize) = (64, 65_536);
 
 /// How far the hand of the clock goes for one eviction.
 const HAND_STEPS: usize = 64;
@@ -55,9 +55,9 @@ pub(super) struct Cache {
     in_wide: usize,
     /// The entry that is looked at next for eviction.
     hand: usize,
-    /// What is left of the hashes of channels that were turned away lately, each in the place that the rest
-    /// of its hash says; made when the first is.
-    turned_away: Vec<u16>,
+    /// What is left of the hashes of channels that were turned away lately, the newest first, in the row that
+    /// the rest of the hash says; made when the first is.
+    turned_away: Vec<[u16; 4]>,
     /// The epoch of the next entry.
     epoch: u64,
     evictions: u64,
@@ -190,16 +190,20 @@ impl Cache {
             return false;
         }
         if self.turned_away.is_empty() {
-            let size = self.capacity.clamp(TURNED_AWAY.0, TURNED_AWAY.1).next_power_of_two();
-            self.turned_away.resize(size, 0);
+            let rows = self.capacity.clamp(REMEMBERED.0, REMEMBERED.1).next_power_of_two() / 2;
+            self.turned_away.resize(rows, [0; 4]);
         }
         let last = self.turned_away.len() - 1;
-        let place = &mut self.turned_away[hash as usize & last];
+        let row = &mut self.turned_away[hash as usize & last];
         // 0 is nobody's.
         let rest = (hash >> 16) as u16 | 1;
-        let again = *place == rest;
-        *place = if again { 0 } else { rest };
-        again
+        if let Some(known) = row.iter_mut().find(|known| **known == rest) {
+            *known = 0;
+            return true;
+        }
+        let [newest, second, third, _] = *row;
+        *row = [rest, newest, second, third];
+        false
     }
 
     /// Keeps a route that was walked just now under a channel that has no entry yet.
@@ -266,7 +270,7 @@ impl Cache {
             + self.entries.capacity() * size_of::<Entry>()
             + self.names.capacity() * size_of::<Name>()
             + self.names.iter().map(|name| name.channel.capacity()).sum::<usize>()
-            + self.turned_away.capacity() * size_of::<u16>()
+            + self.turned_away.capacity() * size_of::<[u16; 4]>()
             + self.wide.capacity() * size_of::<Vec<u32>>()
             + self.wide.iter().map(|list| list.capacity() * size_of::<u32>()).sum::<usize>()
     }
