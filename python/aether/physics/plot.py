@@ -352,9 +352,7 @@ def _spectrum(timestamps: NDArray[np.float64]) -> tuple[Array, Array]:
     return found.frequencies, found.power
 
 
-def _peaks(
-    periods: Array, power: Array, level: float, most: int = 4
-) -> list[int]:
+def _peaks(periods: Array, power: Array, level: float, most: int = 4) -> list[int]:
     """Where the strongest periods are that are not one another's flanks."""
     import numpy as np
 
