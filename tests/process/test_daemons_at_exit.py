@@ -123,7 +123,9 @@ start(body)
 inside.wait()
 sys.exit(3)
 """
-    assert program(SETUP + source).exited(3).err == ""
+    told = program(SETUP + source).exited(3).err
+    # From 3.14 on, the interpreter may find the thread's loop, which nobody has closed, after its descriptors.
+    assert not told or "BaseEventLoop.__del__" in told.partition("\n")[0]
 
 
 WORKER = """
