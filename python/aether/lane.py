@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import threading
 from collections import Counter, deque
 from functools import partial
 from types import CoroutineType
@@ -81,6 +82,7 @@ class Lane:
     __slots__ = (
         "_busy",
         "_closed",
+        "_counting",
         "_home",
         "_limit",
         "_medium",
@@ -123,6 +125,8 @@ class Lane:
         self.failed = 0
         self.dropped = Counter(dict.fromkeys(REASONS, 0))
         """Waves that were taken and not handled to the end, by reason; other threads look at it."""
+        # May be asked for again in the midst of it, by the end of some object.
+        self._counting = threading.RLock()
         self.ended = Flag()
         """Set when the last worker has ended."""
         self._limit = limit
@@ -143,7 +147,7 @@ class Lane:
     @property
     def behind(self) -> int:
         """How many waves stand behind busy keys."""
-        return sum(map(len, tuple(self._busy.values())))
+        return sum(map(len, list(self._busy.values())))
 
     def start(self) -> None:
         """Starts the workers in the running loop, unless they are there or it is closed."""
@@ -187,14 +191,18 @@ class Lane:
 
     def drop_behind(self, reason: str) -> int:
         """Drops what stands behind busy keys, from any thread; returns how many waves."""
-        standing = [one for line in tuple(self._busy.values()) for one in _taken(line)]
+        standing = [one for line in list(self._busy.values()) for one in _taken(line)]
         count = len(standing)
         if count and self._home is not None:
-            # In one step, as other threads may do so too.
-            self.dropped[reason] += count
+            self._drop(reason, count)
             # The rest belongs to the loop of the workers.
             self._home.run(partial(self._let_go, standing, reason))
         return count
+
+    def _drop(self, reason: str, count: int) -> None:
+        """Counts waves that were dropped, in any thread."""
+        with self._counting:
+            self.dropped[reason] += count
 
     def _let_go(self, standing: list[Standing], reason: str) -> None:
         for wave, begun in standing:
@@ -209,14 +217,14 @@ class Lane:
             self._home.run(self._cancel)
 
     def _cancel(self) -> None:
-        for worker in tuple(self._workers):
+        for worker in list(self._workers):
             if not worker.is_current():
                 worker.cancel()
 
     def is_current(self) -> bool:
         """Whether the running code is a handler of this lane."""
         # Another thread may ask while workers end in their loop.
-        return any(worker.is_current() for worker in tuple(self._workers))
+        return any(worker.is_current() for worker in list(self._workers))
 
     async def _work(self) -> None:
         receive = self.mailbox.receive
@@ -261,14 +269,14 @@ class Lane:
             for wave, begun in _taken(line):  # noqa: PLR1704 - the next one, as the first
                 self._room.set()
                 if wave.ttl is not None and wave.age(self._medium.now()) > wave.ttl:
-                    self.dropped["expired"] += 1
+                    self._drop("expired", 1)
                     self._let_go([(wave, begun)], "expired")
                 else:
                     await self._handle(wave, begun)
         finally:
             del self._busy[key]
             if left := list(_taken(line)):
-                self.dropped["abandoned"] += len(left)
+                self._drop("abandoned", len(left))
                 self._let_go(left, "abandoned")
             self._room.set()
 
@@ -303,7 +311,7 @@ class Lane:
             await self._failed(error, wave)
         finally:
             if not ended:
-                self.dropped["abandoned"] += 1
+                self._drop("abandoned", 1)
                 self._medium.requests.dropped(wave, "abandoned")
             handling.reset(token)
             self._end(begun)

@@ -29,7 +29,7 @@ class Lanes:
         """What lanes that are forgotten have dropped."""
 
     def __iter__(self) -> Iterator[Lane]:
-        return iter(tuple(self._owners))
+        return iter(list(self._owners))
 
     def add(self, lane: Lane, owner: Vibrator) -> None:
         """Keeps a lane, and its vibrator."""
@@ -37,7 +37,7 @@ class Lanes:
 
     def release(self, owner: Vibrator) -> None:
         """Forgets the lanes of a vibrator that is closed: each as soon as it does not run."""
-        for lane in [lane for lane, its in tuple(self._owners.items()) if its is owner]:
+        for lane in [lane for lane, its in list(self._owners.items()) if its is owner]:
             # In this order: its last worker may end meanwhile in another thread.
             lane.on_ended.append(self._forget)
             if not lane.is_running:

@@ -87,12 +87,12 @@ class _Slot:
         """How many got the request; unknown until the emission is done."""
         self.handlers = 0
         """How many of them are handlers."""
-        self.ended = 0
-        """How many handlers have ended without an answer."""
+        self.ended: list[str] = []
+        """On which channel handlers have ended without an answer, as many as have: several threads add to it."""
         self.error: BaseException | None = None
         """How one of these failed."""
-        self.lost = 0
-        """How many got it in a mailbox of a reader that has dropped it."""
+        self.lost: list[str] = []
+        """Why readers that got it in a mailbox have dropped it, as many as have."""
         self.unread: BaseException | None = None
         """How one of these did."""
         self.answer: Wave[Any] | None = None
@@ -196,7 +196,7 @@ class Requests:
         if answer is not None:
             self._put(slot, wave, answer, source)
         else:
-            slot.ended += 1
+            slot.ended.append(wave.channel)
             self._settle(slot, wave)
 
     def failed(self, wave: Wave[Any], error: BaseException) -> None:
@@ -205,7 +205,7 @@ class Requests:
         slot = None if address is None else self._slots.get(address)
         if slot is not None:
             slot.error = slot.error or error
-            slot.ended += 1
+            slot.ended.append(wave.channel)
             self._settle(slot, wave)
 
     def dropped(self, wave: Wave[Any], reason: str) -> None:
@@ -218,7 +218,7 @@ class Requests:
         slot = self._slots.get(wave.headers[REPLY_HEADER])
         if slot is not None:
             slot.unread = _Dropped(reason)
-            slot.lost += 1
+            slot.lost.append(reason)
             self._settle(slot, wave)
 
     @contextlib.contextmanager
@@ -245,10 +245,10 @@ class Requests:
 
     def _settle(self, slot: _Slot, wave: Wave[Any] | None) -> None:
         """Answers for who got the request, once nobody is left who may answer it."""
-        if slot.expected is None or slot.ended < slot.handlers:
+        if slot.expected is None or len(slot.ended) < slot.handlers:
             return
         # A reader may answer still; but where handlers answer and one has failed, others only look on.
-        if slot.error is None and slot.ended + slot.lost < slot.expected:
+        if slot.error is None and len(slot.ended) + len(slot.lost) < slot.expected:
             return
         error = slot.error or slot.unread
         if wave is None:
