@@ -197,15 +197,19 @@ fn who_comes_once_pushes_nobody_out_of_a_full_cache() {
     for number in 0..1_000 {
         assert!(ask(&mut router, &format!("once.{number}")));
     }
-    assert_eq!(router.statistics().evictions, 0);
+    // Those that were turned away are known by a part of their hash, which is another's for one in
+    // 16,000; the hashes are others in each run.
+    let mistaken = router.statistics().evictions;
+    assert!(mistaken <= 4, "{mistaken} of 1,000 pushed somebody out");
     assert!(known.iter().all(|channel| ask(&mut router, channel)));
-    assert_eq!((router.statistics().hits, router.statistics().walks), (8, 1_008));
-    // The second time it gets in, the third time it is there.
-    for _ in 0..3 {
+    assert!(router.statistics().hits >= 8 - mistaken);
+    // The second time it gets in, so at the third it is there.
+    for _ in 0..2 {
         ask(&mut router, "newcomer");
     }
-    let statistics = router.statistics();
-    assert_eq!((statistics.evictions, statistics.walks, statistics.hits), (1, 1_010, 9));
+    let hits = router.statistics().hits;
+    ask(&mut router, "newcomer");
+    assert_eq!(router.statistics().hits, hits + 1);
 }
 
 #[test]

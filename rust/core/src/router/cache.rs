@@ -196,7 +196,7 @@ impl Cache {
         let last = self.turned_away.len() - 1;
         let row = &mut self.turned_away[hash as usize & last];
         // 0 is nobody's.
-        let rest = (hash >> 16) as u16 | 1;
+        let rest = ((hash >> 16) as u16).max(1);
         if let Some(known) = row.iter_mut().find(|known| **known == rest) {
             *known = 0;
             return true;
