@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,6 +29,7 @@ from aether.explanation import Explanation
 from aether.groups import Groups
 from aether.lane import others_idle
 from aether.lanes import Lanes
+from aether.observed import Observed
 from aether.requests import Requests
 from aether.statistics import Health, MediumStatistics, by_reason
 from aether.threads import Emitting, end_with_the_program
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from aether._native import Mailbox, ManualClock, Wave
     from aether.config import AetherConfig
     from aether.lane import Lane
-    from aether.physics import Field, PhysicsEngine
-    from aether.physics.watch import Watch
     from aether.requests import RequestOptions
 
 # How often `settle` lets everybody run before it believes that nobody wants to.
@@ -54,7 +52,7 @@ _SETTLING_TURNS = 5
 _UNLIMITED = 2**31 - 1
 
 
-class Aether(Emitting, _native.Medium):
+class Aether(Emitting, Observed):
     """A medium: routes, mailboxes, counters and a clock. Parts of a program meet here.
 
     Args:
@@ -83,16 +81,12 @@ class Aether(Emitting, _native.Medium):
         "_blocks",
         "_config",
         "_entered",
-        "_fields",
         "_groups",
         "_home",
         "_lanes",
-        "_making",
-        "_physics",
         "_requests",
         "_runs",
         "_vibrators",
-        "_watches",
     )
 
     _default: ClassVar[Aether | None] = None
@@ -130,13 +124,7 @@ class Aether(Emitting, _native.Medium):
         self._home: Home | None = None
         self._runs = 0
         self._entered: contextlib.AsyncExitStack | None = None
-        self._physics: PhysicsEngine | None = None
-        self._watches: set[Watch] = set()
-        self._fields: weakref.WeakValueDictionary[tuple[str, int], Field] = (
-            weakref.WeakValueDictionary()
-        )
-        # May be asked for again in the midst of it, by the end of some object.
-        self._making = threading.RLock()
+        self._begin_observed()
         end_with_the_program(self)
 
     @classmethod
@@ -167,15 +155,6 @@ class Aether(Emitting, _native.Medium):
     def requests(self) -> Requests:
         """The open requests; for vibrators and their handlers."""
         return self._requests
-
-    @property
-    def physics(self) -> PhysicsEngine:
-        """The physics of this medium's waves."""
-        if self._physics is None:
-            from aether.physics import PhysicsEngine
-
-            self._physics = PhysicsEngine()
-        return self._physics
 
     def __repr__(self) -> str:
         return f"<Aether {self.phase} with {len(self._vibrators)} vibrators>"
@@ -387,78 +366,6 @@ class Aether(Emitting, _native.Medium):
             for channel, full, waited in self.stalled()
         ]
         return Health(live=phase != "closed", ready=not reasons, reasons=tuple(reasons))
-
-    def field(self, pattern: str, size: int = 65_536) -> Field:
-        """The last `size` waves of a pattern, as columns for numpy; it records while somebody holds it.
-
-        While it is held, the same pattern and size give the same field. Its columns stay readable when the
-        medium is closed or gone.
-
-        Args:
-            pattern: A channel or pattern.
-            size: How many waves to keep, 1..16,777,216. Each takes 44 bytes, at most twice.
-
-        Raises:
-            ChannelError: `pattern` is no pattern.
-            Closed: The medium is closed.
-            TypeError: An argument is of the wrong type.
-            ValueError: `size` is out of range.
-
-        Example:
-            >>> from aether import Aether
-            >>> medium = Aether()
-            >>> field = medium.field("orders.*")
-            >>> _ = medium.emit_nowait("orders.created", amplitude=0.5)
-            >>> field.columns().amplitude
-            array([0.5])
-        """
-        from aether.physics.field import Field
-
-        fresh = Field(self, pattern, size)
-        with self._making:
-            return self._fields.setdefault((fresh.pattern.canonical, fresh.size), fresh)
-
-    def watch(self, pattern: str, engine: PhysicsEngine | None = None) -> Watch:
-        """Shows an engine each wave of a pattern, as it is emitted, and emits what the engine finds.
-
-        A detection goes out on `physics.<kind>.<channel>`, with the `Detection` as payload: resonate on
-        `physics.*`, or on `physics.standing_wave.*`. Nobody waits for that, and nothing that goes wrong
-        reaches whoever emits. Channels that the library derives are not watched.
-
-        Args:
-            pattern: A channel or pattern.
-            engine: What looks on; it may serve several watches. Without it: `physics`.
-
-        Returns:
-            A handle: `close` ends the watch, and so does leaving its `with` block. Without that it works as
-            long as the medium does.
-
-        Raises:
-            ChannelError: `pattern` is no pattern.
-            Closed: The medium is closed.
-            TypeError: An argument is of the wrong type.
-
-        Example:
-            >>> from aether import Aether, PhysicsEngine
-            >>> medium = Aether()
-            >>> with medium.watch("orders.*", PhysicsEngine(window=10.0)) as watch:
-            ...     _ = medium.emit_nowait("orders.created", {"id": 7})
-            >>> watch.statistics().waves
-            1
-        """
-        from aether.physics import PhysicsEngine
-        from aether.physics.watch import Watch
-
-        engine = self.physics if engine is None else engine
-        if not isinstance(engine, PhysicsEngine):
-            message = f"engine must be a PhysicsEngine, not {type(engine).__name__}"
-            raise TypeError(message)
-        if self.phase == "closed":
-            message = f"watching {pattern!r}: the medium is closed; make a new one"
-            raise Closed(message)
-        watch = Watch(self, pattern, engine, self._watches.discard)
-        self._watches.add(watch)
-        return watch
 
     # Waiting
 
