@@ -335,7 +335,8 @@ impl PyEmitter {
                 Self::prepare(slf, &channel, payload, &options)
             })
             .collect::<PyResult<_>>()?;
-        awaitable(py, EmitManyOp { waves, receipts: Vec::new(), pausing: false })
+        let writer = slf.get().shared.writer.clone();
+        awaitable(py, EmitManyOp { waves, receipts: Vec::new(), pausing: false, writer })
     }
 
     /// A handle that only emits, in the same name as another.

@@ -31,6 +31,7 @@ mod fork;
 mod guarded;
 mod here;
 mod ids;
+mod journal;
 mod log;
 mod machine;
 mod mailbox;
@@ -87,13 +88,15 @@ mod _native {
     #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
+    use crate::journal::PyJournalWriter;
+    #[pymodule_export]
     use crate::mailbox::PyMailbox;
     #[pymodule_export]
     use crate::medium::{PyManualClock, PyMedium, new_identity};
     #[pymodule_export]
     use crate::physics::interfere;
     #[pymodule_export]
-    use crate::receipt::PyReceipt;
+    use crate::receipt::{PyFate, PyReceipt};
     #[pymodule_export]
     use crate::tap::PyTap;
     #[pymodule_export]

@@ -20,6 +20,7 @@ use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{Closed, channel_error, count, number, seconds, type_error};
 use crate::guarded::Counter;
+use crate::journal::PyJournalWriter;
 use crate::mailbox::PyMailbox;
 use crate::numbers;
 use crate::quiet::{Until, UntilOp};
@@ -174,7 +175,8 @@ pub fn explain_rows<'py>(
 impl PyMedium {
     #[new]
     #[pyo3(signature = (*, attenuation_factor=0.95, decay_interval=1.0, max_propagation=10,
-                        min_amplitude=0.01, max_channel_length=1024, stall_warning=1.0, clock=None))]
+                        min_amplitude=0.01, max_channel_length=1024, stall_warning=1.0, clock=None,
+                        journal=None))]
     fn py_new(
         attenuation_factor: f64,
         decay_interval: f64,
@@ -183,12 +185,17 @@ impl PyMedium {
         max_channel_length: usize,
         stall_warning: f64,
         clock: Option<&Bound<'_, PyManualClock>>,
+        journal: Option<&Bound<'_, PyJournalWriter>>,
     ) -> PyClassInitializer<Self> {
         let clock = clock.map_or(Clock::System, |clock| Clock::Manual(Arc::clone(&clock.get().0)));
         let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
         let limits = Limits { max_bytes: max_channel_length, ..Limits::DEFAULT };
         let medium = medium::Medium::with_lock(clock);
-        let shared = Arc::new(Shared::new(medium, rules, limits, stall_warning));
+        let writer = journal.map(|journal| Arc::clone(&journal.get().writer));
+        if let Some(writer) = &writer {
+            medium.begin_at(writer.last());
+        }
+        let shared = Arc::new(Shared::new(medium, rules, limits, stall_warning, writer));
         let origin = Origin {
             identity: 0,
             name: None,

@@ -180,7 +180,7 @@ impl PyWave {
         Ok(Arc::new(before.unwrap_or(&Trail::default()).extended(channel)))
     }
 
-    fn id_text(&self) -> String {
+    pub fn id_text(&self) -> String {
         match self.foreign() {
             Some(foreign) => foreign.to_string(),
             None => ids::local(self.generation, self.id),
