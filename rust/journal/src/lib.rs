@@ -18,10 +18,12 @@ pub mod filter;
 pub mod header;
 pub mod journal;
 mod log;
+mod options;
 mod queue;
 pub mod reader;
 pub mod record;
 pub mod scan;
 pub mod segment;
+mod state;
 #[cfg(test)]
 mod tests;

@@ -78,6 +78,29 @@ pub struct Wave<'a> {
     pub payload: &'a [u8],
 }
 
+impl<'a> Wave<'a> {
+    /// A payload on a channel, and for the rest what is usual: of amplitude 1, without a source, an id, or headers.
+    /// Sequence, time and hops are 0.
+    pub fn plain(channel: &'a str, payload: &'a [u8]) -> Self {
+        Self {
+            sequence: 0,
+            time: 0.0,
+            channel,
+            source: None,
+            id: "",
+            amplitude: 1.0,
+            priority: 1.0,
+            phase: 0.0,
+            frequency: 1.0,
+            ttl: f64::INFINITY,
+            hops: 0,
+            headers: Headers::default(),
+            codec: Codec::default(),
+            payload,
+        }
+    }
+}
+
 /// What a sound record says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Record<'a> {

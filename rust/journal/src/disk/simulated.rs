@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::{Disk, File, Locked};
 use crate::scan::Source;
@@ -15,22 +15,47 @@ const SECTOR: usize = 512;
 
 /// A disk; clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct SimulatedDisk(Arc<Mutex<World>>);
+pub struct SimulatedDisk(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    world: Mutex<World>,
+    /// A sync is held, or let go.
+    held: Condvar,
+}
+
+impl Shared {
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The world, as soon as the syncs of files are not held.
+    fn world_to_sync(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world();
+        world.syncing += 1;
+        self.held.notify_all();
+        while world.holding {
+            world = self.held.wait(world).unwrap_or_else(PoisonError::into_inner);
+        }
+        world.syncing -= 1;
+        world
+    }
+}
 
 /// An open file.
 #[derive(Clone, Debug)]
 pub struct SimulatedFile {
-    world: Arc<Mutex<World>>,
+    disk: Arc<Shared>,
     number: usize,
 }
 
 /// The right to write.
 #[derive(Debug)]
-pub struct SimulatedLock(Arc<Mutex<World>>);
+pub struct SimulatedLock(Arc<Shared>);
 
 impl Drop for SimulatedLock {
     fn drop(&mut self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).locked = false;
+        self.0.world().locked = false;
     }
 }
 
@@ -70,6 +95,9 @@ struct World {
     locked: bool,
     /// The number of the deed that fails, and how; from that one on, if it stays so.
     fault: Option<Fault>,
+    /// Syncs of files wait, and how many do.
+    holding: bool,
+    syncing: usize,
 }
 
 /// A file: what is on the disk, and what was done since it was synced.
@@ -138,8 +166,26 @@ impl SimulatedDisk {
         disk
     }
 
+    fn of(world: World) -> Self {
+        Self(Arc::new(Shared { world: Mutex::new(world), held: Condvar::new() }))
+    }
+
     fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.world()
+    }
+
+    /// Has the syncs of files wait, or go on.
+    pub fn hold_syncs(&self, hold: bool) {
+        self.world().holding = hold;
+        self.0.held.notify_all();
+    }
+
+    /// Waits until somebody syncs a file, which waits.
+    pub fn wait_for_sync(&self) {
+        let mut world = self.world();
+        while world.syncing == 0 {
+            world = self.0.held.wait(world).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Has it fail.
@@ -172,14 +218,14 @@ impl SimulatedDisk {
             dice: Dice::new(dice.any()),
             ..World::default()
         };
-        Self(Arc::new(Mutex::new(left)))
+        Self::of(left)
     }
 
     /// The disk as it is found after the process was killed now: all that was written is there.
     #[must_use]
     pub fn after_kill(&self) -> Self {
-        let world = self.world().clone();
-        Self(Arc::new(Mutex::new(World { deeds: Vec::new(), fault: None, locked: false, ..world })))
+        let World { files, names, durable_names, changes, dice, .. } = self.world().clone();
+        Self::of(World { files, names, durable_names, changes, dice, ..World::default() })
     }
 
     /// The bytes of a file.
@@ -299,7 +345,7 @@ impl Disk for SimulatedDisk {
 
     fn open(&self, name: &str) -> io::Result<SimulatedFile> {
         let number = self.world().find(name)?;
-        Ok(SimulatedFile { world: Arc::clone(&self.0), number })
+        Ok(SimulatedFile { disk: Arc::clone(&self.0), number })
     }
 
     fn create(&self, name: &str) -> io::Result<SimulatedFile> {
@@ -311,7 +357,7 @@ impl Disk for SimulatedDisk {
         world.files.push(Content::default());
         let number = world.files.len() - 1;
         world.change(Change::Named(name.to_owned(), number));
-        Ok(SimulatedFile { world: Arc::clone(&self.0), number })
+        Ok(SimulatedFile { disk: Arc::clone(&self.0), number })
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -349,7 +395,7 @@ impl Disk for SimulatedDisk {
 
 impl SimulatedFile {
     fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        self.disk.world()
     }
 }
 
@@ -387,7 +433,7 @@ impl File for SimulatedFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut world = self.world();
+        let mut world = self.disk.world_to_sync();
         let done = world.does(Deed::Sync);
         let file = &mut world.files[self.number];
         if done.is_ok() {

@@ -3,10 +3,9 @@
 use std::ops::ControlFlow;
 
 use aether_journal::disk::simulated::SimulatedDisk;
-use aether_journal::journal::Journal;
 use aether_journal::reader::{Event, Reader};
 
-use crate::{OPTIONS, Told, all, journal, wave};
+use crate::{OPTIONS, Told, all, journal, open, wave};
 
 #[test]
 fn a_reader_begins_after_any_sequence() {
@@ -40,7 +39,7 @@ fn a_reader_behind_a_writer_gets_each_wave_once() {
     let disk = SimulatedDisk::new(1);
     let mut reader = Reader::after(disk.clone(), 0).expect("it can be read");
     assert_eq!(Told::read(&mut reader), Told::default());
-    let journal = Journal::open(disk, OPTIONS).expect("an empty disk");
+    let journal = open(&disk, OPTIONS).expect("an empty disk");
     for number in 1..=40 {
         let sequence = journal.append(&mut wave(number), None).expect("there is room");
         journal.wait(sequence).expect("a disk without faults");
@@ -56,7 +55,7 @@ fn a_reader_behind_a_writer_gets_each_wave_once() {
 fn a_journal_goes_on_after_each_opening() {
     let disk = SimulatedDisk::new(1);
     for turn in 0..5 {
-        let journal = Journal::open(disk.clone(), OPTIONS).expect("it can be read");
+        let journal = open(&disk, OPTIONS).expect("it can be read");
         assert_eq!(journal.last(), turn * 3);
         for number in turn * 3 + 1..=turn * 3 + 3 {
             journal.append(&mut wave(number), None).expect("there is room");
@@ -69,7 +68,7 @@ fn a_journal_goes_on_after_each_opening() {
 #[test]
 fn what_a_cursor_says_stands_where_it_was_said() {
     let disk = SimulatedDisk::new(1);
-    let journal = Journal::open(disk.clone(), OPTIONS).expect("an empty disk");
+    let journal = open(&disk, OPTIONS).expect("an empty disk");
     for number in 1..=10 {
         journal.append(&mut wave(number), None).expect("there is room");
         journal.acknowledge("billing", &number.to_le_bytes(), None).expect("there is room");
