@@ -269,7 +269,11 @@ impl Operation for EmitOp {
         Err(PyTimeoutError::new_err(format!(
             "emitting on {channel:?} waited {} s for room: {} full; nothing was emitted",
             self.timeout.unwrap_or(0.0),
-            if full.is_empty() { "what may wait for the journal's disk is".to_owned() } else { listed(&full) }
+            if full.is_empty() {
+                "what may wait for the journal's disk is".to_owned()
+            } else {
+                listed(&full)
+            }
         )))
     }
 
@@ -380,9 +384,7 @@ impl Operation for EmitManyOp {
         }
         match (self.waves.front_mut(), self.last_appended()) {
             (Some(first), _) => first.enlist(py, sleeper),
-            (None, Some(fate)) => {
-                Ok(fate.enlist(Waker { post: Post::Watcher, sleeper }).is_none())
-            }
+            (None, Some(fate)) => Ok(fate.enlist(Waker { post: Post::Watcher, sleeper }).is_none()),
             (None, None) => Ok(false),
         }
     }

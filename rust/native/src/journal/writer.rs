@@ -14,6 +14,7 @@ use super::fate::{DurableOp, Fate, Told};
 use super::record;
 use crate::awaitable::awaitable;
 use crate::errors::{JournalError, JournalFailed, JournalFull};
+use crate::fork;
 use crate::receipt::PyFate;
 use crate::wave::PyWave;
 
@@ -27,6 +28,8 @@ pub struct Writer {
     most: usize,
     /// What the journal refuses is delivered all the same.
     pub undurably: bool,
+    /// The process that opened it, counted by forks.
+    generation: u32,
 }
 
 /// What an attempt to append came to.
@@ -136,15 +139,14 @@ impl PyJournalWriter {
                 )));
             }
         };
-        let options =
-            Options { segment_bytes, durability, pending_bytes, ..Options::default() };
+        let options = Options { segment_bytes, durability, pending_bytes, ..Options::default() };
         let _ = snapshot_interval;
         let opened = py.detach(|| {
             let folder = Folder::new(&path)?;
             Journal::open(folder, options, settle)
         });
         let journal = opened.map_err(|error| not_opened(&path, error))?;
-        let writer = Writer { journal, path, encode, most: max_payload_bytes, undurably };
+        let writer = Writer { journal, path, encode, most: max_payload_bytes, undurably, generation: fork::generation() };
         Ok(Self { writer: Arc::new(writer) })
     }
 
@@ -218,5 +220,16 @@ fn not_opened(path: &std::path::Path, error: OpenError) -> PyErr {
             path = path.to_string()
         )),
         error => JournalError::new_err(format!("the journal {path} cannot be opened: {error}")),
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.generation == fork::generation() {
+            // Its thread may wait for the interpreter, which this one holds, or be this one.
+            drop(self.journal.let_go());
+        } else {
+            self.journal.forget();
+        }
     }
 }
