@@ -260,11 +260,9 @@ class Running(Observed):
         await self._close_journal()
 
     async def _until_written(self) -> None:
-        """Waits until what was emitted is in the journal, and delivered."""
-        if self._journal is not None and self._journal.is_open:
-            with contextlib.suppress(JournalError):
-                # Whoever emitted what is refused is told.
-                await self._journal.flush()
+        """Waits until all that the journal has taken is delivered, or refused."""
+        if self._journal is not None:
+            await self.until_delivered()
 
     async def _close_journal(self) -> None:
         if self._journal is not None and self._journal.is_open:

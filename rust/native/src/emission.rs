@@ -382,11 +382,12 @@ impl Operation for EmitManyOp {
             sleeper.wake_soon(py)?;
             return Ok(true);
         }
-        match (self.waves.front_mut(), self.last_appended()) {
-            (Some(first), _) => first.enlist(py, sleeper),
-            (None, Some(fate)) => Ok(fate.enlist(Waker { post: Post::Watcher, sleeper }).is_none()),
-            (None, None) => Ok(false),
+        if let Some(first) = self.waves.front_mut() {
+            return first.enlist(py, sleeper);
         }
+        Ok(self.last_appended().is_some_and(|fate| {
+            fate.enlist(Waker { post: Post::Watcher, sleeper }).is_none()
+        }))
     }
 
     fn patience(&mut self, py: Python<'_>) -> Option<f64> {

@@ -410,7 +410,7 @@ impl PyEmitter {
     fn plain_strength(&self, py: Python<'_>, amplitude: f64) -> Option<Strength> {
         let Self { shared, origin } = self;
         let open = shared.home.is_settled() && !origin.closed.load(Ordering::Relaxed);
-        if !open || inherits(py, shared) {
+        if !open || shared.writer.is_some() || inherits(py, shared) {
             return None;
         }
         Strength::new(clamped(amplitude)?).hop(&shared.rules).ok()

@@ -391,6 +391,12 @@ impl PyMedium {
         awaitable(py, UntilOp { shared, until: Until::Quiet, timeout, watcher: None })
     }
 
+    /// Awaits that everything that was appended to the journal is delivered, or refused.
+    fn until_delivered<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let shared = Arc::clone(&self.shared);
+        awaitable(py, UntilOp { shared, until: Until::Delivered, timeout: None, watcher: None })
+    }
+
     /// Awaits that these mailboxes are empty and `idle()` is true; false at the timeout.
     #[pyo3(signature = (mailboxes, idle, timeout=None))]
     fn until_empty<'py>(

@@ -17,6 +17,8 @@ use crate::waker::{Aftermath, Post, Sleeper, Waker};
 pub enum Until {
     /// No handler works, and nothing waits for a handler or a waiting reader.
     Quiet,
+    /// Everything that a journal has was delivered.
+    Delivered,
     /// These mailboxes are empty, and this tells that no handler of theirs works.
     Empty(Vec<Py<PyMailbox>>, Py<PyAny>),
 }
@@ -38,6 +40,7 @@ impl UntilOp {
                 Ok(self.shared.working.load(Ordering::Acquire) == 0
                     && self.shared.medium.is_quiet())
             }
+            Until::Delivered => Ok(self.shared.medium.undelivered() == 0),
             Until::Empty(mailboxes, idle) => {
                 let waiting =
                     |mailbox: &Py<PyMailbox>| self.shared.medium.waiting(mailbox.get().key);

@@ -20,6 +20,6 @@ mod fate;
 mod record;
 mod writer;
 
-pub use self::commit::{Admitted, Waiter};
-pub use self::fate::{DurableOp, Fate, Told};
+pub use self::commit::Admitted;
+pub use self::fate::{Fate, Told};
 pub use self::writer::{Appended, PyJournalWriter, Writer};

@@ -99,6 +99,9 @@ impl Writer {
             Refusal::Busy(bytes) => JournalError::new_err(format!(
                 "{bytes} bytes wait for the journal {path} already; emit again when it has written them"
             )),
+            Refusal::NotGiven { sequence, last } => JournalError::new_err(format!(
+                "the journal {path} has given no position {sequence}: the last one is {last}"
+            )),
             Refusal::Closed => JournalError::new_err(format!(
                 "the journal {path} is closed; open it again with a new medium"
             )),
