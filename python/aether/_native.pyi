@@ -14,6 +14,8 @@ from threading import Thread
 from types import GenericAlias, MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Literal, Self, TypedDict, final, overload
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import TypeVar, deprecated, disjoint_base
 
 from aether._builder import WaveBuilder
@@ -27,6 +29,7 @@ __all__ = [
     "Emitter",
     "Engine",
     "Field",
+    "JournalReader",
     "Mailbox",
     "ManualClock",
     "Medium",
@@ -424,6 +427,73 @@ class Field:
 
     def rate_over(self, window: float) -> float:
         """Waves per second over the last seconds, by the medium's clock."""
+
+@final
+class JournalReader:
+    """Reads the waves of a journal that fit a filter. Not on Windows."""
+
+    def __new__(
+        cls,
+        path: str,
+        decode: Callable[[int, bytes], Any],
+        *,
+        pattern: str | None = None,
+        after: int | None = None,
+        before: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        amplitude: float | None = None,
+        source: str | None = None,
+        headers: Sequence[tuple[str, str]] = ...,
+        limit: int | None = None,
+    ) -> Self: ...
+    def next_batch(self, most: int, /) -> list[Wave] | None:
+        """The next waves, at most so many; an empty list: none in this piece; `None`: at the end."""
+
+    def skim(self) -> int | None:
+        """Looks at one piece without making waves: how many fit; `None`: at the end."""
+
+    def columns(
+        self,
+    ) -> tuple[
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.uint32],
+        NDArray[np.uint64],
+        tuple[Channel[Any], ...],
+    ]:
+        """The numbers of all waves that are left, as arrays, and the channels by number."""
+
+    @property
+    def gaps(self) -> list[tuple[int, int]]:
+        """First and last sequence of the waves that should be there and cannot be read."""
+
+    @property
+    def damage(self) -> list[tuple[str, int, int]]:
+        """Segment, first byte and the one after the last, of what is no record."""
+
+    @property
+    def unreadable_segments(self) -> list[tuple[str, str]]:
+        """The segments whose head cannot be used, and why."""
+
+    @property
+    def torn_tail(self) -> tuple[str, int, int] | None:
+        """Segment, first byte and the one after the last, of a write that was cut off at the end or is under way."""
+
+    @property
+    def cursors(self) -> dict[str, int]:
+        """The cursors that moved, each with the last wave before that."""
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """How many waves fitted, and about how many bytes of waves were looked at."""
+
+    @property
+    def ends(self) -> tuple[tuple[int, float], tuple[int, float]] | None:
+        """Sequence and timestamp of the first and of the last wave that fitted."""
 
 @final
 class Mailbox:

@@ -31,6 +31,8 @@ mod fork;
 mod guarded;
 mod here;
 mod ids;
+#[cfg(unix)]
+mod journal;
 mod log;
 mod machine;
 mod mailbox;
@@ -86,6 +88,9 @@ mod _native {
     use crate::field::PyField;
     #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
+    #[cfg(unix)]
+    #[pymodule_export]
+    use crate::journal::PyJournalReader;
     #[pymodule_export]
     use crate::mailbox::PyMailbox;
     #[pymodule_export]
