@@ -43,7 +43,7 @@ def test_what_was_acknowledged_survives_any_kill(tmp_path: Path) -> None:
     first = 0
     for _ in range(KILLS):
         process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path), str(first)],
+            [sys.executable, "-W", "ignore", "-c", WRITER, str(tmp_path), str(first)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

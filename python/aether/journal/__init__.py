@@ -4,7 +4,24 @@
 any other: see `Journal.replay`. The format is documented in `docs/journal-format.md`.
 """
 
+from __future__ import annotations
+
+from aether.journal.bounds import Moment
+from aether.journal.codecs import Codec, Codecs
 from aether.journal.journal import Durability, Journal, OnFailure
 from aether.journal.position import Position
+from aether.journal.replay import Damage, Gap, Replay, ReplayColumns
 
-__all__ = ["Durability", "Journal", "OnFailure", "Position"]
+__all__ = [
+    "Codec",
+    "Codecs",
+    "Damage",
+    "Durability",
+    "Gap",
+    "Journal",
+    "Moment",
+    "OnFailure",
+    "Position",
+    "Replay",
+    "ReplayColumns",
+]

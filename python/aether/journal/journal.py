@@ -17,18 +17,19 @@ import contextlib
 import os
 import sys
 import weakref
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from aether import _native
 from aether.errors import Closed, JournalError
-from aether.journal.codecs import Codecs
+from aether.journal.bounds import Bounds, Moment, checked_predicate
+from aether.journal.codecs import Codec, Codecs
+from aether.journal.replay import Replay
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
+    from aether import Wave
     from aether._native import JournalWriter, Receipt
-    from aether.journal.codecs import Codec
 
 Durability: TypeAlias = Literal["fsync", "os", "none"]
 OnFailure: TypeAlias = Literal["refuse", "deliver_undurably"]
@@ -48,6 +49,7 @@ class Journal:
         path: The folder. It is made when a medium opens the journal.
         codec: How payloads are written: ``"msgpack"``, ``"json"``, ``"pickle"``, or an object of your own (see
             `aether.journal.codecs`). `bytes`, `None` and numpy arrays have ways of their own.
+        also: Codecs that only read, for waves that were written with them.
         durability: When a wave counts as written, and is delivered: ``"fsync"``, once the disk has it; ``"os"``,
             once the operating system has it, which survives the process and not the power; ``"none"``, at once.
         on_failure: What becomes of a wave that the journal refuses: ``"refuse"`` raises, and nobody gets it;
@@ -78,14 +80,16 @@ class Journal:
         path: str | os.PathLike[str],
         *,
         codec: str | Codec = "msgpack",
+        also: Iterable[Codec] = (),
         durability: Durability = "fsync",
         on_failure: OnFailure = "refuse",
         segment_bytes: int = 64 * _MEBIBYTE,
         pending_bytes: int = 64 * _MEBIBYTE,
         snapshot_interval: int = 1000,
     ) -> None:
-        self._path = Path(path)
-        self._codecs = Codecs(codec)
+        self._path = Path(_folder(path))
+        self._codec, self._also = codec, tuple(also)
+        self._codecs = Codecs(codec, also=self._also)
         self._durability = _one_of("durability", durability, ("fsync", "os", "none"))
         self._on_failure = _one_of("on_failure", on_failure, ("refuse", "deliver_undurably"))
         self._segment_bytes = _at_least("segment_bytes", segment_bytes, 4096)
@@ -101,6 +105,77 @@ class Journal:
     def __repr__(self) -> str:
         state = "" if self._writer is None else " open"
         return f"<Journal {str(self._path)!r}{state}>"
+
+    # Reading
+
+    def replay(
+        self,
+        pattern: str = "*",
+        *,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        after: int | None = None,
+        before: int | None = None,
+        where: Callable[[Wave], object] | None = None,
+        limit: int | None = None,
+        amplitude: float | None = None,
+        source: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Replay:
+        """The waves of the journal that fit everything that is said, in the order of their sequences.
+
+        All but `where` is asked of the records, without decoding a payload. It reads what is on the disk, also while
+        another process writes to it.
+
+        Args:
+            pattern: Of which channels: a channel or pattern.
+            since: Made then or later: Unix seconds, a `datetime` with a time zone, or a `timedelta` ago.
+            until: Made earlier than that.
+            after: With sequences above this: 0 or more.
+            before: With sequences below this: 0 or more.
+            where: A function that is asked last; what it takes for true comes.
+            limit: How many at most.
+            amplitude: So loud or louder: 0..1.
+            source: Emitted by a vibrator of this name.
+            headers: With these headers, and others perhaps.
+
+        Returns:
+            What ``for`` and ``async for`` read, or `to_columns()`. `gaps` says what is missing.
+
+        Raises:
+            ChannelError: `pattern` is no pattern.
+            JournalError: There is no such folder, or it cannot be read.
+            TypeError: An argument is of the wrong type.
+            ValueError: One is out of its range.
+        """
+        bounds = Bounds.checked(
+            str(self._path),
+            pattern,
+            since=since,
+            until=until,
+            after=after,
+            before=before,
+            limit=limit,
+            amplitude=amplitude,
+            source=source,
+            headers=headers,
+        )
+        return Replay(self._reader, bounds, checked_predicate(where))
+
+    def _reader(self, bounds: Bounds) -> _native.JournalReader:
+        return _native.JournalReader(
+            bounds.path,
+            self._codecs.decode,
+            pattern=bounds.pattern,
+            after=bounds.after,
+            before=bounds.before,
+            since=bounds.since,
+            until=bounds.until,
+            amplitude=bounds.amplitude,
+            source=bounds.source,
+            headers=list(bounds.headers),
+            limit=bounds.limit,
+        )
 
     # Writing
 
@@ -118,7 +193,7 @@ class Journal:
             raise JournalError(message)
         self._writer = _native.JournalWriter(
             self._path,
-            self._codecs.encode,
+            Codecs(self._codec, also=self._also, max_payload_bytes=max_payload_bytes).encode,
             durability=self._durability,
             undurably=self._on_failure == "deliver_undurably",
             segment_bytes=self._segment_bytes,
@@ -234,3 +309,13 @@ def _forget_all() -> None:
 atexit.register(_close_all)
 if sys.platform != "win32":
     os.register_at_fork(after_in_child=_forget_all)
+
+
+def _folder(path: str | os.PathLike[str]) -> str:
+    try:
+        folder = os.fspath(path)
+    except TypeError:
+        raise TypeError(f"path must be a str or a path, not {type(path).__name__}") from None
+    if not isinstance(folder, str):
+        raise TypeError("path must be text, not bytes; os.fsdecode makes it so")
+    return folder

@@ -88,7 +88,7 @@ mod _native {
     #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
-    use crate::journal::PyJournalWriter;
+    use crate::journal::{PyJournalReader, PyJournalWriter};
     #[pymodule_export]
     use crate::mailbox::PyMailbox;
     #[pymodule_export]

@@ -123,6 +123,39 @@ impl PyWave {
         }
     }
 
+    /// A wave that was admitted before, by this process or another.
+    #[allow(clippy::too_many_arguments)] // a wave has as many
+    pub fn again(
+        channel: Py<PyAny>,
+        payload: Py<PyAny>,
+        source: Option<Py<PyString>>,
+        id: WaveId,
+        sequence: u64,
+        strength: Strength,
+        timestamp: f64,
+        mut rare: Option<Box<Rare>>,
+    ) -> Self {
+        let (generation, id) = match id {
+            WaveId::Local(generation, number) => (generation, number),
+            WaveId::Foreign(text) => {
+                rare.get_or_insert_default().foreign = Some(text);
+                (fork::generation(), 0)
+            }
+        };
+        Self {
+            channel,
+            payload,
+            source,
+            rare,
+            id,
+            sequence: AtomicU64::new(sequence),
+            strength,
+            generation,
+            watched: false,
+            timestamp,
+        }
+    }
+
     /// A wave to look at the layout of its object.
     pub fn probe(py: Python<'_>) -> Self {
         Self::new(py, py.None(), py.None(), None, Strength::new(1.0), 0.0, None)
@@ -566,19 +599,11 @@ pub fn restore_wave<'py>(
     rare.undoes = undoes.map(|(id, timestamp, amplitude, phase)| {
         Box::new(Undone { id: WaveId::parse(&id), timestamp, amplitude, phase })
     });
-    let local = match WaveId::parse(&id) {
-        WaveId::Local(_, number) => number,
-        WaveId::Foreign(text) => {
-            rare.foreign = Some(text);
-            0
-        }
-    };
     let channel = channel_object(channel.cast()?)?;
     let strength = Strength { amplitude: checked_amplitude(amplitude)?, priority, hops };
-    let mut wave = PyWave::new(py, channel, payload, source, strength, timestamp, Some(rare));
-    wave.sequence = AtomicU64::new(sequence.unwrap_or(0));
-    wave.id = local;
-    wave.into_object(py)
+    let (id, sequence) = (WaveId::parse(&id), sequence.unwrap_or(0));
+    PyWave::again(channel, payload, source, id, sequence, strength, timestamp, Some(rare))
+        .into_object(py)
 }
 
 fn checked_factor(factor: f64) -> PyResult<f64> {

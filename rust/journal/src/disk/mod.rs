@@ -9,6 +9,10 @@
 //!   pages that could not be written count as clean (A. Rebello and others, "Can applications recover from fsync
 //!   failures?", USENIX ATC 2020).
 
+#[cfg(unix)]
+mod folder;
+#[cfg(not(unix))]
+#[path = "unsupported.rs"]
 mod folder;
 #[doc(hidden)]
 pub mod simulated;

@@ -1,6 +1,7 @@
-//! The journal, bound: emissions that are written down before they are delivered.
+//! The journal, bound: emissions that are written down before they are delivered, and what reads them again.
 //!
-//! An emission of a medium with a journal goes this way, and nothing else delivers there:
+//! [`replay`] reads, [`kept`] holds a wave that was read without the interpreter, [`restore`] makes the Python object
+//! of it, [`columns`] takes its numbers alone. An emission of a medium with a journal goes this way, and nothing else delivers there:
 //!
 //! ```text
 //! encode (record) -> reserve room (the core) -> append (the crate `aether-journal`)
@@ -15,11 +16,16 @@
 //!   interpreter once for each commit.
 //! - A medium without a journal pays one look at an option for each emission that does not take the short way.
 
+mod columns;
 mod commit;
 mod fate;
+mod kept;
 mod record;
+mod replay;
+mod restore;
 mod writer;
 
 pub use self::commit::Admitted;
 pub use self::fate::{Fate, Told};
+pub use self::replay::PyJournalReader;
 pub use self::writer::{Appended, PyJournalWriter, Writer};
