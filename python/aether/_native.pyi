@@ -457,8 +457,8 @@ class JournalWriter:
         """All waves up to this one are as durable as asked, but for those that were refused."""
 
     @property
-    def failure(self) -> str | None:
-        """Why it takes no more; `None`: it does."""
+    def trouble(self) -> str | None:
+        """Why it takes nothing now; `None`: it does."""
 
     @property
     def pending_bytes(self) -> int:

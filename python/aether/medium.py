@@ -334,6 +334,8 @@ class Aether(Emitting, Running):
             f"an emission on {channel!r} has waited {waited:.1f} s for {', '.join(full)}"
             for channel, full, waited in self.stalled()
         ]
+        if self._journal is not None and (trouble := self._journal.trouble):
+            reasons.append(f"the journal: {trouble}")
         return Health(live=phase != "closed", ready=not reasons, reasons=tuple(reasons))
 
     # Waiting

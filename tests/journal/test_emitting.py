@@ -8,8 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from tests.probes import assert_says, begin, payloads, tuned, until
 
 from aether import Aether, AetherConfig, NoReceiver, PayloadError, Wave, WouldBlock

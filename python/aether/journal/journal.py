@@ -220,9 +220,9 @@ class Journal:
         return self._opened().safe
 
     @property
-    def failure(self) -> str | None:
-        """Why it takes no more waves; `None`: it does, or is not open."""
-        return None if self._writer is None else self._writer.failure
+    def trouble(self) -> str | None:
+        """Why it takes no waves now: it has failed, or its disk is full; `None`: it does, or is not open."""
+        return None if self._writer is None else self._writer.trouble
 
     def durable(self, position: int) -> Awaitable[Receipt]:
         """Awaits the final receipt of a wave that was emitted by `emit_nowait`.

@@ -226,6 +226,11 @@ impl<D: Disk, T> Journal<D, T> {
         self.shared.lock().failed()
     }
 
+    /// Why nothing is written now: it has failed, or the disk has refused what came last.
+    pub fn trouble(&self) -> Option<Refusal> {
+        self.shared.lock().trouble()
+    }
+
     /// How many bytes are not in the files yet.
     pub fn pending_bytes(&self) -> usize {
         self.shared.lock().pending()

@@ -385,9 +385,9 @@ impl Operation for EmitManyOp {
         if let Some(first) = self.waves.front_mut() {
             return first.enlist(py, sleeper);
         }
-        Ok(self.last_appended().is_some_and(|fate| {
-            fate.enlist(Waker { post: Post::Watcher, sleeper }).is_none()
-        }))
+        Ok(self
+            .last_appended()
+            .is_some_and(|fate| fate.enlist(Waker { post: Post::Watcher, sleeper }).is_none()))
     }
 
     fn patience(&mut self, py: Python<'_>) -> Option<f64> {

@@ -39,6 +39,7 @@ mod medium;
 mod names;
 mod numbers;
 mod physics;
+mod pickled;
 mod quiet;
 mod rare;
 #[allow(unsafe_code)] // `Py_REFCNT`
@@ -96,6 +97,8 @@ mod _native {
     #[pymodule_export]
     use crate::physics::interfere;
     #[pymodule_export]
+    use crate::pickled::restore_wave;
+    #[pymodule_export]
     use crate::receipt::{PyFate, PyReceipt};
     #[pymodule_export]
     use crate::tap::PyTap;
@@ -104,7 +107,7 @@ mod _native {
     #[pymodule_export]
     use crate::watch::PyWatcher;
     #[pymodule_export]
-    use crate::wave::{PyWave, restore_wave};
+    use crate::wave::PyWave;
     #[pymodule_export]
     use crate::window::PyWindow;
 

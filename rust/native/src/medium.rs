@@ -177,6 +177,7 @@ impl PyMedium {
     #[pyo3(signature = (*, attenuation_factor=0.95, decay_interval=1.0, max_propagation=10,
                         min_amplitude=0.01, max_channel_length=1024, stall_warning=1.0, clock=None,
                         journal=None))]
+    #[expect(clippy::too_many_arguments, reason = "the settings of a medium")]
     fn py_new(
         attenuation_factor: f64,
         decay_interval: f64,

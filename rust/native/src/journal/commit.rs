@@ -62,7 +62,7 @@ impl Waiter {
 }
 
 impl Admitted {
-    fn settle(self: Box<Self>, py: Python<'_>, sequence: u64, refusal: Option<&Refusal>) {
+    fn settle(self, py: Python<'_>, sequence: u64, refusal: Option<&Refusal>) {
         match refusal {
             None => self.deliver(py, sequence),
             Some(_) if self.undurably => self.deliver(py, 0),
@@ -75,8 +75,8 @@ impl Admitted {
     }
 
     /// Delivers it; `sequence` is its place in the journal, or 0 if it is in none.
-    pub fn deliver(self: Box<Self>, py: Python<'_>, sequence: u64) {
-        let Self { shared, origin, wave, reserved, fate, .. } = *self;
+    pub fn deliver(self, py: Python<'_>, sequence: u64) {
+        let Self { shared, origin, wave, reserved, fate, .. } = self;
         let mut after = Aftermath::default();
         // A wave has been emitted, so its channel is one.
         let channel = text(wave.0.get().channel.bind(py)).unwrap_or_default();
@@ -89,8 +89,8 @@ impl Admitted {
     }
 
     /// Gives its room back: nobody gets it.
-    pub fn give_up(self: Box<Self>, py: Python<'_>) {
-        let Self { shared, reserved, .. } = *self;
+    pub fn give_up(self, py: Python<'_>) {
+        let Self { shared, reserved, .. } = self;
         let mut after = Aftermath::default();
         shared.medium.unreserve(reserved, &mut after);
         shared.settle(py, after);

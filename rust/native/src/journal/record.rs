@@ -4,16 +4,11 @@ use aether_journal::record::{Codec, Encoded, HeaderBytes, Wave};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
+use super::restore::{NONE, RAW};
 use crate::channel::text;
 use crate::draft::REPLY_HEADER;
 use crate::errors::PayloadError;
 use crate::wave::PyWave;
-
-/// The codec of `bytes` as they are.
-pub const RAW: Codec = Codec(0);
-
-/// The codec of no payload.
-pub const NONE: Codec = Codec(5);
 
 /// What a payload becomes on the disk.
 struct Payload<'py> {
@@ -25,10 +20,10 @@ impl<'py> Payload<'py> {
     /// `None` and `bytes` are taken as they are, everything else goes to `encode`.
     fn of(payload: &Bound<'py, PyAny>, encode: &Bound<'py, PyAny>) -> PyResult<Self> {
         if payload.is_none() {
-            return Ok(Self { codec: NONE, bytes: None });
+            return Ok(Self { codec: Codec(NONE), bytes: None });
         }
         if let Ok(bytes) = payload.cast_exact::<PyBytes>() {
-            return Ok(Self { codec: RAW, bytes: Some(bytes.clone()) });
+            return Ok(Self { codec: Codec(RAW), bytes: Some(bytes.clone()) });
         }
         let (codec, bytes): (u8, Bound<'py, PyBytes>) = encode.call1((payload,))?.extract()?;
         Ok(Self { codec: Codec(codec), bytes: Some(bytes) })

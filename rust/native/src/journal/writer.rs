@@ -142,14 +142,21 @@ impl PyJournalWriter {
                 )));
             }
         };
-        let options = Options { segment_bytes, durability, pending_bytes, ..Options::default() };
+        let options = Options { segment_bytes, durability, pending_bytes };
         let _ = snapshot_interval;
         let opened = py.detach(|| {
             let folder = Folder::new(&path)?;
             Journal::open(folder, options, settle)
         });
         let journal = opened.map_err(|error| not_opened(&path, error))?;
-        let writer = Writer { journal, path, encode, most: max_payload_bytes, undurably, generation: fork::generation() };
+        let writer = Writer {
+            journal,
+            path,
+            encode,
+            most: max_payload_bytes,
+            undurably,
+            generation: fork::generation(),
+        };
         Ok(Self { writer: Arc::new(writer) })
     }
 
@@ -165,10 +172,10 @@ impl PyJournalWriter {
         self.writer.journal.safe()
     }
 
-    /// Why it takes no more; `None`: it does.
+    /// Why it takes nothing now; `None`: it does.
     #[getter]
-    fn failure(&self) -> Option<String> {
-        self.writer.journal.failed().map(|refusal| refusal.to_string())
+    fn trouble(&self) -> Option<String> {
+        self.writer.journal.trouble().map(|refusal| refusal.to_string())
     }
 
     /// How many bytes wait for the disk.
@@ -179,18 +186,17 @@ impl PyJournalWriter {
 
     /// Awaits what becomes of a position: its final receipt.
     fn durable<'py>(&self, position: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let fate = match PyFate::of(position)? {
-            Some(fate) => fate,
-            None => {
-                let sequence: u64 = position.extract()?;
-                let last = self.writer.journal.last();
-                if sequence == 0 || sequence > last {
-                    return Err(PyValueError::new_err(format!(
-                        "position must be in 1..{last}, the last one of this journal, not {sequence}"
-                    )));
-                }
-                self.writer.fate_of(sequence)
+        let fate = if let Some(fate) = PyFate::of(position)? {
+            fate
+        } else {
+            let sequence: u64 = position.extract()?;
+            let last = self.writer.journal.last();
+            if sequence == 0 || sequence > last {
+                return Err(PyValueError::new_err(format!(
+                    "position must be in 1..{last}, the last one of this journal, not {sequence}"
+                )));
             }
+            self.writer.fate_of(sequence)
         };
         awaitable(position.py(), DurableOp { writer: Arc::clone(&self.writer), fate })
     }
