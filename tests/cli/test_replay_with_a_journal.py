@@ -17,7 +17,7 @@ LINES = 4_000
 
 def command(file: Path, folder: Path, *options: str) -> list[str]:
     """The replay as a process of its own."""
-    run = "from aether.cli import main; main()"
+    run = "from aether.cli import main; raise SystemExit(main())"
     return [
         sys.executable,
         "-W",

@@ -270,7 +270,7 @@ async def test_a_journal_has_one_medium_at_a_time(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     async with Aether(journal=journal):
         for other in (journal, Journal(tmp_path)):
-            with pytest.raises(Exception, match="open already|is written by the process"):
+            with pytest.raises(Exception, match=r"open already|is written by the process"):
                 Aether(journal=other)
     async with Aether(journal=journal) as medium:
         await medium.emit_wave("a.b", 1)
