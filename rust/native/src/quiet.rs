@@ -17,6 +17,8 @@ use crate::waker::{Aftermath, Post, Sleeper, Waker};
 pub enum Until {
     /// No handler works, and nothing waits for a handler or a waiting reader.
     Quiet,
+    /// Everything that a journal has was delivered.
+    Delivered,
     /// These mailboxes are empty with nothing on the way to them, and this tells that no handler of theirs works.
     Empty(Vec<Py<PyMailbox>>, Py<PyAny>),
 }

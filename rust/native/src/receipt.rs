@@ -132,7 +132,7 @@ impl PyReceipt {
     pub fn appended(py: Python<'_>, writer: &Writer, fate: &Arc<Fate>) -> PyResult<Py<Self>> {
         match fate.told() {
             Some(told) => Self::told(py, writer, fate, told),
-            None => Self::journaled(py, fate, (0, 0, 0), None, true),
+            None => Self::journaled(py, fate, fate.position(), (0, 0, 0), None, true),
         }
     }
 
@@ -144,11 +144,12 @@ impl PyReceipt {
         told: Told,
     ) -> PyResult<Py<Self>> {
         match told {
-            Told::Delivered(sent, _) => {
+            // One that the journal has refused has no place in it.
+            Told::Delivered(sent) => {
                 let counts = (sent.matched as u32, sent.dropped as u32, sent.lanes as u32);
-                Self::journaled(py, fate, counts, sent.reasons, false)
+                Self::journaled(py, fate, sent.sequence, counts, sent.reasons, false)
             }
-            Told::Settled => Self::journaled(py, fate, (0, 0, 0), None, false),
+            Told::Settled => Self::journaled(py, fate, fate.position(), (0, 0, 0), None, false),
             Told::Refused(refusal) => Err(writer.refused(&refusal)),
         }
     }
@@ -156,13 +157,14 @@ impl PyReceipt {
     fn journaled(
         py: Python<'_>,
         fate: &Arc<Fate>,
+        position: u64,
         (matched, dropped, handlers): (u32, u32, u32),
         tally: Option<Box<Tally>>,
         pending: bool,
     ) -> PyResult<Py<Self>> {
         let journaled = Journaled { fate: Arc::clone(fate), dropped: tally, pending };
         let why = Why::Journaled(Box::new(journaled));
-        Py::new(py, Self::new(fate.position(), matched, dropped, handlers, why))
+        Py::new(py, Self::new(position, matched, dropped, handlers, why))
     }
 
     /// What the journal knows of it.
@@ -258,12 +260,12 @@ impl PyReceipt {
     #[getter]
     fn position<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         static POSITION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let Some(Journaled { fate, .. }) = self.journal() else { return Ok(None) };
-        if fate.position() == 0 {
+        let (Some(Journaled { fate, .. }), Some(sequence)) = (self.journal(), self.sequence())
+        else {
             return Ok(None);
-        }
+        };
         let class = POSITION.import(py, "aether.journal.position", "Position")?;
-        let position = class.call1((fate.position(),))?;
+        let position = class.call1((sequence,))?;
         position.setattr("fate", PyFate(Arc::clone(fate)))?;
         Ok(Some(position))
     }

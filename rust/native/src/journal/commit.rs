@@ -84,7 +84,7 @@ impl Admitted {
         let sent =
             shared.medium.deliver(reserved, &emission, sequence, &wave, &Hands(py), &mut after);
         shared.tap(py, &wave, sent.sequence);
-        after.wakes.extend(fate.tell(Told::Delivered(sent, sequence != 0)));
+        after.wakes.extend(fate.tell(Told::Delivered(sent)));
         shared.settle(py, after);
     }
 

@@ -19,8 +19,8 @@ use crate::waker::{Post, Sleeper, Waker};
 /// What has become of it.
 #[derive(Clone, Debug)]
 pub enum Told {
-    /// It was delivered. False: without being in the journal, which has failed.
-    Delivered(Sent, bool),
+    /// It was delivered; without a sequence if the journal has refused it.
+    Delivered(Sent),
     /// It is as durable as was asked; this is no emission, or one that somebody else delivers.
     Settled,
     /// It is in no file, and was delivered to nobody.
