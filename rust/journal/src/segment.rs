@@ -35,8 +35,22 @@ fn base(name: &str) -> Option<u64> {
     if sound { base.parse().ok() } else { None }
 }
 
-/// All segments of a folder, in the order of their waves.
+/// How often a folder is listed anew, as a file of the list is gone.
+const LISTINGS: usize = 100;
+
+/// All segments of a folder, in the order of their waves: as they were at one moment, also where some are taken
+/// away meanwhile.
 pub fn segments<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
+    for _ in 1..LISTINGS {
+        match listed(disk) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            done => return done,
+        }
+    }
+    listed(disk)
+}
+
+fn listed<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
     let mut segments = Vec::new();
     for name in disk.names()? {
         let Some(base) = base(&name) else { continue };
