@@ -7,7 +7,7 @@ use crate::header::{Header, HeaderFault, RECORDS};
 use crate::record::{HEAD, Record};
 use crate::scan::{Found, Scan};
 
-const SUFFIX: &str = ".segment";
+pub(crate) const SUFFIX: &str = ".segment";
 
 /// A file of a folder that has the name of a segment.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ fn listed<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
     Ok(segments)
 }
 
-fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> {
+pub(crate) fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> {
     let mut bytes = [0; RECORDS as usize];
     let mut filled = 0;
     while filled < bytes.len() {
