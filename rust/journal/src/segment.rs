@@ -58,7 +58,7 @@ fn listed<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
         let header = head(&file)?;
         segments.push(Segment { name, base, header, file });
     }
-    // Of the same base, one has no waves: it was torn before the first, and the next was begun in its place.
+    // Of the same base, all but the last have no waves.
     segments.sort_by(|a, b| (a.base, &a.name).cmp(&(b.base, &b.name)));
     Ok(segments)
 }
@@ -73,6 +73,14 @@ pub(crate) fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> 
         }
     }
     Ok(Header::read(&bytes[..filled]))
+}
+
+impl<F> Segment<F> {
+    /// Its base, and the beginning of its identity, by its name.
+    pub(crate) fn begins(&self) -> Option<(u64, [u8; 4])> {
+        let (_, identity) = self.name.strip_suffix(SUFFIX)?.split_once('-')?;
+        Some((self.base, u32::from_str_radix(identity, 16).ok()?.to_be_bytes()))
+    }
 }
 
 impl<F: File> Segment<F> {
