@@ -80,7 +80,10 @@ impl<D: Disk + Clone, T: Send + 'static> Journal<D, T> {
         }
         let known = segments.iter().find_map(|segment| Some(segment.header.ok()?.journal));
         let journal = known.unwrap_or_else(|| disk.random());
-        let queue = Queue::new(journal, options.segment_bytes, last);
+        let mut queue = Queue::new(journal, options.segment_bytes, last);
+        if let Some(begun) = segments.last().and_then(Segment::begins) {
+            queue.goes_on_after(begun);
+        }
         Ok(Self::start(disk, options, queue, lock, told)?)
     }
 

@@ -17,6 +17,7 @@ pub mod disk;
 pub mod filter;
 pub mod header;
 pub mod journal;
+pub mod keeping;
 mod log;
 mod options;
 mod queue;
