@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import threading
+import weakref
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -439,6 +441,61 @@ def test_threads_share_a_replay(folder: Path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(number or 0 for number in seen) == list(range(1, 3001))
+
+
+def test_few_waves_are_held_at_once(folder: Path) -> None:
+    class Counting:
+        name, tag, read = "counting", 20, 0
+
+        def encode(self, payload: Any) -> bytes:
+            raise NotImplementedError
+
+        def decode(self, data: bytes) -> Any:
+            self.read += 1
+            return len(data)
+
+    codec = Counting()
+    write(folder, [Written(payload=bytes(100_000), codec=20) for _ in range(40)])
+    replay = Journal(folder, also=[codec]).replay()
+    assert next(replay).payload == 100_000
+    assert codec.read == 11  # one MiB
+    assert len(sequences(replay)) == 39
+
+
+def test_a_replay_in_a_cycle_is_collected(folder: Path) -> None:
+    class Holding:
+        name, tag, replay = "holding", 20, None
+
+        def encode(self, payload: Any) -> bytes:
+            raise NotImplementedError
+
+        def decode(self, data: bytes) -> Any:
+            return data
+
+    write(folder, [Written(payload=b"x", codec=20)] * 3)
+    codec = Holding()
+    codec.replay = Journal(folder, also=[codec]).replay()  # type: ignore[assignment]
+    next(codec.replay)  # type: ignore[call-overload]
+    gone = weakref.ref(codec)
+    del codec
+    gc.collect()
+    assert gone() is None
+
+
+def test_payloads_go_with_their_waves(folder: Path) -> None:
+    class Thing:
+        name, tag = "thing", 20
+
+        def encode(self, payload: Any) -> bytes:
+            raise NotImplementedError
+
+        def decode(self, data: bytes) -> Any:
+            return Thing()
+
+    write(folder, [Written(payload=b"x", codec=20)] * 3)
+    replay = Journal(folder, also=[Thing()]).replay()
+    refs = [weakref.ref(one.payload) for one in replay]
+    assert [ref() for ref in refs] == [None] * 3
 
 
 # -- What is missing ---------------------------------------------------------------------------
