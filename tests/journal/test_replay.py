@@ -526,7 +526,7 @@ def test_a_gap_and_its_damage_are_told_and_logged(
     ]
     assert replay.torn_tail is None
     (line,) = caplog.messages
-    assert line.startswith(f"{folder}: 3 waves are missing, from sequence 3 to 7 in 2 gaps")
+    assert line.startswith(f"{folder}: waves are missing, 3 in 2 gaps from sequence 3 to 7")
 
 
 def test_gaps_are_known_as_far_as_was_read(folder: Path) -> None:

@@ -308,12 +308,12 @@ class Replay:
         if gaps:
             missing = sum(last - first + 1 for first, last in gaps)
             _log.warning(
-                "%s: %s waves are missing, from sequence %s to %s in %s gaps; 'aether journal verify' names the damage",
+                "%s: waves are missing, %s in %s gaps from sequence %s to %s; 'aether journal verify' names the damage",
                 self._bounds.path,
                 missing,
+                len(gaps),
                 gaps[0][0],
                 gaps[-1][1],
-                len(gaps),
             )
 
 
