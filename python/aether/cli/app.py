@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .choices import Backend, Overflow
+from .journal import commands as journal_commands
 
 __all__ = ["app"]
 
@@ -20,6 +21,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(journal_commands)
 
 BackendOption = Annotated[
     Backend,

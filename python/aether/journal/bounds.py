@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 if TYPE_CHECKING:
     from aether import Wave
@@ -149,7 +149,7 @@ def _loudness(amplitude: object) -> float | None:
     return float(amplitude)
 
 
-def _pairs(headers: object) -> tuple[tuple[str, str], ...]:
+def _pairs(headers: Mapping[Any, Any] | None) -> tuple[tuple[str, str], ...]:
     if headers is None:
         return ()
     if not isinstance(headers, Mapping):

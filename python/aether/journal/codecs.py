@@ -33,16 +33,15 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
 
 from aether.errors import PayloadError
+from aether.journal.arrays import decoded_array, encoded_array, kind_of
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["ARRAY", "JSON", "MSGPACK", "NONE", "PICKLE", "RAW", "Codec", "Codecs"]
 
@@ -63,9 +62,6 @@ _NAMES = {
     NONE: "no payload",
 }
 _FIRST_OF_USERS, _LAST_OF_USERS = 16, 255
-
-_LONGEST_HEADER = 8_192
-"""Of an array, in bytes: what numpy reads back without a doubt."""
 
 _Encoder = Callable[[Any], bytes]
 _Decoder = Callable[[bytes], Any]
@@ -137,7 +133,7 @@ class Codecs:
             RAW: bytes,
             MSGPACK: msgspec.msgpack.Decoder().decode,
             JSON: msgspec.json.Decoder().decode,
-            ARRAY: _decoded_array,
+            ARRAY: decoded_array,
             NONE: _decoded_none,
         }
         self._names = dict(_NAMES)
@@ -160,7 +156,7 @@ class Codecs:
         tag, data = self._encoded(payload)
         if len(data) > self._most:
             message = (
-                f"a payload of type {_kind(payload)} takes {len(data):,} bytes as {self._names[tag]}, and"
+                f"a payload of type {kind_of(payload)} takes {len(data):,} bytes as {self._names[tag]}, and"
                 f" max_payload_bytes is {self._most:,}; send less, such as a reference to it, or raise the limit"
             )
             raise PayloadError(message)
@@ -196,7 +192,7 @@ class Codecs:
         # What nobody has imported nobody has made an array with.
         numpy = sys.modules.get("numpy")
         if numpy is not None and isinstance(payload, numpy.ndarray):
-            return ARRAY, _encoded_array(payload)
+            return ARRAY, encoded_array(payload)
         try:
             data = self._encode(payload)
         except MemoryError:
@@ -204,13 +200,13 @@ class Codecs:
         except Exception as error:
             remedy = "send plain data (dict, list, str, numbers, bytes, a dataclass), or give the journal a codec of your own"
             raise PayloadError(
-                f"a payload of type {_kind(payload)} cannot be written with the codec {self._name!r}: {_said(error)};"
+                f"a payload of type {kind_of(payload)} cannot be written with the codec {self._name!r}: {_said(error)};"
                 f" {remedy}"
             ) from error
         if type(data) is not bytes:
             if not isinstance(data, bytes | bytearray | memoryview):
                 raise PayloadError(
-                    f"the codec {self._name!r} made {_kind(data)} of a payload of type {_kind(payload)}; its encode()"
+                    f"the codec {self._name!r} made {kind_of(data)} of a payload of type {kind_of(payload)}; its encode()"
                     f" must give bytes"
                 )
             data = bytes(data)
@@ -245,7 +241,11 @@ class Codecs:
         calls = (getattr(codec, "encode", None), getattr(codec, "decode", None))
         if name is None or tag is None or not all(map(callable, calls)):
             raise TypeError(
-                f"a codec must have name, tag, encode and decode, and {_kind(codec)} has not; see aether.journal.Codec"
+                f"a codec must have name, tag, encode and decode, and {kind_of(codec)} has not; see aether.journal.Codec"
+            )
+        if isinstance(codec, type):
+            raise TypeError(
+                f"{codec.__qualname__} is a class; a codec is an object of it: write {codec.__qualname__}()"
             )
         if not isinstance(name, str) or isinstance(tag, bool) or not isinstance(tag, int):
             raise TypeError(
@@ -278,7 +278,7 @@ class Codecs:
 
 def _checked_most(most: object) -> int:
     if isinstance(most, bool) or not isinstance(most, int):
-        raise TypeError(f"max_payload_bytes must be an int, not {_kind(most)}")
+        raise TypeError(f"max_payload_bytes must be an int, not {kind_of(most)}")
     if most < 1:
         raise ValueError(f"max_payload_bytes must be 1 or more, not {most}")
     return most
@@ -301,15 +301,15 @@ def _plain(payload: Any) -> Any:
                 "there is an array inside of it; an array is written as it is when it is the payload itself, and"
                 " tolist() makes a list of it"
             )
-    raise TypeError(f"{_kind(payload)} has no form in it")
+    raise TypeError(f"{kind_of(payload)} has no form in it")
 
 
-def _copied(payload: bytearray | memoryview) -> bytes:
+def _copied(payload: Any) -> bytes:
     try:
         return bytes(payload)
     except (BufferError, ValueError) as error:
         raise PayloadError(
-            f"a payload of type {_kind(payload)} cannot be read: {_said(error)}; send it before you release it"
+            f"a payload of type {kind_of(payload)} cannot be read: {_said(error)}; send it before you release it"
         ) from error
 
 
@@ -324,7 +324,7 @@ def _plain_scalar(scalar: np.generic) -> Any:
     item = scalar.item()
     if isinstance(item, bool | int | float):
         return item
-    raise TypeError(f"{_kind(scalar)} holds more than a Python number does")
+    raise TypeError(f"{kind_of(scalar)} holds more than a Python number does")
 
 
 _to_json = msgspec.json.Encoder(enc_hook=_plain).encode
@@ -340,74 +340,17 @@ def _encoded_json(payload: Any) -> bytes:
 
 def _is_finite(payload: Any) -> bool:
     """Whether all floats in plain data are."""
-    left = [payload]
+    left: list[Any] = [payload]
     while left:
-        one = left.pop()
+        one: Any = left.pop()
         if isinstance(one, float):
             if not math.isfinite(one):
                 return False
-        elif isinstance(one, dict):
-            left.extend(one)
-            left.extend(one.values())
-        elif isinstance(one, list | tuple | set | frozenset):
-            left.extend(one)
+        elif type(one) is dict:
+            left += [*one, *one.values()]
+        elif type(one) in {list, tuple, set, frozenset}:
+            left += one
     return True
-
-
-def _encoded_array(array: NDArray[Any]) -> bytes:
-    """The format .npy, which keeps type, shape and order."""
-    import numpy as np
-
-    if type(array) is not np.ndarray and type(array) is not np.memmap:
-        raise PayloadError(
-            f"a payload of type {_kind(array)} is more than an array, and would come back as a plain one; send"
-            f" numpy.asarray(...) of it, or its parts"
-        )
-    if array.dtype.hasobject:
-        raise PayloadError(
-            f"an array of {array.dtype} holds Python objects, which have no bytes of their own; send tolist() of it,"
-            f" or an array of numbers"
-        )
-    file = BytesIO()
-    # The plainest version that has room for names of fields in any language.
-    version = (1, 0) if array.dtype.names is None else (3, 0)
-    np.lib.format.write_array(file, array, version, allow_pickle=False)
-    if file.tell() - array.nbytes > _LONGEST_HEADER:
-        raise PayloadError(
-            f"the type of an array takes more than {_LONGEST_HEADER:,} bytes to write down; send its fields as arrays"
-            f" of their own"
-        )
-    return file.getvalue()
-
-
-def _decoded_array(data: bytes) -> NDArray[Any]:
-    """The array, read-only; a plain one stays where its bytes are."""
-    import numpy as np
-
-    file = BytesIO(data)
-    if np.lib.format.read_magic(file) != (1, 0):
-        file.seek(0)
-        array: NDArray[Any] = np.lib.format.read_array(
-            file, allow_pickle=False, max_header_size=2 * _LONGEST_HEADER
-        )
-        if file.tell() != len(data):
-            raise ValueError("there are bytes behind the array")
-        array.flags.writeable = False
-        return array
-    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype.hasobject:
-        raise ValueError("an array of Python objects")
-    count = math.prod(shape)
-    if file.tell() + count * dtype.itemsize != len(data):
-        raise ValueError(
-            f"{len(data) - file.tell():,} bytes are no array of {dtype} and the shape {shape}"
-        )
-    if not count or not dtype.itemsize:
-        array = np.empty(shape, dtype, order="F" if is_fortran else "C")
-        array.flags.writeable = False
-        return array
-    flat = np.frombuffer(data, dtype, count, file.tell())
-    return flat.reshape(shape, order="F" if is_fortran else "C")
 
 
 def _decoded_none(data: bytes) -> None:
@@ -419,13 +362,6 @@ def _pickled(payload: Any) -> bytes:
     import pickle
 
     return pickle.dumps(payload, protocol=pickle.HIGHEST_PROTOCOL)
-
-
-def _kind(payload: object) -> str:
-    """The type of a payload, as messages name it."""
-    kind = type(payload)
-    module = kind.__module__
-    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
 
 
 def _said(error: Exception) -> str:

@@ -157,23 +157,20 @@ class Replay:
         return self
 
     def __next__(self) -> Wave:
-        while True:
+        while not self._is_over():
             if (wave := self._take()) is not None:
                 return wave
-            if self._is_over():
-                raise StopIteration
             self._fetch()
+        raise StopIteration
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Wave:
         """The next wave. Cancelled, it has taken none."""
-        while True:
+        while not self._is_over():
             if not self._waves:
                 self._raise_what_failed()
-                if self._is_over():
-                    raise StopAsyncIteration
                 from anyio import to_thread
 
                 self._in_place = 0
@@ -187,6 +184,7 @@ class Replay:
             if (wave := self._take()) is not None:
                 self._in_place += 1
                 return wave
+        raise StopAsyncIteration
 
     def _take(self) -> Wave | None:
         """The next wave of those that were read, if the predicate takes one of them."""
@@ -310,12 +308,12 @@ class Replay:
         if gaps:
             missing = sum(last - first + 1 for first, last in gaps)
             _log.warning(
-                "%s: %s waves are missing, from sequence %s to %s in %s gaps; 'aether journal verify' names the damage",
+                "%s: waves are missing, %s in %s gaps from sequence %s to %s; 'aether journal verify' names the damage",
                 self._bounds.path,
                 missing,
+                len(gaps),
                 gaps[0][0],
                 gaps[-1][1],
-                len(gaps),
             )
 
 

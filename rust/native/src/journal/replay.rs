@@ -192,6 +192,9 @@ impl Reading {
 
     /// Makes the waves that were read. An error is put off until those before it are handed out.
     fn make(&mut self, decode: &Bound<'_, PyAny>, most: usize) -> PyResult<Vec<Py<PyWave>>> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let own = Own::now();
         while let Some(kept) = self.kept.front() {
             if self.made.len() >= most {
@@ -199,23 +202,21 @@ impl Reading {
             }
             match self.restorer.wave(decode, &own, kept) {
                 Ok(wave) => self.made.push(wave),
+                // It is about this wave, which is passed over.
                 Err(error) if error.is_instance_of::<PyException>(decode.py()) => {
                     self.kept.pop_front();
+                    if self.made.is_empty() {
+                        return Err(error);
+                    }
                     self.failed = Some(error);
                     break;
                 }
-                // An interruption, which is not about this wave.
+                // An interruption: the next call makes it again.
                 Err(error) => return Err(error),
             }
             self.kept.pop_front();
         }
-        match self.failed.take() {
-            Some(error) if self.made.is_empty() => Err(error),
-            failed => {
-                self.failed = failed;
-                Ok(mem::take(&mut self.made))
-            }
-        }
+        Ok(mem::take(&mut self.made))
     }
 }
 
