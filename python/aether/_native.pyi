@@ -440,6 +440,7 @@ class JournalWriter:
         cls,
         path: str | PathLike[str],
         encode: Callable[[Any], tuple[int, bytes]],
+        decode: Callable[[int, bytes], Any],
         *,
         durability: str,
         undurably: bool,

@@ -194,6 +194,7 @@ class Journal:
         self._writer = _native.JournalWriter(
             self._path,
             Codecs(self._codec, also=self._also, max_payload_bytes=max_payload_bytes).encode,
+            self._codecs.decode,
             durability=self._durability,
             undurably=self._on_failure == "deliver_undurably",
             segment_bytes=self._segment_bytes,

@@ -122,9 +122,10 @@ fn overflow(word: &str) -> PyResult<Overflow> {
         "drop_faintest" => Ok(Overflow::DropFaintest),
         "conflate" => Ok(Overflow::Conflate),
         "error" => Ok(Overflow::Error),
+        "replay" => Ok(Overflow::Replay),
         _ => Err(PyValueError::new_err(format!(
-            "overflow must be 'block', 'drop_oldest', 'drop_newest', 'drop_faintest', 'conflate' or 'error', \
-             not {word:?}"
+            "overflow must be 'block', 'drop_oldest', 'drop_newest', 'drop_faintest', 'conflate', 'error' or, with a \
+             journal, 'replay', not {word:?}"
         ))),
     }
 }
@@ -232,6 +233,15 @@ impl PyMedium {
         }
         let capacity = count("buffer_size", 1, buffer_size)?;
         let policy = overflow(word("overflow", overflow_by)?)?;
+        if policy == Overflow::Replay {
+            if self.shared.writer.is_none() {
+                return Err(PyValueError::new_err(
+                    "overflow 'replay' reads what a full mailbox has no room for from the journal, and this medium has \
+                     none: Aether(journal=Journal(path))",
+                ));
+            }
+            self.shared.begin_refill()?;
+        }
         let role = match (lane, aside) {
             (_, true) => Role::Aside,
             (true, false) => Role::Lane,

@@ -16,7 +16,7 @@ use crate::channel::text;
 use crate::errors::channel_error;
 use crate::fork::Home;
 use crate::guarded::{Guarded, Lock};
-use crate::journal::Writer;
+use crate::journal::{Refill, Writer};
 use crate::log;
 use crate::names::{Name, Names};
 use crate::rare::Trail;
@@ -51,6 +51,7 @@ pub struct Shared {
     pub taps: Arc<Taps>,
     /// Where each wave is written down before it is delivered.
     pub writer: Option<Arc<Writer>>,
+    refill: Refill,
     names: Guarded<Names>,
     /// When a chain last died on a channel, in monotonic seconds.
     chains: Mutex<HashMap<String, f64>>,
@@ -101,9 +102,15 @@ impl Shared {
             receipt: Guarded::new(None),
             taps: Arc::default(),
             writer,
+            refill: Refill::default(),
             names: Guarded::new(Names::default()),
             chains: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// Sees to it that mailboxes that are behind are filled; without a journal, none ever is.
+    pub fn begin_refill(self: &Arc<Self>) -> PyResult<()> {
+        self.writer.as_ref().map_or(Ok(()), |writer| self.refill.begin(self, writer))
     }
 
     /// A pattern, by the limits of this medium.
@@ -222,5 +229,11 @@ impl Shared {
             channels.push(channel);
             log::chain_ended(py, reason, &channels);
         }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.refill.end();
     }
 }

@@ -21,11 +21,13 @@ mod commit;
 mod fate;
 mod kept;
 mod record;
+mod refill;
 mod replay;
 mod restore;
 mod writer;
 
 pub use self::commit::Admitted;
 pub use self::fate::{Fate, Told};
+pub use self::refill::Refill;
 pub use self::replay::PyJournalReader;
 pub use self::writer::{Appended, PyJournalWriter, Writer};

@@ -1,6 +1,6 @@
 //! `JournalWriter`: a journal that a medium writes to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aether_journal::disk::{Folder, Locked};
@@ -24,6 +24,8 @@ pub struct Writer {
     path: PathBuf,
     /// Gives the number of a codec and the bytes of a payload.
     encode: Py<PyAny>,
+    /// Gives the payload again, of both.
+    decode: Py<PyAny>,
     /// The largest payload, in bytes.
     most: usize,
     /// What the journal refuses is delivered all the same.
@@ -78,6 +80,25 @@ impl Writer {
         }
     }
 
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The payload of a record.
+    pub fn decode<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.decode.bind(py)
+    }
+
+    /// Waits, unattached, until a wave is in the files, which it is when it is delivered, unless `durability` is
+    /// `none`.
+    pub fn until_written(&self, sequence: u64) {
+        if self.journal.safe() < sequence {
+            // What was refused is not there, and nobody waits for it.
+            drop(self.journal.flush());
+        }
+    }
+
     /// What becomes of the wave that was appended last.
     pub fn latest(&self) -> Arc<Fate> {
         self.fate_of(self.journal.last())
@@ -118,13 +139,14 @@ pub struct PyJournalWriter {
 #[pymethods]
 impl PyJournalWriter {
     #[new]
-    #[pyo3(signature = (path, encode, *, durability, undurably, segment_bytes, pending_bytes, snapshot_interval,
+    #[pyo3(signature = (path, encode, decode, *, durability, undurably, segment_bytes, pending_bytes, snapshot_interval,
                         max_payload_bytes))]
     #[expect(clippy::too_many_arguments, reason = "the options of a journal")]
     fn py_new(
         py: Python<'_>,
         path: PathBuf,
         encode: Py<PyAny>,
+        decode: Py<PyAny>,
         durability: &str,
         undurably: bool,
         segment_bytes: u64,
@@ -153,6 +175,7 @@ impl PyJournalWriter {
             journal,
             path,
             encode,
+            decode,
             most: max_payload_bytes,
             undurably,
             generation: fork::generation(),
@@ -220,7 +243,7 @@ impl PyJournalWriter {
 }
 
 #[cold]
-fn not_opened(path: &std::path::Path, error: OpenError) -> PyErr {
+fn not_opened(path: &Path, error: OpenError) -> PyErr {
     let path = path.display();
     match error {
         OpenError::Locked(Locked::Held { owner }) => JournalError::new_err(format!(
