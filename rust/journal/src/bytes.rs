@@ -45,3 +45,15 @@ pub(crate) fn cut_u32(left: &mut &[u8]) -> Option<u32> {
 pub(crate) fn cut_f64(left: &mut &[u8]) -> Option<f64> {
     cut(left, 8).map(|bytes| f64_at(bytes, 0))
 }
+
+/// The same for a longer number.
+#[inline]
+pub(crate) fn cut_u64(left: &mut &[u8]) -> Option<u64> {
+    cut(left, 8).map(|bytes| u64_at(bytes, 0))
+}
+
+/// The same for a shorter number.
+#[inline]
+pub(crate) fn cut_u16(left: &mut &[u8]) -> Option<u16> {
+    cut(left, 2).map(|bytes| u16_at(bytes, 0))
+}

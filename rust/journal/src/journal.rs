@@ -17,14 +17,19 @@
 //! thread: take the runs --unlock--> write, sync --lock--> settled = ... --unlock--> tell those who wait
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
+use aether_core::channel::Pattern;
+
 use crate::disk::Disk;
-use crate::header::HeaderFault;
+use crate::keeper::Keeper;
+use crate::known::Known;
+pub use crate::known::Location;
 use crate::log::{Log, Run};
 pub use crate::options::{Durability, OpenError, Options, Refusal};
 use crate::queue::Queue;
@@ -32,6 +37,7 @@ use crate::record::Encoded;
 use crate::segment::{Segment, segments};
 pub use crate::state::Settled;
 use crate::state::State;
+use crate::{index, opening, snapshot};
 
 /// A journal that is written. `T` is who waits for a commit.
 pub struct Journal<D: Disk, T> {
@@ -43,6 +49,8 @@ struct Shared<D: Disk, T> {
     disk: D,
     options: Options,
     state: Mutex<State<T>>,
+    /// What is known of what is committed.
+    known: Mutex<Known>,
     /// The files that are written: held by the thread while it writes, so that they can be closed without it.
     log: Mutex<Log<D>>,
     /// The right to write, which goes when the thread has written all it will.
@@ -54,7 +62,7 @@ struct Shared<D: Disk, T> {
 }
 
 impl<D: Disk + Clone, T: Send + 'static> Journal<D, T> {
-    /// Opens the journal of a folder, to go on where it ends. Nothing that is there is changed.
+    /// Opens the journal of a folder, to go on where it ends. What was appended there is not changed.
     ///
     /// `told` is called for each commit by the thread that commits: it must not panic, nor drop the journal; what
     /// is appended while it runs waits for it.
@@ -64,40 +72,17 @@ impl<D: Disk + Clone, T: Send + 'static> Journal<D, T> {
         told: impl Fn(Settled<T>) + Send + 'static,
     ) -> Result<Self, OpenError> {
         let lock = disk.lock()?;
-        let segments = segments(&disk)?;
-        for Segment { name, header, .. } in &segments {
-            if let Err(fault @ HeaderFault::Version(_)) = header {
-                return Err(OpenError::Newer { segment: name.clone(), fault: *fault });
-            }
-        }
-        let mut last = 0;
-        // What is damaged at the end of one is told by the base of the next: only the last has to be read.
-        for segment in segments.iter().rev() {
-            last = last.max(segment.last()?);
-            if last >= segment.base {
-                break;
-            }
-        }
-        let known = segments.iter().find_map(|segment| Some(segment.header.ok()?.journal));
-        let journal = known.unwrap_or_else(|| disk.random());
-        let mut queue = Queue::new(journal, options.segment_bytes, last);
-        if let Some(begun) = segments.last().and_then(Segment::begins) {
-            queue.goes_on_after(begun);
-        }
-        Ok(Self::start(disk, options, queue, lock, told)?)
-    }
-
-    fn start(
-        disk: D,
-        options: Options,
-        queue: Queue,
-        lock: D::Lock,
-        told: impl Fn(Settled<T>) + Send + 'static,
-    ) -> io::Result<Self> {
+        let mut opened = opening::opened(&disk)?;
+        // What a process that was killed has left is in nobody's way.
+        drop(snapshot::clean(&disk).and_then(|()| index::clean(&disk)));
+        let journal = opened.journal.unwrap_or_else(|| disk.random());
+        let keeper = Keeper::new(disk.clone(), journal, options.snapshot_interval, &mut opened);
+        let queue = opened.queue(journal, options.segment_bytes);
         let shared = Arc::new(Shared {
             disk: disk.clone(),
             options,
             state: Mutex::new(State::new(queue)),
+            known: Mutex::new(opened.known),
             log: Mutex::new(Log::new(disk)),
             right: Mutex::new(Some(lock)),
             appended: Condvar::new(),
@@ -105,7 +90,7 @@ impl<D: Disk + Clone, T: Send + 'static> Journal<D, T> {
         });
         let committing = Arc::clone(&shared);
         let thread = Builder::new().name("aether-journal".to_owned()).spawn(move || {
-            committing.commit_all(&told);
+            committing.commit_all(keeper, &told);
             drop(committing.right().take());
         })?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
@@ -234,6 +219,33 @@ impl<D: Disk, T> Journal<D, T> {
         self.shared.lock().trouble()
     }
 
+    /// Why the last snapshot could not be written, if so. Then the next opening takes longer, and nothing else.
+    pub fn snapshot_fault(&self) -> Option<Arc<io::Error>> {
+        self.shared.lock().snapshot.clone().err()
+    }
+
+    /// Where the last wave of each channel stands that a pattern takes, in the order of their sequences, as far as
+    /// it is in the files; see [`crate::reader::read_wave`].
+    pub fn last_of(&self, pattern: &Pattern) -> Vec<(Box<str>, Location)> {
+        self.shared.known().last_of(pattern)
+    }
+
+    /// What each cursor says, as far as it is in the files.
+    pub fn cursors(&self) -> BTreeMap<Box<str>, Vec<u8>> {
+        let known = self.shared.known();
+        known.cursors.iter().map(|(name, cursor)| (name.clone(), cursor.state.clone())).collect()
+    }
+
+    /// What a cursor says, as far as it is in the files.
+    pub fn cursor(&self, name: &str) -> Option<Vec<u8>> {
+        self.shared.known().cursors.get(name).map(|cursor| cursor.state.clone())
+    }
+
+    /// How many waves there are in the segments.
+    pub fn waves(&self) -> u64 {
+        self.shared.known().waves()
+    }
+
     /// How many bytes are not in the files yet.
     pub fn pending_bytes(&self) -> usize {
         self.shared.lock().pending()
@@ -301,6 +313,10 @@ impl<D: Disk, T> Shared<D, T> {
         locked(&self.state)
     }
 
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn log(&self) -> MutexGuard<'_, Log<D>> {
         locked(&self.log)
     }
@@ -310,24 +326,47 @@ impl<D: Disk, T> Shared<D, T> {
     }
 
     /// Commits what is appended, until it closes.
-    fn commit_all(&self, told: &impl Fn(Settled<T>)) {
+    fn commit_all(&self, mut keeper: Keeper<D>, told: &impl Fn(Settled<T>)) {
+        let sync = self.options.durability == Durability::Sync;
         while let Some((runs, early)) = self.next_batch() {
             early.map(told);
-            let done = self.log().commit(&runs, self.options.durability == Durability::Sync);
+            let done = self.log().commit(&runs, sync);
+            if done.is_ok() {
+                keeper.committed(&mut self.known(), &runs, sync);
+            }
             drop(runs);
             let settled = self.lock().settle(done);
             settled.map(told);
             // Under the lock, so that nobody who looks and then waits misses it.
             self.lock().is_told();
             self.committed.notify_all();
+            keeper.write_indexes();
+            if keeper.is_due() && self.lock().failed().is_none() {
+                self.snapshot(&mut keeper);
+            }
         }
-        // What was only written is made sure of at the end; not after an error, which would tell nothing.
-        if self.options.durability != Durability::Sync && self.lock().failed().is_none() {
+        // Not after an error, which would tell nothing.
+        if self.lock().failed().is_none() {
+            keeper.end(&mut self.known());
+            keeper.write_indexes();
+            if keeper.has_changed() {
+                self.snapshot(&mut keeper);
+            }
+        }
+    }
+
+    /// Writes a snapshot, after a sync of what was only written.
+    fn snapshot(&self, keeper: &mut Keeper<D>) {
+        if self.options.durability != Durability::Sync {
             let synced = self.log().sync();
             if let Err(error) = synced {
                 self.lock().fail(error);
+                return;
             }
         }
+        let bytes = keeper.encode(&self.known());
+        let written = keeper.write(bytes);
+        self.lock().snapshot = written.map_err(Arc::new);
     }
 
     /// What is to be committed next, and who is told before it is; `None`: it closes.

@@ -12,19 +12,28 @@
 
 pub mod append;
 mod bytes;
+mod channels;
 mod check;
 pub mod disk;
 pub mod filter;
 pub mod header;
+mod index;
 pub mod journal;
+mod keeper;
 pub mod keeping;
+mod known;
 mod log;
+mod missing;
+mod opening;
 mod options;
+mod outline;
 mod queue;
 pub mod reader;
 pub mod record;
+pub mod reverse;
 pub mod scan;
 pub mod segment;
+mod snapshot;
 mod state;
 #[cfg(test)]
 mod tests;

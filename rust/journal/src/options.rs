@@ -29,12 +29,19 @@ pub struct Options {
     pub durability: Durability,
     /// How many bytes may wait until they are in the files.
     pub pending_bytes: usize,
+    /// At least so many waves come between two snapshots; more, if snapshots would cost too much. They make the
+    /// next opening fast.
+    pub snapshot_interval: u64,
 }
 
 impl Options {
     /// What is usual.
-    pub const DEFAULT: Self =
-        Self { segment_bytes: 64 << 20, durability: Durability::Sync, pending_bytes: 64 << 20 };
+    pub const DEFAULT: Self = Self {
+        segment_bytes: 64 << 20,
+        durability: Durability::Sync,
+        pending_bytes: 64 << 20,
+        snapshot_interval: 1_000,
+    };
 }
 
 impl Default for Options {

@@ -36,9 +36,20 @@ impl Queue {
         self.begun = begun;
     }
 
+    /// The next sequence is given to nobody.
+    pub(crate) fn leave_one_out(&mut self) {
+        self.last += 1;
+        self.in_vain = Some(self.last);
+    }
+
     /// The sequence that was given last.
     pub(crate) fn last(&self) -> u64 {
         self.last
+    }
+
+    /// The last sequence that is in the files, or needs not be.
+    pub(crate) fn safe(&self) -> u64 {
+        self.in_vain.map_or(self.last, |first| first - 1)
     }
 
     /// How many bytes wait.

@@ -7,16 +7,23 @@
 //! - Bytes that are no record are told as [`Event::Damage`]. At the very end of a journal they are
 //!   [`Event::TornTail`]: a write that was cut off, or one that is under way. Waves that were acknowledged are
 //!   never in it, unless it was damaged later.
+//! - With a filter, waves that it does not take do not come. Parts of the journal in which there are none, by the
+//!   indexes of the segments, are not read, and what else is in them is not told: damage in a place where nothing was
+//!   that is wanted, and what cursors say.
 //! - [`Reader::read`] goes on where it has stopped, and at the end of the journal with what has come meanwhile.
 
 use std::io;
 use std::ops::{ControlFlow, Range, RangeInclusive};
 
 use crate::disk::Disk;
+use crate::filter::Filter;
 use crate::header::HeaderFault;
+use crate::index;
+pub use crate::known::Location;
+use crate::missing::Missing;
 use crate::record::{Record, Wave};
 use crate::scan::{Found, Scan};
-use crate::segment::{Segment, segments};
+use crate::segment::{self, Place, Segment, places};
 
 /// What a reader comes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,12 +64,15 @@ pub enum Event<'a> {
     },
 }
 
-/// Reads a journal.
+/// Reads a journal from its front to its end.
 #[derive(Debug)]
 pub struct Reader<D: Disk> {
     disk: D,
+    filter: Filter,
     /// Those that are to be read, the next one last.
-    ahead: Vec<Segment<D::File>>,
+    ahead: Vec<Place>,
+    /// The one that was begun last, behind others of the same base.
+    begun: Vec<Place>,
     reading: Option<Reading<D::File>>,
     missing: Missing,
 }
@@ -70,117 +80,84 @@ pub struct Reader<D: Disk> {
 /// A segment that is read.
 #[derive(Debug)]
 struct Reading<F> {
-    name: String,
-    base: u64,
     scan: Scan<F>,
+    /// Where to stop before its end.
+    stop: Option<Stop>,
     /// There is a later one, so that nothing more comes after what there is now.
     complete: bool,
     /// Its torn tail was told of.
     torn: Option<Range<u64>>,
 }
 
-/// Which waves are to come, and which of them will not.
-#[derive(Clone, Debug)]
-struct Missing {
-    /// The next wave that is to come.
+/// The end of what is wanted of a segment.
+#[derive(Clone, Copy, Debug)]
+struct Stop {
+    offset: u64,
+    /// The first wave from there on. Those before it should have come.
+    sequence: u64,
+    /// The first wave after the segment. Those before it are not wanted.
     next: u64,
-    /// Taken away on purpose, from there on.
-    removed: Vec<RangeInclusive<u64>>,
-}
-
-impl Missing {
-    /// Tells of a record, and before that of the waves that are missing before it.
-    fn tell(
-        &mut self,
-        record: Record<'_>,
-        each: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        match record {
-            Record::Wave(wave) if wave.sequence >= self.next => {
-                let stop = self.reach(wave.sequence, each);
-                self.next = wave.sequence.saturating_add(1);
-                let told = each(Event::Wave(wave));
-                if stop.is_break() { stop } else { told }
-            }
-            Record::Removed(removed) => {
-                self.removed.push(removed.range());
-                ControlFlow::Continue(())
-            }
-            Record::Seal { sequence } => self.reach(sequence.saturating_add(1), each),
-            Record::Acknowledged { sequence, cursor, state } => {
-                each(Event::Acknowledged { sequence, cursor, state })
-            }
-            Record::Wave(_) | Record::Unknown { .. } => ControlFlow::Continue(()),
-        }
-    }
-
-    /// All waves before this sequence have come, or will not.
-    fn reach(
-        &mut self,
-        sequence: u64,
-        each: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        let mut stop = ControlFlow::Continue(());
-        let mut tell = |first: u64, end: u64| {
-            if first < end && each(Event::Gap(first..=end - 1)).is_break() {
-                stop = ControlFlow::Break(());
-            }
-        };
-        self.removed.sort_by_key(|removed| *removed.start());
-        let mut first = self.next;
-        for removed in self.removed.drain(..) {
-            tell(first, sequence.min(*removed.start()));
-            first = first.max(removed.end().saturating_add(1));
-        }
-        tell(first, sequence);
-        self.next = first.max(sequence);
-        stop
-    }
 }
 
 impl<D: Disk> Reader<D> {
     /// Reads what comes after a sequence; 0: from the beginning of what there is.
     pub fn after(disk: D, sequence: u64) -> io::Result<Self> {
-        let mut ahead = segments(&disk)?;
-        let wanted = sequence.saturating_add(1);
-        // The last one that begins at or before the next wave, and what follows.
-        let from = ahead.iter().rposition(|segment| segment.base <= wanted).unwrap_or(0);
-        ahead.drain(..from);
-        let first = ahead.first().map_or(wanted, |segment| segment.base.max(wanted));
+        Self::filtered(disk, Filter { after: Some(sequence), ..Filter::default() })
+    }
+
+    /// Reads the waves that a filter takes, from the first one on.
+    pub fn filtered(disk: D, filter: Filter) -> io::Result<Self> {
+        let mut ahead = places(&disk)?;
+        let after = filter.after.unwrap_or(0);
+        let next = after.saturating_add(1);
+        ahead.drain(..segment::holding(&ahead, next));
+        let first = ahead.first().map_or(next, |segment| segment.base.max(next));
         ahead.reverse();
-        let next = if sequence == 0 { first } else { wanted };
-        let missing = Missing { next, removed: Vec::new() };
-        Ok(Self { disk, ahead, reading: None, missing })
+        let missing = Missing::before(if after == 0 { first } else { next });
+        Ok(Self { disk, filter, ahead, begun: Vec::new(), reading: None, missing })
     }
 
     /// The next wave that is to come.
     pub fn next_sequence(&self) -> u64 {
-        self.missing.next
+        self.missing.next()
     }
 
     /// Calls `each` with what comes next, until it breaks or nothing is left for now. If it breaks at a gap, the
     /// wave behind it comes all the same.
     pub fn read(&mut self, mut each: impl FnMut(Event<'_>) -> ControlFlow<()>) -> io::Result<()> {
-        loop {
-            if self.reading.is_none() && !self.begin(&mut each)? {
-                return Ok(());
+        let before = self.filter.before.unwrap_or(u64::MAX);
+        while self.missing.next() < before {
+            let Some(reading) = &mut self.reading else {
+                match self.begin(&mut each)? {
+                    Some(ControlFlow::Continue(())) => continue,
+                    Some(ControlFlow::Break(())) | None => return Ok(()),
+                }
+            };
+            if let Some(stop) = reading.stop.filter(|stop| reading.scan.offset() >= stop.offset) {
+                self.reading = None;
+                let sequence = stop.sequence.min(before);
+                let told = self.missing.reach(sequence, |gap| each(Event::Gap(gap)));
+                self.missing.skip_to(stop.next);
+                if told.is_break() {
+                    return Ok(());
+                }
+                continue;
             }
-            let Some(reading) = &mut self.reading else { continue };
             match reading.scan.next()? {
                 Some(Found::Record { record, .. }) => {
-                    if self.missing.tell(record, &mut each).is_break() {
+                    if tell(&mut self.missing, &self.filter, &record, &mut each).is_break() {
                         return Ok(());
                     }
                 }
                 Some(Found::Damage(bytes)) => {
-                    let segment = reading.name.clone();
                     let last = reading.scan.is_at_end() && self.ahead.is_empty();
                     if !last {
+                        let segment = name(&self.begun);
                         if each(Event::Damage { segment, bytes }).is_break() {
                             return Ok(());
                         }
                     } else if !self.go_on(Some(bytes.clone()))? {
-                        self.tell_torn(segment, bytes, &mut each);
+                        self.tell_torn(bytes, &mut each);
                         return Ok(());
                     }
                 }
@@ -191,30 +168,77 @@ impl<D: Disk> Reader<D> {
                 }
             }
         }
+        Ok(())
     }
 
-    /// Begins the next segment; false: there is none.
-    fn begin(&mut self, each: &mut impl FnMut(Event<'_>) -> ControlFlow<()>) -> io::Result<bool> {
+    /// Begins the next segment, or passes it over; `None`: there is none.
+    fn begin(
+        &mut self,
+        each: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> io::Result<Option<ControlFlow<()>>> {
         if self.ahead.is_empty() {
-            self.ahead = newer(&self.disk, None)?;
+            self.ahead = newer(&self.disk, &self.begun)?;
         }
-        while let Some(segment) = self.ahead.pop() {
-            let void = segment.is_void()?;
-            let Segment { name, base, header, file } = segment;
-            match header {
-                Err(_) if void => {}
-                Ok(header) => {
-                    let scan = Scan::new(file, &header);
-                    self.reading = Some(Reading { name, base, scan, complete: false, torn: None });
-                    return Ok(true);
-                }
-                // As before a gap: the wave behind it comes all the same.
-                Err(fault) => {
+        let Some(place) = self.ahead.pop() else { return Ok(None) };
+        let segment = match place.clone().open(&self.disk) {
+            Ok(segment) => segment,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.look_again(&place, error)?;
+                return Ok(Some(ControlFlow::Continue(())));
+            }
+            Err(error) => return Err(error),
+        };
+        self.begun.retain(|begun| begun.base == place.base);
+        self.begun.push(place);
+        let void = segment.is_void()?;
+        let Segment { name, base, header, file } = segment;
+        let header = match header {
+            Ok(header) => header,
+            Err(fault) => {
+                if !void {
+                    // As before a gap: the wave behind it comes all the same.
                     let _ = each(Event::Unreadable { segment: name, fault });
                 }
+                return Ok(Some(ControlFlow::Continue(())));
             }
+        };
+        let Filter { pattern, before, since, until, .. } = &self.filter;
+        let positioned = self.missing.next() > base || before.is_some();
+        let indexed = positioned || pattern.is_some() || since.is_some() || until.is_some();
+        // What cannot be read of an index can be read of the segment.
+        let outline =
+            if indexed { index::read(&self.disk, &name, &header, &file) } else { Ok(None) };
+        let Ok(Some(outline)) = outline else {
+            let scan = Scan::new(file, &header);
+            self.reading = Some(Reading { scan, stop: None, complete: false, torn: None });
+            return Ok(Some(ControlFlow::Continue(())));
+        };
+        outline.removed.iter().for_each(|removed| self.missing.remove(removed.clone()));
+        let first = outline.sequence(0).min(before.unwrap_or(u64::MAX));
+        let stop = self.missing.reach(first, |gap| each(Event::Gap(gap)));
+        let next = outline.last().saturating_add(1);
+        if let Some(blocks) = outline.wanted(&self.filter, self.missing.next()) {
+            self.missing.skip_to(outline.sequence(blocks.start));
+            let sequence = outline.sequence(blocks.end);
+            let bytes = outline.bytes(blocks);
+            let scan = Scan::from(file, &header, bytes.start);
+            let stop = Some(Stop { offset: bytes.end, sequence, next });
+            self.reading = Some(Reading { scan, stop, complete: true, torn: None });
+        } else {
+            self.missing.skip_to(next);
         }
-        Ok(false)
+        Ok(Some(stop))
+    }
+
+    /// A segment is gone that was there before: it was taken out, or written anew under another name.
+    fn look_again(&mut self, gone: &Place, error: io::Error) -> io::Result<()> {
+        self.ahead = newer(&self.disk, &self.begun)?;
+        if self.ahead.contains(gone) {
+            return Err(error);
+        }
+        // What is read twice comes once.
+        self.ahead.retain(|place| place.base >= gone.base);
+        Ok(())
     }
 
     /// At the end of a segment: goes on to the next one, if there is one and nothing more has come in this one.
@@ -222,7 +246,7 @@ impl<D: Disk> Reader<D> {
     fn go_on(&mut self, torn: Option<Range<u64>>) -> io::Result<bool> {
         let Some(reading) = &mut self.reading else { return Ok(true) };
         if self.ahead.is_empty() {
-            self.ahead = newer(&self.disk, Some((reading.base, &reading.name)))?;
+            self.ahead = newer(&self.disk, &self.begun)?;
         }
         let end = torn.map_or(reading.scan.offset(), |torn| torn.start);
         if self.ahead.is_empty() {
@@ -243,7 +267,6 @@ impl<D: Disk> Reader<D> {
     /// Tells of the torn tail, once.
     fn tell_torn(
         &mut self,
-        segment: String,
         bytes: Range<u64>,
         each: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
     ) {
@@ -251,17 +274,78 @@ impl<D: Disk> Reader<D> {
         if let Some(told) = told.filter(|told| told.as_ref() != Some(&bytes)) {
             *told = Some(bytes.clone());
             // Nothing comes after it: to break here is to end.
-            let _ = each(Event::TornTail { segment, bytes });
+            let _ = each(Event::TornTail { segment: name(&self.begun), bytes });
         }
     }
 }
 
-/// The segments after one, the next one last.
-fn newer<D: Disk>(disk: &D, than: Option<(u64, &str)>) -> io::Result<Vec<Segment<D::File>>> {
-    let mut newer = segments(disk)?;
-    if let Some(than) = than {
-        newer.retain(|segment| (segment.base, segment.name.as_str()) > than);
+/// Tells of a record, and before that of the waves that are missing before it.
+#[inline]
+fn tell(
+    missing: &mut Missing,
+    filter: &Filter,
+    record: &Record<'_>,
+    each: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let before = filter.before.unwrap_or(u64::MAX);
+    match *record {
+        Record::Wave(wave) if wave.sequence >= missing.next() => {
+            let stop = missing.reach(wave.sequence.min(before), |gap| each(Event::Gap(gap)));
+            missing.skip_to(wave.sequence.saturating_add(1));
+            if !filter.takes(&wave) {
+                return stop;
+            }
+            let told = each(Event::Wave(wave));
+            if stop.is_break() { stop } else { told }
+        }
+        Record::Removed(removed) => {
+            missing.remove(removed.range());
+            ControlFlow::Continue(())
+        }
+        Record::Seal { sequence } => {
+            missing.reach(sequence.saturating_add(1).min(before), |gap| each(Event::Gap(gap)))
+        }
+        Record::Acknowledged { sequence, cursor, state } => {
+            each(Event::Acknowledged { sequence, cursor, state })
+        }
+        Record::Wave(_) | Record::Unknown { .. } => ControlFlow::Continue(()),
     }
+}
+
+/// The name of the one that was begun last.
+fn name(begun: &[Place]) -> String {
+    begun.last().map_or_else(String::new, |place| place.name.clone())
+}
+
+/// The segments after those that were begun, the next one last.
+fn newer<D: Disk>(disk: &D, begun: &[Place]) -> io::Result<Vec<Place>> {
+    let mut newer = places(disk)?;
+    let base = begun.last().map_or(0, |begun| begun.base);
+    newer.retain(|place| place.base >= base && !begun.contains(place));
     newer.reverse();
     Ok(newer)
+}
+
+/// Reads the wave at a place that a journal has told. False: it is not there any more, or cannot be read.
+pub fn read_wave<D: Disk>(
+    disk: &D,
+    location: &Location,
+    wave: impl FnOnce(Wave<'_>),
+) -> io::Result<bool> {
+    let segment = match segment::open(disk, &location.segment) {
+        Ok(segment) => segment,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let Ok(header) = segment.header else { return Ok(false) };
+    let mut scan = Scan::from(segment.file, &header, location.offset);
+    match scan.next()? {
+        Some(Found::Record { record: Record::Wave(found), .. })
+            if found.sequence == location.sequence =>
+        {
+            wave(found);
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
 }

@@ -474,6 +474,6 @@ impl Removed {
 }
 
 /// Up to the next multiple of [`ALIGNMENT`].
-fn padded(size: usize) -> usize {
+pub(crate) fn padded(size: usize) -> usize {
     size.next_multiple_of(ALIGNMENT)
 }

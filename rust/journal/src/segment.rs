@@ -24,8 +24,43 @@ pub struct Segment<F> {
 
 /// The name of the file of a segment: its base, and the beginning of its identity.
 pub(crate) fn name(header: &Header) -> String {
-    let [a, b, c, d, ..] = header.identity;
-    format!("{:020}-{a:02x}{b:02x}{c:02x}{d:02x}{SUFFIX}", header.base)
+    name_of(header.base, header.identity)
+}
+
+pub(crate) fn name_of(base: u64, identity: [u8; 16]) -> String {
+    let [a, b, c, d, ..] = identity;
+    format!("{base:020}-{a:02x}{b:02x}{c:02x}{d:02x}{SUFFIX}")
+}
+
+/// The name of a segment, and its base.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) base: u64,
+    pub(crate) name: String,
+}
+
+impl Place {
+    pub(crate) fn open<D: Disk>(self, disk: &D) -> io::Result<Segment<D::File>> {
+        let Self { base, name } = self;
+        let file = disk.open(&name)?;
+        let header = head(&file)?;
+        Ok(Segment { name, base, header, file })
+    }
+}
+
+/// Opens a segment by its name.
+pub(crate) fn open<D: Disk>(disk: &D, name: &str) -> io::Result<Segment<D::File>> {
+    let Some(base) = base(name) else { return Err(io::ErrorKind::NotFound.into()) };
+    Place { base, name: name.to_owned() }.open(disk)
+}
+
+/// All segments of a folder, in the order of their waves.
+pub(crate) fn places<D: Disk>(disk: &D) -> io::Result<Vec<Place>> {
+    let place = |name: String| Some(Place { base: base(&name)?, name });
+    let mut places: Vec<Place> = disk.names()?.into_iter().filter_map(place).collect();
+    // Of the same base, one has nothing in it: the power went before its first record.
+    places.sort();
+    Ok(places)
 }
 
 /// The base of a segment by the name of its file; `None`: it is none.
@@ -35,32 +70,27 @@ fn base(name: &str) -> Option<u64> {
     if sound { base.parse().ok() } else { None }
 }
 
+/// The first of the segments in which a wave may be, or one before it: those that begin last before it or with it.
+pub(crate) fn holding(places: &[Place], sequence: u64) -> usize {
+    let last = places.iter().rposition(|place| place.base <= sequence);
+    let base = last.map_or(0, |last| places[last].base);
+    places.partition_point(|place| place.base < base)
+}
+
 /// How often a folder is listed anew, as a file of the list is gone.
 const LISTINGS: usize = 100;
 
-/// All segments of a folder, in the order of their waves: as they were at one moment, also where some are taken
-/// away meanwhile.
+/// All segments of a folder, opened, in the order of their waves: as they were at one moment, also where some are
+/// taken away meanwhile.
 pub fn segments<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
+    let all = || places(disk)?.into_iter().map(|place| place.open(disk)).collect();
     for _ in 1..LISTINGS {
-        match listed(disk) {
+        match all() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             done => return done,
         }
     }
-    listed(disk)
-}
-
-fn listed<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
-    let mut segments = Vec::new();
-    for name in disk.names()? {
-        let Some(base) = base(&name) else { continue };
-        let file = disk.open(&name)?;
-        let header = head(&file)?;
-        segments.push(Segment { name, base, header, file });
-    }
-    // Of the same base, all but the last have no waves.
-    segments.sort_by(|a, b| (a.base, &a.name).cmp(&(b.base, &b.name)));
-    Ok(segments)
+    all()
 }
 
 pub(crate) fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> {

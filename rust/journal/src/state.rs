@@ -51,6 +51,8 @@ pub(crate) struct State<T> {
     /// The disk has refused the last batch.
     full: bool,
     failed: Option<Arc<io::Error>>,
+    /// How the last snapshot went.
+    pub(crate) snapshot: Result<(), Arc<io::Error>>,
     pub(crate) closing: bool,
 }
 
@@ -66,7 +68,7 @@ struct UnderWay<T> {
 
 impl<T> State<T> {
     pub(crate) fn new(queue: Queue) -> Self {
-        let last = queue.last();
+        let (last, safe) = (queue.last(), queue.safe());
         Self {
             queue,
             waiting: Vec::new(),
@@ -74,13 +76,14 @@ impl<T> State<T> {
             taken: 0,
             told: 0,
             settled: last,
-            safe: last,
+            safe,
             kept: None,
             refused: Vec::new(),
             refused_batch: None,
             lost: 0,
             full: false,
             failed: None,
+            snapshot: Ok(()),
             closing: false,
         }
     }

@@ -95,6 +95,8 @@ struct World {
     locked: bool,
     /// The number of the deed that fails, and how; from that one on, if it stays so.
     fault: Option<Fault>,
+    /// All deeds of this kind fail, with this error.
+    failing: Option<(Deed, i32)>,
     /// Syncs of files wait, and how many do.
     holding: bool,
     syncing: usize,
@@ -206,6 +208,11 @@ impl SimulatedDisk {
         self.world().looks
     }
 
+    /// Has all deeds of a kind fail, with an error of this number.
+    pub fn fail_all(&self, deeds: Option<(Deed, i32)>) {
+        self.world().failing = deeds;
+    }
+
     /// What was done to it so far.
     pub fn deeds(&self) -> Vec<Deed> {
         self.world().deeds.clone()
@@ -262,6 +269,9 @@ impl World {
     fn does(&mut self, deed: Deed) -> io::Result<()> {
         let number = self.deeds.len();
         self.deeds.push(deed);
+        if let Some((_, errno)) = self.failing.filter(|(failing, _)| *failing == deed) {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
         let Some(fault) = self.fault else { return Ok(()) };
         let due = number == fault.at || (fault.lasting && number > fault.at);
         // A full disk does not mind what needs no room.

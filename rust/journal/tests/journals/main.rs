@@ -2,8 +2,10 @@
 #![cfg(unix)]
 
 mod damage;
+mod history;
 mod killed;
 mod reading;
+mod snapshots;
 mod waiting;
 mod writing;
 
@@ -85,6 +87,7 @@ fn all<D: Disk + Clone>(disk: &D) -> Told {
 /// The names of the segments, in order.
 fn names(disk: &SimulatedDisk) -> Vec<String> {
     let mut names = disk.names().expect("it can be read");
+    names.retain(|name| name.ends_with(".segment"));
     names.sort();
     names
 }

@@ -165,7 +165,10 @@ impl Source {
         let (mut waves, mut bytes) = (Vec::new(), 0);
         let room = hungry.room.min(AT_ONCE.0);
         let wanted = |channel: &str, sequence: u64| {
-            hungry.patterns.iter().any(|(pattern, after)| sequence > *after && pattern.matches(channel))
+            hungry
+                .patterns
+                .iter()
+                .any(|(pattern, after)| sequence > *after && pattern.matches(channel))
         };
         if let Some(wave) = ahead.take_if(|wave| wave.sequence <= hungry.delivered) {
             *position = wave.sequence;
@@ -187,7 +190,8 @@ impl Source {
                         bytes += wave.payload.len();
                         waves.push(KeptWave::of(&wave));
                     }
-                    full = waves.len() >= room || bytes >= AT_ONCE.1 || *position == hungry.delivered;
+                    full =
+                        waves.len() >= room || bytes >= AT_ONCE.1 || *position == hungry.delivered;
                 }
                 if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
