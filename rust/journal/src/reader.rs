@@ -143,8 +143,9 @@ impl<D: Disk> Reader<D> {
     pub fn after(disk: D, sequence: u64) -> io::Result<Self> {
         let mut ahead = segments(&disk)?;
         let wanted = sequence.saturating_add(1);
-        // The last one that begins at or before the next wave, and what follows.
-        let from = ahead.iter().rposition(|segment| segment.base <= wanted).unwrap_or(0);
+        // Those that begin last at or before the next wave, and what follows.
+        let base = ahead.iter().rfind(|segment| segment.base <= wanted).map(|from| from.base);
+        let from = ahead.iter().position(|segment| Some(segment.base) == base).unwrap_or(0);
         ahead.drain(..from);
         let first = ahead.first().map_or(wanted, |segment| segment.base.max(wanted));
         ahead.reverse();

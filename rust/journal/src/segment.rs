@@ -28,6 +28,12 @@ pub(crate) fn name(header: &Header) -> String {
     format!("{:020}-{a:02x}{b:02x}{c:02x}{d:02x}{SUFFIX}", header.base)
 }
 
+/// The number in the name of a segment: the beginning of its identity.
+pub(crate) fn begin(identity: [u8; 16]) -> u32 {
+    let [a, b, c, d, ..] = identity;
+    u32::from_be_bytes([a, b, c, d])
+}
+
 /// The base of a segment by the name of its file; `None`: it is none.
 fn base(name: &str) -> Option<u64> {
     let (base, identity) = name.strip_suffix(SUFFIX)?.split_once('-')?;
@@ -58,7 +64,7 @@ fn listed<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
         let header = head(&file)?;
         segments.push(Segment { name, base, header, file });
     }
-    // Of the same base, all but the last have no waves.
+    // Of the same base, all but the last have no waves; one that was written anew comes before the others.
     segments.sort_by(|a, b| (a.base, &a.name).cmp(&(b.base, &b.name)));
     Ok(segments)
 }
@@ -77,9 +83,9 @@ pub(crate) fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> 
 
 impl<F> Segment<F> {
     /// Its base, and the beginning of its identity, by its name.
-    pub(crate) fn begins(&self) -> Option<(u64, [u8; 4])> {
+    pub(crate) fn begins(&self) -> Option<(u64, u32)> {
         let (_, identity) = self.name.strip_suffix(SUFFIX)?.split_once('-')?;
-        Some((self.base, u32::from_str_radix(identity, 16).ok()?.to_be_bytes()))
+        Some((self.base, u32::from_str_radix(identity, 16).ok()?))
     }
 }
 

@@ -14,7 +14,7 @@ use std::iter;
 
 use super::draft::{Anew, Copy, identity};
 use super::ranges::Ranges;
-use super::summary::{Depth, Summary, ends, opened};
+use super::summary::{Depth, Summary, ends, is_left_over, opened};
 use super::verify::{Report, report};
 use super::{Failure, Meter, Progress, fault};
 use crate::disk::{Disk, File};
@@ -77,7 +77,7 @@ pub fn repair<D: Disk, E: Disk>(
     let journal = into.random();
     let mut last = 0;
     for ((segment, summary), end) in segments.iter().zip(&summaries).zip(ends) {
-        if summary.void {
+        if summary.void || is_left_over(summary, &summaries) {
             continue;
         }
         let header = Header {
@@ -87,7 +87,7 @@ pub fn repair<D: Disk, E: Disk>(
             rewritten: segment.header.map_or(0, |header| header.rewritten),
             created: segment.header.map_or(into.now(), |header| header.created),
         };
-        let mut anew = Anew::new(into, None, &header)?;
+        let mut anew = Anew::new(into, &header)?;
         copy_records(segment, &mut anew, &mut last, &mut repaired, &mut meter)?;
         if segment.header.is_err() {
             // What was refused is noted in the next one: it is not missing.
