@@ -124,12 +124,8 @@ impl Queue {
         identity[..8].copy_from_slice(&disk.random().to_le_bytes());
         identity[8..].copy_from_slice(&disk.random().to_le_bytes());
         let (base, created) = (self.last + 1, disk.now());
-        let (before, greatest) = self.begun;
-        // One that has notes alone has the same base: by their names, it comes first.
-        if base == before && segment::begin(identity) <= greatest {
-            identity[..4].copy_from_slice(&greatest.saturating_add(1).to_be_bytes());
-        }
-        self.begun = (base, segment::begin(identity));
-        Header { identity, journal: self.journal, base, rewritten: 0, created }
+        let mut header = Header { identity, journal: self.journal, base, rewritten: 0, created };
+        segment::after(&mut self.begun, &mut header);
+        header
     }
 }

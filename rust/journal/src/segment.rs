@@ -34,6 +34,17 @@ pub(crate) fn begin(identity: [u8; 16]) -> u32 {
     u32::from_be_bytes([a, b, c, d])
 }
 
+/// Sees to it that the name of a new segment comes after that of the one before, by its base and number.
+///
+/// One that has notes alone has the base of the next.
+pub(crate) fn after(begun: &mut (u64, u32), header: &mut Header) {
+    let (base, greatest) = *begun;
+    if header.base == base && begin(header.identity) <= greatest {
+        header.identity[..4].copy_from_slice(&greatest.saturating_add(1).to_be_bytes());
+    }
+    *begun = (header.base, begin(header.identity));
+}
+
 /// The base of a segment by the name of its file; `None`: it is none.
 fn base(name: &str) -> Option<u64> {
     let (base, identity) = name.strip_suffix(SUFFIX)?.split_once('-')?;
