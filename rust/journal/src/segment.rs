@@ -63,6 +63,23 @@ pub(crate) fn places<D: Disk>(disk: &D) -> io::Result<Vec<Place>> {
     Ok(places)
 }
 
+/// The number in the name of a segment: the beginning of its identity.
+pub(crate) fn begin(identity: [u8; 16]) -> u32 {
+    let [a, b, c, d, ..] = identity;
+    u32::from_be_bytes([a, b, c, d])
+}
+
+/// Sees to it that the name of a new segment comes after that of the one before, by its base and number.
+///
+/// One that has notes alone has the base of the next.
+pub(crate) fn after(begun: &mut (u64, u32), header: &mut Header) {
+    let (base, greatest) = *begun;
+    if header.base == base && begin(header.identity) <= greatest {
+        header.identity[..4].copy_from_slice(&greatest.saturating_add(1).to_be_bytes());
+    }
+    *begun = (header.base, begin(header.identity));
+}
+
 /// The base of a segment by the name of its file; `None`: it is none.
 fn base(name: &str) -> Option<u64> {
     let (base, identity) = name.strip_suffix(SUFFIX)?.split_once('-')?;
@@ -103,14 +120,6 @@ pub(crate) fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> 
         }
     }
     Ok(Header::read(&bytes[..filled]))
-}
-
-impl<F> Segment<F> {
-    /// Its base, and the beginning of its identity, by its name.
-    pub(crate) fn begins(&self) -> Option<(u64, [u8; 4])> {
-        let (_, identity) = self.name.strip_suffix(SUFFIX)?.split_once('-')?;
-        Some((self.base, u32::from_str_radix(identity, 16).ok()?.to_be_bytes()))
-    }
 }
 
 impl<F: File> Segment<F> {

@@ -53,7 +53,9 @@ pub fn backup<D: Disk>(
     let mut copied = Copied::default();
     let newest = segments.iter().map(|segment| segment.base).max();
     let complete = options.safe.map_or(0, |safe| complete_below(&segments, safe));
-    for segment in &segments {
+    // Those that were begun since are none of it.
+    let last = options.safe.map_or(u64::MAX, |safe| safe.saturating_add(1));
+    for segment in segments.iter().filter(|segment| segment.base <= last) {
         let complete = segment.base < complete;
         let size = segment.file.size().map_err(fault("measure", &segment.name))?;
         copied.segments += 1;

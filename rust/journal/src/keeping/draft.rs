@@ -106,10 +106,9 @@ pub(super) struct Anew<'d, D: Disk> {
 }
 
 impl<'d, D: Disk> Anew<'d, D> {
-    /// Begins one; without a name, it has that of its own head.
-    pub(super) fn new(disk: &'d D, name: Option<&str>, header: &Header) -> Result<Self, Failure> {
-        let own = segment::name(header);
-        let mut draft = Draft::new(disk, name.unwrap_or(&own))?;
+    /// Begins one.
+    pub(super) fn new(disk: &'d D, header: &Header) -> Result<Self, Failure> {
+        let mut draft = Draft::new(disk, &segment::name(header))?;
         draft.put(&header.encoded())?;
         Ok(Self { draft, end: End::new(header) })
     }

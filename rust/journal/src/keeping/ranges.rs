@@ -31,7 +31,8 @@ impl Ranges {
     /// Those that are not in another.
     pub(crate) fn without(&self, other: &Self) -> Self {
         let mut left = Vec::new();
-        let mut gone = other.0.iter().peekable();
+        let mut gone =
+            other.up_from(self.0.first().map_or(0, |range| *range.start())).iter().peekable();
         for range in &self.0 {
             let (mut first, last) = (*range.start(), *range.end());
             let mut over = false;
@@ -58,10 +59,21 @@ impl Ranges {
     pub(crate) fn within(&self, range: RangeInclusive<u64>) -> Self {
         let (first, last) = range.into_inner();
         let mut inside = Self::default();
-        for known in &self.0 {
+        for known in self.up_from(first).iter().take_while(|known| *known.start() <= last) {
             inside.add(first.max(*known.start())..=last.min(*known.end()));
         }
         inside
+    }
+
+    /// Those that end at a sequence or later.
+    fn up_from(&self, sequence: u64) -> &[RangeInclusive<u64>] {
+        &self.0[self.0.partition_point(|known| *known.end() < sequence)..]
+    }
+
+    /// Whether all of a range is among them.
+    pub(crate) fn covers(&self, range: RangeInclusive<u64>) -> bool {
+        let whole = |known: &RangeInclusive<u64>| known.start() <= range.start();
+        range.is_empty() || self.up_from(*range.end()).first().is_some_and(whole)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -124,6 +136,8 @@ mod tests {
             prop_assert!(listed(&one.without(&other)).iter().eq(plain.difference(&less)));
             let within = one.within(first..=first + length);
             prop_assert!(listed(&within).iter().eq(plain.range(first..=first + length)));
+            let whole = (first..=first + length).all(|sequence| plain.contains(&sequence));
+            prop_assert_eq!(one.covers(first..=first + length), whole);
             let mut all = one.clone();
             all.add_all(&other);
             prop_assert!(listed(&all).iter().eq(plain.union(&less)));

@@ -14,14 +14,14 @@ use std::iter;
 
 use super::draft::{Anew, Copy, identity};
 use super::ranges::Ranges;
-use super::summary::{Depth, Summary, ends, opened};
+use super::summary::{Depth, Summary, ends, is_left_over, opened};
 use super::verify::{Report, report};
 use super::{Failure, Meter, Progress, fault};
 use crate::disk::{Disk, File};
 use crate::header::{Header, HeaderFault};
 use crate::record::{Encoded, Record};
 use crate::scan::{Found, Scan};
-use crate::segment::Segment;
+use crate::segment::{self, Segment};
 
 /// What a copy has, and of what.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,27 +75,27 @@ pub fn repair<D: Disk, E: Disk>(
         removed.add_all(&summary.removed);
     }
     let journal = into.random();
-    let mut last = 0;
+    let (mut last, mut begun) = (0, (0, 0));
     for ((segment, summary), end) in segments.iter().zip(&summaries).zip(ends) {
-        if summary.void {
+        // What was refused may be noted in the next one: it is not missing.
+        let missing = Ranges::from(segment.base.max(1)..=end).without(&removed);
+        let nothing = summary.void && missing.is_empty();
+        if nothing || is_left_over(summary, &summaries) {
             continue;
         }
-        let header = Header {
+        let mut header = Header {
             identity: identity(into),
             journal,
             base: segment.base,
             rewritten: segment.header.map_or(0, |header| header.rewritten),
             created: segment.header.map_or(into.now(), |header| header.created),
         };
-        let mut anew = Anew::new(into, None, &header)?;
+        segment::after(&mut begun, &mut header);
+        let mut anew = Anew::new(into, &header)?;
         copy_records(segment, &mut anew, &mut last, &mut repaired, &mut meter)?;
         if segment.header.is_err() {
-            // What was refused is noted in the next one: it is not missing.
-            let missing = Ranges::from(segment.base..=end).without(&removed);
-            anew.put(
-                &mut Encoded::seal(),
-                missing.last().unwrap_or(segment.base.saturating_sub(1)),
-            )?;
+            let last = missing.last().unwrap_or(segment.base.saturating_sub(1));
+            anew.put(&mut Encoded::seal(), last)?;
             repaired.notes += 1;
         }
         repaired.bytes += anew.draft.size();

@@ -212,6 +212,18 @@ pub(crate) fn complete_below<F>(segments: &[Segment<F>], safe: u64) -> u64 {
     segments.iter().map(|segment| segment.base).filter(|base| *base <= safe).max().unwrap_or(0)
 }
 
+/// Those that were written anew, and whose old files are still there: the process ended in between.
+///
+/// Of several of the same base, what was written anew most often was written from the others.
+pub(crate) fn is_left_over(one: &Summary, all: &[impl std::borrow::Borrow<Summary>]) -> bool {
+    let Ok(header) = one.header else { return false };
+    let anew = |other: &Summary| {
+        let rewritten = other.header.is_ok_and(|other| other.rewritten > header.rewritten);
+        rewritten && other.base == one.base && other.seal.is_some() && other.damage.is_empty()
+    };
+    all.iter().any(|other| anew(other.borrow()))
+}
+
 /// The last sequence that belongs to each segment: those up to where the next one begins; for the last, up to `last`.
 ///
 /// Of several of the same base, one has the waves, and all of that goes with it.

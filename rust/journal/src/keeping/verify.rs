@@ -12,7 +12,7 @@ use std::ops::{Range, RangeInclusive};
 
 use super::ranges::Ranges;
 pub use super::summary::Moment;
-use super::summary::{Depth, Summary, ends, opened};
+use super::summary::{Depth, Summary, ends, is_left_over, opened};
 use super::{Failure, Meter, Progress};
 use crate::disk::Disk;
 use crate::header::HeaderFault;
@@ -40,6 +40,8 @@ pub struct Report {
     pub removed: Vec<RangeInclusive<u64>>,
     /// Waves that stand behind a later one, or a second time: nobody is given them.
     pub repeated: u64,
+    /// Files of segments that were written anew: they count no more, and the next retention removes them.
+    pub left_over: Vec<String>,
 }
 
 /// A segment of a journal.
@@ -106,6 +108,15 @@ pub fn verify<D: Disk>(disk: &D, watch: Progress<'_>) -> Result<Report, Failure>
 
 /// What segments say together.
 pub(super) fn report(summaries: &[Summary]) -> Report {
+    let current: Vec<&Summary> =
+        summaries.iter().filter(|summary| !is_left_over(summary, summaries)).collect();
+    let left_over = summaries.iter().filter(|summary| is_left_over(summary, summaries));
+    let mut report = told(&current);
+    report.left_over = left_over.map(|summary| summary.name.clone()).collect();
+    report
+}
+
+fn told(summaries: &[&Summary]) -> Report {
     let journal = summaries.iter().find_map(|summary| Some(summary.header.ok()?.journal));
     let mut report = Report { journal, ..Report::default() };
     let (mut there, mut removed) = (Ranges::default(), Ranges::default());
@@ -113,13 +124,12 @@ pub(super) fn report(summaries: &[Summary]) -> Report {
         there.add_all(&summary.there);
         removed.add_all(&summary.removed);
     }
-    let end = summaries.iter().map(Summary::end).max().unwrap_or(0);
+    let end = summaries.iter().map(|summary| summary.end()).max().unwrap_or(0);
     let known =
         summaries.first().map_or(Ranges::default(), |first| (first.base.max(1)..=end).into());
     let gaps = known.without(&there).without(&removed);
-    let all: Vec<&Summary> = summaries.iter().collect();
     let mut last: Option<Moment> = None;
-    for (summary, end) in summaries.iter().zip(ends(&all, end)) {
+    for (summary, end) in summaries.iter().zip(ends(summaries, end)) {
         report.segments.extend((!summary.void).then(|| part(summary, journal)));
         report.waves += summary.waves;
         report.notes += summary.notes;

@@ -1,6 +1,11 @@
 //! A plan is carried out, or tried without writing anything.
+//!
+//! ```text
+//! write the new file -> sync it -> rename it to its name -> sync the folder     both are there: the new one counts
+//!   -> remove an old file -> sync the folder -> remove the next one -> ...
+//! ```
 
-use super::plan::{Cut, Plan, Step, Target};
+use super::plan::{Cut, Plan, Step, Target, Way};
 use crate::disk::Disk;
 use crate::header::{Header, RECORDS};
 use crate::keeping::draft::{self, clear};
@@ -8,32 +13,49 @@ use crate::keeping::ranges::Ranges;
 use crate::keeping::{Failure, Meter, Progress, fault};
 use crate::record::{Encoded, Record, Removed};
 use crate::scan::{Found, Scan};
+use crate::segment::{self, SUFFIX};
 
-/// What went, or would go.
+/// What goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Waves.
     pub waves: u64,
-    /// Bytes of the disk that are free again when no reader has the old files open any more.
-    pub bytes: u64,
-    /// Segments that went as a whole.
+    /// Bytes of the files that go; the disk has them back when no reader has those open any more.
+    pub freed: u64,
+    /// Bytes of the files that come in their place.
+    pub written: u64,
+    /// Segments that go as a whole.
     pub dropped: u64,
-    /// Segments that were written anew.
+    /// Segments that are written anew.
     pub rewritten: u64,
-    /// Segments that were not as they were when the plan was made; they were left alone.
+    /// Segments that are not as they were when the plan was made; they are left alone.
     pub changed: u64,
+}
+
+/// What was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// What went.
+    pub outcome: Outcome,
+    /// The names of the segments that are no more.
+    pub removed: Vec<String>,
+    /// The names of those that came in their place.
+    pub written: Vec<String>,
 }
 
 /// Says exactly what a plan would do. Nothing is written.
 pub fn preview<D: Disk>(disk: &D, plan: &Plan, watch: Progress<'_>) -> Result<Outcome, Failure> {
-    carry_out(disk, plan, watch, false)
+    carry_out(disk, plan, watch, false).map(|applied| applied.outcome)
 }
 
 /// Carries a plan out. After an error, the steps before it are done, and those after it not; the one that has failed
 /// is done as a whole or not at all. Then a new plan is to be made.
-pub fn apply<D: Disk>(disk: &D, plan: &Plan, watch: Progress<'_>) -> Result<Outcome, Failure> {
+pub fn apply<D: Disk>(disk: &D, plan: &Plan, watch: Progress<'_>) -> Result<Applied, Failure> {
     clear(disk)?;
-    carry_out(disk, plan, watch, true)
+    remove(disk, &plan.left_over)?;
+    let mut applied = carry_out(disk, plan, watch, true)?;
+    applied.removed.extend(plan.left_over.iter().cloned());
+    Ok(applied)
 }
 
 fn carry_out<D: Disk>(
@@ -41,27 +63,48 @@ fn carry_out<D: Disk>(
     plan: &Plan,
     watch: Progress<'_>,
     write: bool,
-) -> Result<Outcome, Failure> {
-    let sizes = plan.steps.iter().map(|step| match step {
-        Step::Drop { segments, .. } => segments.iter().map(|segment| segment.bytes).sum(),
-        Step::Rewrite { segment, .. } => segment.bytes,
-    });
-    let mut meter = Meter::new(sizes.sum(), watch);
-    let mut outcome = Outcome::default();
+) -> Result<Applied, Failure> {
+    let targets = plan.steps.iter().flat_map(|step| &step.segments);
+    let mut meter = Meter::new(targets.map(|target| target.bytes).sum(), watch);
+    let mut applied = Applied::default();
     for step in &plan.steps {
-        match step {
-            Step::Drop { segments, removed, end } => {
-                let gone = Gone { segments, removed, end: *end };
-                gone.carry_out(disk, write, &mut outcome, &mut meter)?;
+        let mut files = Vec::with_capacity(step.segments.len());
+        for target in &step.segments {
+            files.extend(open(disk, target)?);
+        }
+        if files.len() < step.segments.len() {
+            applied.outcome.changed += step.segments.len() as u64;
+            continue;
+        }
+        let mut anew = Anew::new(disk, step, write)?;
+        let waves = match &step.way {
+            Way::Drop { removed, end } => {
+                drop_all(step, removed, *end, &files, &mut anew, &mut meter)?
             }
-            Step::Rewrite { segment, cuts } => {
-                let anew = Rewriting::new(segment, cuts, plan.keep_after);
-                anew.carry_out(disk, write, &mut outcome, &mut meter)?;
-            }
+            Way::Rewrite(cuts) => Rewriting::new(step, cuts, plan.keep_after)
+                .all(step, &files, &mut anew, &mut meter)?,
+        };
+        let merged = matches!(step.way, Way::Drop { .. });
+        if waves == 0 && !merged {
+            // None of those that the plan has thought of may go.
+            continue;
+        }
+        let outcome = &mut applied.outcome;
+        outcome.waves += waves;
+        outcome.freed += step.segments.iter().map(|target| target.bytes).sum::<u64>();
+        outcome.written += anew.size;
+        let changed = step.segments.iter().filter(|target| target.waves > 0).count() as u64;
+        *(if merged { &mut outcome.dropped } else { &mut outcome.rewritten }) += changed;
+        if let Some(name) = anew.place()? {
+            applied.written.push(name);
+            let names = step.segments.iter().map(|target| target.name.clone());
+            let names: Vec<String> = names.collect();
+            remove(disk, &names)?;
+            applied.removed.extend(names);
         }
     }
     meter.end()?;
-    Ok(outcome)
+    Ok(applied)
 }
 
 /// Opens a segment, if it is still the one that the plan was made for.
@@ -70,11 +113,36 @@ fn open<D: Disk>(disk: &D, target: &Target) -> Result<Option<D::File>, Failure> 
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(fault("open", &target.name))?,
     };
-    let header = crate::segment::head(&file).map_err(fault("read", &target.name))?;
+    let header = segment::head(&file).map_err(fault("read", &target.name))?;
     Ok((header.ok() == Some(target.header)).then_some(file))
 }
 
-/// What takes the place of a segment, or would.
+/// Removes segments, with what stands beside them under the same name.
+///
+/// One after the other, for certain: if it ends in between, the last ones are left. Before them stands the note of what
+/// is removed; a reader that begins in one of them comes from there to what stays.
+fn remove<D: Disk>(disk: &D, segments: &[String]) -> Result<(), Failure> {
+    if segments.is_empty() {
+        return Ok(());
+    }
+    let names = disk.names().map_err(fault("list", "the folder"))?;
+    for segment in segments {
+        let stem = segment.strip_suffix(SUFFIX).unwrap_or(segment);
+        let beside = |name: &&String| {
+            name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.')) && *name != segment
+        };
+        for name in std::iter::once(segment).chain(names.iter().filter(beside)) {
+            match disk.remove(name) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed.map_err(fault("remove", name))?,
+            }
+        }
+        disk.sync().map_err(fault("sync", "the folder"))?;
+    }
+    Ok(())
+}
+
+/// What takes the place of segments, or would.
 struct Anew<'d, D: Disk> {
     disk: &'d D,
     /// `None`: it is only measured.
@@ -83,12 +151,19 @@ struct Anew<'d, D: Disk> {
 }
 
 impl<'d, D: Disk> Anew<'d, D> {
-    fn new(disk: &'d D, target: &Target, write: bool) -> Result<Self, Failure> {
-        let rewritten = target.header.rewritten.saturating_add(1);
-        let identity = draft::identity(disk);
-        let header = Header { identity, rewritten, created: disk.now(), ..target.header };
-        let file =
-            if write { Some(draft::Anew::new(disk, Some(&target.name), &header)?) } else { None };
+    fn new(disk: &'d D, step: &Step, write: bool) -> Result<Self, Failure> {
+        let first = step.segments[0].header;
+        let same = step.segments.iter().filter(|target| target.header.base == first.base);
+        let rewritten = same.clone().map(|target| target.header.rewritten).max().unwrap_or(0);
+        let rewritten = rewritten.saturating_add(1);
+        let mut identity = draft::identity(disk);
+        // Its name comes before theirs: as long as all are there, whoever reads comes to it first, and has nothing
+        // to take from the others.
+        let begins = |target: &Target| segment::begin(target.header.identity);
+        let least = same.map(begins).min().unwrap_or(u32::MAX);
+        identity[..4].copy_from_slice(&least.saturating_sub(1).to_be_bytes());
+        let header = Header { identity, rewritten, created: disk.now(), ..first };
+        let file = if write { Some(draft::Anew::new(disk, &header)?) } else { None };
         Ok(Self { disk, file, size: RECORDS })
     }
 
@@ -111,70 +186,43 @@ impl<'d, D: Disk> Anew<'d, D> {
         Ok(())
     }
 
-    /// Puts it in its place, for certain.
-    fn replace(self) -> Result<(), Failure> {
-        let Some(file) = self.file else { return Ok(()) };
-        file.draft.sync()?.place()?;
-        self.disk.sync().map_err(fault("sync", "the folder"))
+    /// Makes it a segment, for certain; gives its name.
+    fn place(self) -> Result<Option<String>, Failure> {
+        let Some(file) = self.file else { return Ok(None) };
+        let name = file.draft.sync()?.place()?;
+        self.disk.sync().map_err(fault("sync", "the folder"))?;
+        Ok(Some(name))
     }
 }
 
-/// Segments that go as a whole.
-struct Gone<'a> {
-    segments: &'a [Target],
-    removed: &'a Ranges,
+/// All waves go, and of the notes those stay that are the last ones of their cursors.
+fn drop_all<D: Disk>(
+    step: &Step,
+    removed: &Ranges,
     end: u64,
-}
-
-impl Gone<'_> {
-    fn carry_out<D: Disk>(
-        &self,
-        disk: &D,
-        write: bool,
-        outcome: &mut Outcome,
-        meter: &mut Meter<'_>,
-    ) -> Result<(), Failure> {
-        let Some((first, others)) = self.segments.split_first() else { return Ok(()) };
-        let mut anew = Anew::new(disk, first, write)?;
-        anew.removed(self.removed)?;
-        for segment in self.segments {
-            let Some(file) = open(disk, segment)? else {
-                outcome.changed += self.segments.len() as u64;
-                return Ok(());
-            };
-            // What stays of it: the notes that are the last ones of their cursors.
-            for &offset in &segment.notes {
-                let mut scan = Scan::from(&file, &segment.header, offset);
-                let found = scan.next().map_err(fault("read", &segment.name))?;
-                if let Some(Found::Record { bytes, .. }) = found {
-                    anew.copy(bytes)?;
-                }
+    files: &[D::File],
+    anew: &mut Anew<'_, D>,
+    meter: &mut Meter<'_>,
+) -> Result<u64, Failure> {
+    anew.removed(removed)?;
+    let mut waves = 0;
+    for (target, file) in step.segments.iter().zip(files) {
+        for &offset in &target.notes {
+            let mut scan = Scan::from(file, &target.header, offset);
+            let found = scan.next().map_err(fault("read", &target.name))?;
+            if let Some(Found::Record { bytes, .. }) = found {
+                anew.copy(bytes)?;
             }
         }
-        anew.put(&mut Encoded::seal(), self.end)?;
-        let left = anew.size;
-        anew.replace()?;
-        if write && !others.is_empty() {
-            for segment in others {
-                disk.remove(&segment.name).map_err(fault("remove", &segment.name))?;
-            }
-            disk.sync().map_err(fault("sync", "the folder"))?;
-        }
-        let mut bytes = 0;
-        for segment in self.segments {
-            outcome.waves += segment.waves;
-            outcome.dropped += u64::from(segment.waves > 0);
-            bytes += segment.bytes;
-            meter.add(segment.bytes)?;
-        }
-        outcome.bytes += bytes.saturating_sub(left);
-        Ok(())
+        waves += target.waves;
+        meter.add(target.bytes)?;
     }
+    anew.put(&mut Encoded::seal(), end)?;
+    Ok(waves)
 }
 
-/// A segment that is written anew.
-struct Rewriting<'a> {
-    segment: &'a Target,
+/// Some waves go.
+struct Rewriting {
     cuts: Vec<Cut>,
     keep_after: Option<u64>,
     /// What is to be noted as removed before what comes next.
@@ -183,59 +231,46 @@ struct Rewriting<'a> {
     last: u64,
     /// How many were taken.
     waves: u64,
-    sealed: bool,
 }
 
-impl<'a> Rewriting<'a> {
-    fn new(segment: &'a Target, cuts: &[Cut], keep_after: Option<u64>) -> Self {
-        let last = segment.header.base.saturating_sub(1);
+impl Rewriting {
+    fn new(step: &Step, cuts: &[Cut], keep_after: Option<u64>) -> Self {
+        let last = step.segments[0].header.base.saturating_sub(1);
         let (cuts, removed) = (cuts.to_vec(), Ranges::default());
-        Self { segment, cuts, keep_after, removed, last, waves: 0, sealed: false }
+        Self { cuts, keep_after, removed, last, waves: 0 }
     }
 
-    fn carry_out<D: Disk>(
+    fn all<D: Disk>(
         mut self,
-        disk: &D,
-        write: bool,
-        outcome: &mut Outcome,
+        step: &Step,
+        files: &[D::File],
+        anew: &mut Anew<'_, D>,
         meter: &mut Meter<'_>,
-    ) -> Result<(), Failure> {
-        let Some(file) = open(disk, self.segment)? else {
-            outcome.changed += 1;
-            return Ok(());
-        };
-        let mut anew = Anew::new(disk, self.segment, write)?;
-        let mut scan = Scan::new(&file, &self.segment.header);
-        let mut before = 0;
-        while let Some(found) = scan.next().map_err(fault("read", &self.segment.name))? {
-            if let Found::Record { offset, bytes, record } = found {
-                if self.stays(offset, bytes, &record) {
-                    anew.removed(&std::mem::take(&mut self.removed))?;
-                    anew.copy(bytes)?;
+    ) -> Result<u64, Failure> {
+        for (target, file) in step.segments.iter().zip(files) {
+            let mut scan = Scan::new(file, &target.header);
+            let mut before = 0;
+            while let Some(found) = scan.next().map_err(fault("read", &target.name))? {
+                if let Found::Record { offset, bytes, record } = found {
+                    if self.stays(target, offset, bytes, &record) {
+                        anew.removed(&std::mem::take(&mut self.removed))?;
+                        anew.copy(bytes)?;
+                    }
                 }
+                meter.add(scan.offset() - before)?;
+                before = scan.offset();
             }
-            meter.add(scan.offset() - before)?;
-            before = scan.offset();
-        }
-        if self.waves == 0 {
-            // None of those that the plan has thought of may go.
-            return Ok(());
         }
         anew.removed(&self.removed)?;
-        if !self.sealed {
-            // What was refused behind it may be noted in the next one: it does not say that there is more.
-            anew.put(&mut Encoded::seal(), self.last)?;
-        }
-        outcome.waves += self.waves;
-        outcome.rewritten += 1;
-        outcome.bytes += self.segment.bytes.saturating_sub(anew.size);
-        anew.replace()
+        // What was refused behind its last wave may be noted in the next one: it does not say that there is more.
+        anew.put(&mut Encoded::seal(), self.last)?;
+        Ok(self.waves)
     }
 
-    fn stays(&mut self, offset: u64, bytes: &[u8], record: &Record<'_>) -> bool {
+    fn stays(&mut self, target: &Target, offset: u64, bytes: &[u8], record: &Record<'_>) -> bool {
         match record {
-            Record::Wave(wave) if wave.sequence > self.last => {
-                self.last = wave.sequence;
+            Record::Wave(wave) => {
+                self.last = self.last.max(wave.sequence);
                 let size = bytes.len() as u64;
                 // Each of them counts it, whichever takes it.
                 let cuts = self.cuts.iter_mut();
@@ -247,16 +282,15 @@ impl<'a> Rewriting<'a> {
                 self.waves += 1;
                 false
             }
-            // A second time.
-            Record::Wave(_) => false,
             Record::Removed(removed) => {
                 self.removed.add(removed.range());
                 false
             }
-            Record::Acknowledged { .. } => self.segment.notes.contains(&offset),
-            Record::Seal { .. } => {
-                self.sealed = true;
-                true
+            Record::Acknowledged { .. } => target.notes.contains(&offset),
+            Record::Seal { sequence } => {
+                // There is one at the end.
+                self.last = self.last.max(*sequence);
+                false
             }
             Record::Unknown { .. } => true,
         }

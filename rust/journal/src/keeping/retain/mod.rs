@@ -24,9 +24,10 @@
 //!   done as a whole or not at all.
 //! - A reader that has files open goes on with what they held.
 //!
-//! A segment that is written anew takes the place of the old one by one `rename` to the same name. Segments
-//! that go as a whole, side by side, leave one empty segment behind, in the place of the first of them, with the note of
-//! what was removed; it takes in those that go later.
+//! A segment that is written anew has the base of the old one and a number of rewritings that is greater by one, and so
+//! counts in its place as long as both are there. Segments that go as a whole, side by side, leave one
+//! behind that has no waves: with the base of the first of them, and the note of what was removed. It takes in
+//! those that go later, so that there is one at the front, however much went.
 
 mod apply;
 mod plan;
@@ -36,7 +37,7 @@ use std::sync::Arc;
 
 use aether_core::channel::Pattern;
 
-pub use apply::{Outcome, apply, preview};
+pub use apply::{Applied, Outcome, apply, preview};
 pub use plan::{Plan, plan};
 
 use super::summary::{Depth, Summary, complete_below, opened};

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use aether_core::channel::Pattern;
 
 use super::{Holdings, Rule, Terms};
 use crate::header::Header;
 use crate::keeping::ranges::Ranges;
-use crate::keeping::summary::{Held, Summary, ends};
+use crate::keeping::summary::{Held, Summary, is_left_over};
 use crate::record::Wave;
 
 /// What is to be done to a journal.
@@ -18,21 +19,28 @@ pub struct Plan {
     pub(super) keep_after: Option<u64>,
     /// The names of the segments from which waves would go, if they were not damaged.
     pub damaged: Vec<String>,
+    /// The names of files whose segments were written anew before: they are removed first.
+    pub left_over: Vec<String>,
 }
 
-/// One step, done as a whole or not at all.
+/// One step, done as a whole or not at all: a segment is written in the place of others that stand side by side.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Step {
-    /// Segments that stand side by side go; an empty one is left in the place of the first.
+pub(super) struct Step {
+    pub(super) segments: Vec<Target>,
+    pub(super) way: Way,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Way {
+    /// All waves go.
     Drop {
-        segments: Vec<Target>,
         /// What is noted as removed.
         removed: Ranges,
         /// The last sequence that belongs to them.
         end: u64,
     },
-    /// A segment is written anew, without some of its waves.
-    Rewrite { segment: Target, cuts: Vec<Cut> },
+    /// Some waves go. The segments have the same base, and one of them has all waves.
+    Rewrite(Vec<Cut>),
 }
 
 /// A segment that is to be changed.
@@ -113,7 +121,7 @@ fn fits(pattern: Option<&Pattern>, channel: &str) -> bool {
 impl Plan {
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.left_over.is_empty()
     }
 
     /// The names of the segments that go as a whole.
@@ -127,12 +135,10 @@ impl Plan {
     }
 
     fn targets(&self, dropped: bool) -> impl Iterator<Item = &str> {
-        let targets = self.steps.iter().flat_map(move |step| match step {
-            Step::Drop { segments, .. } if dropped => &segments[..],
-            Step::Rewrite { segment, .. } if !dropped => std::slice::from_ref(segment),
-            _ => &[],
-        });
-        // Those without waves are only put together.
+        let steps = self.steps.iter();
+        let steps = steps.filter(move |step| matches!(step.way, Way::Drop { .. }) == dropped);
+        let targets = steps.flat_map(|step| &step.segments);
+        // Those without waves are only put together with others.
         targets.filter(|target| target.waves > 0).map(|target| target.name.as_str())
     }
 }
@@ -146,58 +152,108 @@ struct Fate {
 
 /// What is to go by these terms.
 pub fn plan(holdings: &Holdings, terms: &Terms<'_>) -> Plan {
-    let segments: Vec<&Summary> = holdings.segments.iter().map(|summary| &**summary).collect();
-    let last = segments.iter().map(|summary| summary.end()).max().unwrap_or(0);
-    let ends = ends(&segments, last);
+    let all = &holdings.segments;
+    let mut plan = Plan { keep_after: terms.keep_after, ..Plan::default() };
+    let left_over = |summary: &&Arc<Summary>| is_left_over(summary, all);
+    plan.left_over = all.iter().filter(left_over).map(|summary| summary.name.clone()).collect();
+    let current = all.iter().filter(|summary| !summary.void && !left_over(summary));
+    let segments: Vec<&Summary> = current.map(|summary| &**summary).collect();
     let mut fates: Vec<Fate> = segments.iter().map(|_| Fate::default()).collect();
     for rule in terms.rules {
         judge(rule, terms.now, &segments, &mut fates);
     }
-    let missing = missing(&segments, &ends);
-    let notes = notes(&segments, holdings.complete);
-    let mut plan = Plan { keep_after: terms.keep_after, ..Plan::default() };
-    let mut side_by_side = SideBySide::default();
+    let mut notes = notes(&segments, holdings.complete);
+    let (there, removed) = known(&segments);
+    let mut run = Run::default();
     let mut gone = Ranges::default();
-    for (at, summary) in segments.iter().enumerate() {
-        let (end, fate, missing) = (ends[at], std::mem::take(&mut fates[at]), missing[at]);
-        let complete = summary.base < holdings.complete;
-        let range = summary.base..=end;
-        // Left from a step that was done to half: it was noted as removed, and not removed yet.
-        let left_over = !range.is_empty()
-            && !summary.there.is_empty()
-            && gone.within(range.clone()) == range.into();
-        gone.add_all(&summary.removed);
-        let Ok(header) = summary.header else {
-            side_by_side.end(&mut plan);
+    // All of one base: one of them has the waves, the others notes.
+    for same in segments.chunk_by(|one, other| one.base == other.base) {
+        let rest = fates.split_off(same.len());
+        let fates = std::mem::replace(&mut fates, rest);
+        let rest = notes.split_off(same.len());
+        let targets = same.iter().zip(std::mem::replace(&mut notes, rest)).map(Target::of);
+        let Some(targets) = targets.collect::<Option<Vec<Target>>>() else {
+            // Nothing can be read of one of them.
+            run.end(&mut plan);
             continue;
         };
+        let last = || same.iter().map(|summary| summary.end()).max().unwrap_or(0);
+        let next = segments.iter().find(|summary| summary.base > same[0].base);
+        let unit = Unit { same, end: next.map_or_else(last, |next| next.base - 1) };
+        // What was noted as removed before, and not removed yet: the process ended in between.
+        let gone_before = !unit.range().is_empty() && gone.covers(unit.range());
+        for summary in same {
+            gone.add_all(&summary.removed);
+        }
+        // Those that were neither removed nor refused.
+        let of_it = Ranges::from(unit.range()).without(&removed);
+        let missing = !of_it.without(&there).is_empty();
         let protected = |sequence| terms.keep_after.is_some_and(|keep_after| sequence > keep_after);
-        let empty = summary.waves == 0 && !missing;
-        let target = || Target {
-            name: summary.name.clone(),
-            header,
-            waves: summary.waves,
-            bytes: summary.size,
-            notes: notes[at].clone(),
-        };
-        if complete && (empty || left_over || (fate.whole && !protected(end))) {
-            side_by_side.add(target(), summary, end);
+        let empty = unit.waves() == 0 && !missing;
+        let whole = || fates.iter().zip(same).all(|(fate, of)| fate.whole || of.waves == 0);
+        let complete = same[0].base < holdings.complete;
+        if complete
+            && (empty
+                || gone_before
+                || (fates.iter().any(|fate| fate.whole)
+                    && whole()
+                    && !of_it.last().is_some_and(protected)))
+        {
+            run.add(targets, &unit);
             continue;
         }
-        side_by_side.end(&mut plan);
-        let first = summary.first.map_or(u64::MAX, |first| first.sequence);
-        if !complete || fate.cuts.is_empty() || protected(first) {
+        run.end(&mut plan);
+        let cuts: Vec<Cut> = fates.into_iter().flat_map(|fate| fate.cuts).collect();
+        if !complete || cuts.is_empty() || protected(unit.first()) {
             continue;
         }
-        let gain = fate.cuts.iter().map(|cut| cut.gain(summary)).sum::<f64>();
-        if missing || summary.damage.iter().any(|bytes| Some(bytes) != summary.tail()) {
-            plan.damaged.push(summary.name.clone());
-        } else if gain >= terms.least_gain * summary.size as f64 {
-            plan.steps.push(Step::Rewrite { segment: target(), cuts: fate.cuts });
+        if missing || unit.is_damaged() {
+            plan.damaged.extend(same.iter().map(|summary| summary.name.clone()));
+        } else if unit.gain(&cuts) >= terms.least_gain {
+            plan.steps.push(Step { segments: targets, way: Way::Rewrite(cuts) });
         }
     }
-    side_by_side.end(&mut plan);
+    run.end(&mut plan);
     plan
+}
+
+/// Segments of one base.
+struct Unit<'a> {
+    same: &'a [&'a Summary],
+    /// The last sequence that belongs to them.
+    end: u64,
+}
+
+impl Unit<'_> {
+    fn range(&self) -> RangeInclusive<u64> {
+        self.same[0].base.max(1)..=self.end
+    }
+
+    fn waves(&self) -> u64 {
+        self.same.iter().map(|summary| summary.waves).sum()
+    }
+
+    fn first(&self) -> u64 {
+        let first = self.same.iter().filter_map(|summary| summary.first);
+        first.map(|first| first.sequence).min().unwrap_or(u64::MAX)
+    }
+
+    /// Whether there is more in it than sound records and a torn tail.
+    fn is_damaged(&self) -> bool {
+        let damaged = |summary: &&Summary| {
+            summary.repeated > 0 || summary.damage.iter().any(|bytes| Some(bytes) != summary.tail())
+        };
+        let with_waves = self.same.iter().filter(|summary| summary.waves > 0).count();
+        with_waves > 1 || self.same.iter().any(damaged)
+    }
+
+    /// About which part of it these take.
+    fn gain(&self, cuts: &[Cut]) -> f64 {
+        let size = self.same.iter().map(|summary| summary.size).sum::<u64>() as f64;
+        let of = |summary: &&Summary| cuts.iter().map(|cut| cut.gain(summary)).sum::<f64>();
+        let with_waves = self.same.iter().filter(|summary| summary.waves > 0);
+        with_waves.map(of).sum::<f64>() / size
+    }
 }
 
 /// What a rule does to each segment.
@@ -274,17 +330,14 @@ impl Held {
     }
 }
 
-/// Which segments have waves that are missing.
-fn missing(segments: &[&Summary], ends: &[u64]) -> Vec<bool> {
-    let mut known = Ranges::default();
+/// All sequences that are there, and all that were removed.
+fn known(segments: &[&Summary]) -> (Ranges, Ranges) {
+    let (mut there, mut removed) = (Ranges::default(), Ranges::default());
     for summary in segments {
-        known.add_all(&summary.there);
-        known.add_all(&summary.removed);
+        there.add_all(&summary.there);
+        removed.add_all(&summary.removed);
     }
-    let misses = |(summary, end): (&&Summary, &u64)| {
-        !Ranges::from(summary.base.max(1)..=*end).without(&known).is_empty()
-    };
-    segments.iter().zip(ends).map(misses).collect()
+    (there, removed)
 }
 
 /// Where in each segment the last note of a cursor stands, among those that are complete.
@@ -303,19 +356,21 @@ fn notes(segments: &[&Summary], complete: u64) -> Vec<BTreeSet<u64>> {
 
 /// Segments that go as a whole, and stand side by side.
 #[derive(Debug, Default)]
-struct SideBySide {
+struct Run {
     segments: Vec<Target>,
     removed: Ranges,
     end: u64,
 }
 
-impl SideBySide {
-    fn add(&mut self, target: Target, summary: &Summary, end: u64) {
-        // Also what was refused and is noted here, though it belongs to the segment before.
-        self.removed.add_all(&summary.removed);
-        self.removed.add(range(&target, end));
-        self.segments.push(target);
-        self.end = end;
+impl Run {
+    fn add(&mut self, targets: Vec<Target>, unit: &Unit<'_>) {
+        for summary in unit.same {
+            // Also what was refused and is noted here, though it belongs to the segment before.
+            self.removed.add_all(&summary.removed);
+        }
+        self.removed.add(unit.range());
+        self.segments.extend(targets);
+        self.end = unit.end;
     }
 
     /// The next segment stays.
@@ -323,11 +378,14 @@ impl SideBySide {
         let Self { segments, removed, end } = std::mem::take(self);
         // One that is empty already, and alone, is left as it is.
         if segments.len() > 1 || segments.iter().any(|segment| segment.waves > 0) {
-            plan.steps.push(Step::Drop { segments, removed, end });
+            plan.steps.push(Step { segments, way: Way::Drop { removed, end } });
         }
     }
 }
 
-fn range(target: &Target, end: u64) -> RangeInclusive<u64> {
-    target.header.base..=end
+impl Target {
+    fn of((summary, notes): (&&Summary, BTreeSet<u64>)) -> Option<Self> {
+        let (name, header) = (summary.name.clone(), summary.header.ok()?);
+        Some(Self { name, header, waves: summary.waves, bytes: summary.size, notes })
+    }
 }
