@@ -74,8 +74,9 @@ fn write(
     segment_bytes: u64,
     steps: &[Step],
 ) -> (Vec<Plain>, BTreeMap<String, Vec<u8>>) {
-    let options = Options { segment_bytes, sync: true, pending_bytes: 1 << 20 };
-    let open = || Journal::open(disk.clone(), options).expect("nobody writes there");
+    let options = Options { segment_bytes, pending_bytes: 1 << 20, ..Options::default() };
+    let open =
+        || Journal::<_, ()>::open(disk.clone(), options, |_| {}).expect("nobody writes there");
     let (mut journal, mut waves, mut said) = (open(), Vec::new(), BTreeMap::new());
     for (number, step) in steps.iter().enumerate() {
         match *step {

@@ -43,7 +43,8 @@ fn check(disk: &SimulatedDisk, what: &str) {
     let left = copy.after_power_loss(&mut Dice::new(7));
     assert_eq!(read(left.clone()), told, "{what}");
     let last = |disk: SimulatedDisk| {
-        let journal = Journal::open(disk, Options::default()).expect("nobody writes there");
+        let journal =
+            Journal::<_, ()>::open(disk, Options::default(), |_| {}).expect("nobody writes there");
         journal.last()
     };
     assert_eq!(last(left), last(disk.after_kill()), "{what}");
@@ -131,7 +132,8 @@ fn it_writes_into_an_empty_folder_only() {
     let refused = repair(&disk, &copy, &mut unwatched);
     assert!(matches!(refused, Err(Failure::Occupied { file }) if file == "notes.txt"));
     let other = SimulatedDisk::new(1);
-    let writer = Journal::open(other.clone(), Options::default()).expect("nobody writes there");
+    let writer = Journal::<_, ()>::open(other.clone(), Options::default(), |_| {})
+        .expect("nobody writes there");
     assert!(matches!(repair(&disk, &other, &mut unwatched), Err(Failure::Locked(_))));
     drop(writer);
     repair(&disk, &other, &mut unwatched).expect("nobody writes there any more");

@@ -248,7 +248,8 @@ fn a_reader_goes_on_with_the_files_that_it_has_open() {
     let path = std::env::temp_dir().join(format!("aether-retained-{}", std::process::id()));
     let folder = Folder::new(&path).expect("it can be made");
     let options = Options { segment_bytes: 2_000, ..Options::default() };
-    let journal = Journal::open(folder.clone(), options).expect("nobody writes there");
+    let journal =
+        Journal::<_, ()>::open(folder.clone(), options, |_| {}).expect("nobody writes there");
     for number in 1..=300_u64 {
         let mut wave = encoded("orders.created", 0.0, &number.to_le_bytes());
         journal.append(&mut wave, None).expect("there is room");
@@ -292,8 +293,8 @@ fn names_of(folder: &Folder) -> usize {
 #[test]
 fn it_is_done_while_the_journal_is_written_and_read() {
     let disk = SimulatedDisk::new(1);
-    let options = Options { segment_bytes: 700, sync: true, pending_bytes: 1 << 20 };
-    let journal = Journal::open(disk.clone(), options).expect("an empty disk");
+    let options = Options { segment_bytes: 700, pending_bytes: 1 << 20, ..Options::default() };
+    let journal = Journal::<_, ()>::open(disk.clone(), options, |_| {}).expect("an empty disk");
     let done = AtomicBool::new(false);
     let rules = [
         Rule { max_count: Some(60), ..Rule::default() },
