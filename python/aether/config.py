@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["AetherConfig", "Overflow"]
 
 Overflow: TypeAlias = Literal[
-    "block", "drop_oldest", "drop_newest", "drop_faintest", "conflate", "error"
+    "block", "drop_oldest", "drop_newest", "drop_faintest", "conflate", "error", "replay"
 ]
 """What a full mailbox does with one more wave."""
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 from aether import _native
 from aether._wait import checked_timeout, shielded
 from aether.errors import Closed, ForkedMedium
+from aether.journaled import Replayed, history_after
 from aether.lane import Lane, checked_handler, others_idle
 from aether.run import OnError, Run
 from aether.statistics import VibratorStatistics, by_reason
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 Order: TypeAlias = Literal["amplitude", "fifo", "fresh"]
 Overflow: TypeAlias = Literal[
-    "block", "drop_oldest", "drop_newest", "drop_faintest", "conflate", "error"
+    "block", "drop_oldest", "drop_newest", "drop_faintest", "conflate", "error", "replay"
 ]
 _Handler = TypeVar("_Handler", bound="Callable[..., Any]")
 
@@ -162,8 +163,9 @@ class Vibrator(Emitting, _native.Vibrator):
             order: Which waiting wave is received first: `amplitude` (highest priority first, in order of
                 arrival among equals), `fifo`, or `fresh` (loudest now: waves fade while they wait).
             overflow: What happens when its mailbox is full: `block` (emitters wait), `drop_oldest`,
-                `drop_newest`, `drop_faintest`, `conflate` (only the last wave of each channel is kept) or
-                `error` (emitters get `WouldBlock`). `None`: what the configuration says.
+                `drop_newest`, `drop_faintest`, `conflate` (only the last wave of each channel is kept),
+                `error` (emitters get `WouldBlock`) or, in a medium with a journal, `replay` (what it has no room
+                for it reads from there, in order). `None`: what the configuration says.
             buffer_size: How many waves may wait: 1 or more. `None`: what the configuration says.
             noise_floor: Fainter waves are not heard: 0..1.
             ignore_own: It does not hear what it emits itself.
@@ -216,24 +218,37 @@ class Vibrator(Emitting, _native.Vibrator):
 
     # Resonating
 
-    def resonate_on(self, *patterns: str) -> Done:
+    def resonate_on(self, *patterns: str, replay: Replayed | None = None) -> Done:
         """Hears these patterns from now on, in its mailbox: all of them, or none if one is wrong.
 
         It acts at the call, awaited or not. A pattern that it resonates on already changes nothing.
 
+        Args:
+            patterns: What to hear: one or more.
+            replay: In a medium with a journal, from where on: ``"all"``, a sequence (that wave is the first), an
+                aware `datetime`, or a `timedelta` ago. What the journal has comes first, then what is emitted, with
+                no gap and nothing twice; emitters do not wait for it. Waves of the journal have the name of their
+                source, and no identity: `ignore_own` does not know them.
+
         Raises:
             ChannelError: A pattern is no pattern; the message points at the token.
-            TypeError: One is no `str`.
-            ValueError: No pattern.
+            TypeError: One is no `str`, or `replay` is none of these.
+            ValueError: No pattern, a `replay` out of range, or the medium has no journal.
+            JournalError: The journal cannot be read.
             Closed: The vibrator or its medium is closed.
         """
         self._check_open()
         _check_patterns(patterns, "resonate_on")
+        after = None if replay is None else history_after(self._medium.journal, replay)
         added: list[str] = []
         try:
             for pattern in patterns:
-                if self.mailbox.resonate(pattern):
-                    added.append(pattern)  # noqa: PERF401 - kept when the next one is wrong
+                if after is None:
+                    fresh = self.mailbox.resonate(pattern)
+                else:
+                    fresh = self.mailbox.resonate_after(pattern, after)
+                if fresh:
+                    added.append(pattern)
         except BaseException:
             for pattern in added:
                 self.mailbox.detune(pattern)

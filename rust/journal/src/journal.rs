@@ -42,8 +42,7 @@ use crate::{index, opening, snapshot};
 /// A journal that is written. `T` is who waits for a commit.
 pub struct Journal<D: Disk, T> {
     shared: Arc<Shared<D, T>>,
-    thread: Option<JoinHandle<()>>,
-    _lock: D::Lock,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared<D: Disk, T> {
@@ -54,6 +53,8 @@ struct Shared<D: Disk, T> {
     known: Mutex<Known>,
     /// The files that are written: held by the thread while it writes, so that they can be closed without it.
     log: Mutex<Log<D>>,
+    /// The right to write, which goes when the thread has written all it will.
+    right: Mutex<Option<D::Lock>>,
     /// Something was appended, or it closes.
     appended: Condvar,
     /// A commit is over, and it was told.
@@ -83,14 +84,16 @@ impl<D: Disk + Clone, T: Send + 'static> Journal<D, T> {
             state: Mutex::new(State::new(queue)),
             known: Mutex::new(opened.known),
             log: Mutex::new(Log::new(disk)),
+            right: Mutex::new(Some(lock)),
             appended: Condvar::new(),
             committed: Condvar::new(),
         });
         let committing = Arc::clone(&shared);
-        let thread = Builder::new()
-            .name("aether-journal".to_owned())
-            .spawn(move || committing.commit_all(keeper, &told))?;
-        Ok(Self { shared, thread: Some(thread), _lock: lock })
+        let thread = Builder::new().name("aether-journal".to_owned()).spawn(move || {
+            committing.commit_all(keeper, &told);
+            drop(committing.right().take());
+        })?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 }
 
@@ -211,6 +214,11 @@ impl<D: Disk, T> Journal<D, T> {
         self.shared.lock().failed()
     }
 
+    /// Why nothing is written now: it has failed, or the disk has refused what came last.
+    pub fn trouble(&self) -> Option<Refusal> {
+        self.shared.lock().trouble()
+    }
+
     /// Why the last snapshot could not be written, if so. Then the next opening takes longer, and nothing else.
     pub fn snapshot_fault(&self) -> Option<Arc<io::Error>> {
         self.shared.lock().snapshot.clone().err()
@@ -243,10 +251,21 @@ impl<D: Disk, T> Journal<D, T> {
         self.shared.lock().pending()
     }
 
-    /// Commits what was appended, and takes no more.
-    pub fn close(mut self) -> Result<(), Refusal> {
-        self.end();
+    /// Commits what was appended, and takes no more; returns when the files are closed, and somebody else may
+    /// write. A second time it says the same.
+    pub fn close(&self) -> Result<(), Refusal> {
+        if let Some(thread) = self.let_go() {
+            // It does not panic; if it did, what waits was told nothing, which is all that could be said.
+            drop(thread.join());
+        }
         self.shared.lock().failed().map_or(Ok(()), Err)
+    }
+
+    /// The same without waiting for it: the thread commits what was appended, and ends.
+    pub fn let_go(&self) -> Option<JoinHandle<()>> {
+        self.shared.lock().closing = true;
+        self.shared.appended.notify_one();
+        locked(&self.thread).take()
     }
 
     /// Gives the journal up in a process that was forked from the one that writes it, and has its thread no more:
@@ -255,31 +274,31 @@ impl<D: Disk, T> Journal<D, T> {
     ///
     /// Its files are closed here, but for the one that the thread was writing just when the process was forked:
     /// that one stays open until the process ends or becomes another program.
-    pub fn forget(mut self) {
-        // Neither may be asked for anything: it would be asked of a thread that is not there.
-        mem::forget(self.thread.take());
+    pub fn forget(&self) {
+        // None of them may be asked for anything: it would be asked of a thread that is not there.
+        if let Ok(mut thread) = self.thread.try_lock() {
+            mem::forget(thread.take());
+        }
         if let Ok(mut log) = self.shared.log.try_lock() {
             log.forget();
+        }
+        if let Ok(mut right) = self.shared.right.try_lock() {
+            drop(right.take());
         }
         // Those who wait, and the state with them, stay as they were when the process was forked.
         mem::forget(Arc::clone(&self.shared));
     }
-
-    /// Commits what was appended, unless it was forgotten.
-    fn end(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            self.shared.lock().closing = true;
-            self.shared.appended.notify_one();
-            // It does not panic; if it did, what waits was told nothing, which is all that could be said.
-            drop(thread.join());
-        }
-    }
 }
 
 impl<D: Disk, T> Drop for Journal<D, T> {
-    // Then the right to write goes too.
     fn drop(&mut self) {
-        self.end();
+        // One that was forgotten or let go has no thread any more, and nothing of it is touched.
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            self.shared.lock().closing = true;
+            self.shared.appended.notify_one();
+            drop(thread.join());
+        }
     }
 }
 
@@ -291,8 +310,7 @@ impl<D: Disk, T> fmt::Debug for Journal<D, T> {
 
 impl<D: Disk, T> Shared<D, T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // A panic while it was held leaves nothing half done: all changes are single steps.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -300,7 +318,11 @@ impl<D: Disk, T> Shared<D, T> {
     }
 
     fn log(&self) -> MutexGuard<'_, Log<D>> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.log)
+    }
+
+    fn right(&self) -> MutexGuard<'_, Option<D::Lock>> {
+        locked(&self.right)
     }
 
     /// Commits what is appended, until it closes.
@@ -360,4 +382,9 @@ impl<D: Disk, T> Shared<D, T> {
         let early = self.options.durability == Durability::None && !state.is_full();
         Some((runs, if early { state.settle_early() } else { None }))
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic while it was held leaves nothing half done: all changes are single steps.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

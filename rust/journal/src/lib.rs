@@ -6,8 +6,8 @@
 //! its front to its end, whatever happened to it. The format is written down for others in
 //! `docs/journal-format.md`.
 //!
-//! Nothing here knows of Python, and nothing is unsafe. On systems other than Linux and macOS the crate is empty.
-#![cfg(unix)]
+//! Nothing here knows of Python, and nothing is unsafe. On systems other than Linux and macOS, a folder cannot be
+//! opened: [`disk::Folder::new`] says so.
 #![forbid(unsafe_code)]
 
 pub mod append;
@@ -20,6 +20,7 @@ pub mod header;
 mod index;
 pub mod journal;
 mod keeper;
+pub mod keeping;
 mod known;
 mod log;
 mod missing;

@@ -119,7 +119,7 @@ impl Opened {
         let mut last = 0;
         while let Some(found) = scan.next()? {
             match found {
-                Found::Record { offset, record } => {
+                Found::Record { offset, record, .. } => {
                     last = last.max(record.sequence());
                     self.known.record(offset, &record);
                     self.known.reach(scan.offset());

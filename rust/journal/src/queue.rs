@@ -5,6 +5,7 @@ use crate::disk::Disk;
 use crate::header::Header;
 use crate::log::Run;
 use crate::record::{Encoded, Removed};
+use crate::segment;
 
 /// Runs that wait for their commit.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Queue {
     end: Option<End>,
     /// The sequence that was given last.
     last: u64,
+    /// The base of the segment that was begun last, and the beginning of its identity.
+    begun: (u64, u32),
     /// The first of the sequences that were given in vain, up to the last one; the next record tells so.
     in_vain: Option<u64>,
     runs: Vec<Run>,
@@ -25,7 +28,8 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) fn new(journal: u64, limit: u64, last: u64) -> Self {
-        Self { journal, limit, end: None, last, in_vain: None, runs: Vec::new(), bytes: 0 }
+        let begun = (0, 0);
+        Self { journal, limit, end: None, last, begun, in_vain: None, runs: Vec::new(), bytes: 0 }
     }
 
     /// The next sequence is given to nobody.
@@ -121,11 +125,13 @@ impl Queue {
         }
     }
 
-    fn header(&self, disk: &impl Disk) -> Header {
+    fn header(&mut self, disk: &impl Disk) -> Header {
         let mut identity = [0; 16];
         identity[..8].copy_from_slice(&disk.random().to_le_bytes());
         identity[8..].copy_from_slice(&disk.random().to_le_bytes());
         let (base, created) = (self.last + 1, disk.now());
-        Header { identity, journal: self.journal, base, rewritten: 0, created }
+        let mut header = Header { identity, journal: self.journal, base, rewritten: 0, created };
+        segment::after(&mut self.begun, &mut header);
+        header
     }
 }

@@ -316,6 +316,11 @@ impl Encoded {
         Self::note(kind::SEAL, 0.0, "", &[])
     }
 
+    /// A sound record as it was found, to be given another place.
+    pub(crate) fn found(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec() }
+    }
+
     fn note(kind: u8, time: f64, name: &str, body: &[u8]) -> Self {
         let mut bytes = vec![0; HEAD];
         bytes[12] = kind;
@@ -395,6 +400,11 @@ impl<'a> Record<'a> {
             _ => None,
         };
         read.unwrap_or(Self::Unknown { sequence })
+    }
+
+    /// The sequence that the head of a sound record says: of the wave, or of the last one before a note.
+    pub(crate) fn place(bytes: &[u8]) -> u64 {
+        u64_at(bytes, 16)
     }
 
     /// The sequence of the wave, or of the last one before a note.

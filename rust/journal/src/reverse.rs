@@ -231,7 +231,7 @@ impl<D: Disk> Backwards<D> {
         let mut scan = Scan::new(file, header);
         while let Some(found) = scan.next()? {
             match found {
-                Found::Record { offset, record } => {
+                Found::Record { offset, record, .. } => {
                     outline.take(offset, &record);
                     if let Record::Wave(Wave { channel, .. }) = record {
                         outline.channels.add(channel);
@@ -314,7 +314,7 @@ impl<F: Source> Reading<F> {
         let mut scan = Scan::from(window, &self.header, place.start);
         while let Some(found) = scan.next()? {
             match found {
-                Found::Record { offset, record: Record::Wave(Wave { sequence, .. }) } => {
+                Found::Record { offset, record: Record::Wave(Wave { sequence, .. }), .. } => {
                     let at = |offset: u64| (offset - place.start) as usize;
                     self.waves.push((sequence, at(offset)..at(scan.offset())));
                 }

@@ -4,6 +4,8 @@ use std::io;
 
 use crate::disk::{Disk, File};
 use crate::header::{Header, HeaderFault, RECORDS};
+use crate::record::{HEAD, Record};
+use crate::scan::{Found, Scan};
 
 pub(crate) const SUFFIX: &str = ".segment";
 
@@ -61,6 +63,23 @@ pub(crate) fn places<D: Disk>(disk: &D) -> io::Result<Vec<Place>> {
     Ok(places)
 }
 
+/// The number in the name of a segment: the beginning of its identity.
+pub(crate) fn begin(identity: [u8; 16]) -> u32 {
+    let [a, b, c, d, ..] = identity;
+    u32::from_be_bytes([a, b, c, d])
+}
+
+/// Sees to it that the name of a new segment comes after that of the one before, by its base and number.
+///
+/// One that has notes alone has the base of the next.
+pub(crate) fn after(begun: &mut (u64, u32), header: &mut Header) {
+    let (base, greatest) = *begun;
+    if header.base == base && begin(header.identity) <= greatest {
+        header.identity[..4].copy_from_slice(&greatest.saturating_add(1).to_be_bytes());
+    }
+    *begun = (header.base, begin(header.identity));
+}
+
 /// The base of a segment by the name of its file; `None`: it is none.
 fn base(name: &str) -> Option<u64> {
     let (base, identity) = name.strip_suffix(SUFFIX)?.split_once('-')?;
@@ -75,12 +94,23 @@ pub(crate) fn holding(places: &[Place], sequence: u64) -> usize {
     places.partition_point(|place| place.base < base)
 }
 
-/// All segments of a folder, opened, in the order of their waves.
+/// How often a folder is listed anew, as a file of the list is gone.
+const LISTINGS: usize = 100;
+
+/// All segments of a folder, opened, in the order of their waves: as they were at one moment, also where some are
+/// taken away meanwhile.
 pub fn segments<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
-    places(disk)?.into_iter().map(|place| place.open(disk)).collect()
+    let all = || places(disk)?.into_iter().map(|place| place.open(disk)).collect();
+    for _ in 1..LISTINGS {
+        match all() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            done => return done,
+        }
+    }
+    all()
 }
 
-fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> {
+pub(crate) fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> {
     let mut bytes = [0; RECORDS as usize];
     let mut filled = 0;
     while filled < bytes.len() {
@@ -96,6 +126,27 @@ impl<F: File> Segment<F> {
     /// Whether it has neither head nor records: the power went when it was made, and nothing was in it yet.
     pub(crate) fn is_void(&self) -> io::Result<bool> {
         Ok(self.header.is_err() && self.file.size()? <= RECORDS)
+    }
+
+    /// The last sequence that may have been given in it: by its records, as far as they are sound.
+    pub(crate) fn last(&self) -> io::Result<u64> {
+        let before = self.base.saturating_sub(1);
+        let Ok(header) = &self.header else {
+            // Nothing in it can be read. No more waves than this fit in, and none is to be given twice.
+            let most = self.file.size()?.saturating_sub(RECORDS) / HEAD as u64;
+            return Ok(before.saturating_add(most));
+        };
+        let mut last = before;
+        let mut scan = Scan::new(&self.file, header);
+        while let Some(found) = scan.next()? {
+            if let Found::Record { record, .. } = found {
+                last = last.max(record.sequence());
+                if let Record::Removed(removed) = record {
+                    last = last.max(removed.last);
+                }
+            }
+        }
+        Ok(last)
     }
 }
 

@@ -107,6 +107,12 @@ impl<T> State<T> {
         Some(Refusal::Failed { safe: self.safe, error })
     }
 
+    /// Why nothing is written now: it has failed, or the disk has refused the last batch.
+    pub(crate) fn trouble(&self) -> Option<Refusal> {
+        let full = || self.refused_batch.as_ref().filter(|_| self.full);
+        self.failed().or_else(|| full().map(|(_, refusal)| refusal.clone()))
+    }
+
     /// How many bytes are not in the files yet.
     pub(crate) fn pending(&self) -> usize {
         self.queue.bytes() + self.under_way.as_ref().map_or(0, |batch| batch.bytes)

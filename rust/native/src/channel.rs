@@ -91,7 +91,7 @@ pub fn overlaps(first: &Bound<'_, PyAny>, second: &Bound<'_, PyAny>) -> PyResult
 }
 
 /// Reads a channel or pattern.
-fn pattern(name: &Bound<'_, PyAny>) -> PyResult<Pattern> {
+pub fn pattern(name: &Bound<'_, PyAny>) -> PyResult<Pattern> {
     let checked = name.is_exact_instance(channel_class(name.py())?);
     let limits = if checked { WIDEST } else { Limits::DEFAULT };
     let text = text(name)?;

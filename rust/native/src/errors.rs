@@ -20,7 +20,11 @@ pyo3::import_exception!(aether.errors, Closed);
 pyo3::import_exception!(aether.errors, Deadlock);
 pyo3::import_exception!(aether.errors, EndOfStream);
 pyo3::import_exception!(aether.errors, ForkedMedium);
+pyo3::import_exception!(aether.errors, JournalError);
+pyo3::import_exception!(aether.errors, JournalFailed);
+pyo3::import_exception!(aether.errors, JournalFull);
 pyo3::import_exception!(aether.errors, NoReceiver);
+pyo3::import_exception!(aether.errors, PayloadError);
 pyo3::import_exception!(aether.errors, RequestFailed);
 pyo3::import_exception!(aether.errors, WouldBlock);
 pyo3::import_exception!(aether.errors, WrongLoop);
@@ -34,7 +38,11 @@ pub fn import_ahead(py: Python<'_>) -> PyResult<()> {
         Deadlock::type_object(py),
         EndOfStream::type_object(py),
         ForkedMedium::type_object(py),
+        JournalError::type_object(py),
+        JournalFailed::type_object(py),
+        JournalFull::type_object(py),
         NoReceiver::type_object(py),
+        PayloadError::type_object(py),
         RequestFailed::type_object(py),
         WouldBlock::type_object(py),
         WrongLoop::type_object(py),

@@ -58,6 +58,14 @@ pub fn end_threads() {
     NOW.fetch_or(ENDING, Relaxed);
 }
 
+/// `SystemExit` in a thread other than the one that ends the program, once it ends.
+pub fn goes_on() -> PyResult<()> {
+    if NOW.load(Relaxed) != generation() && thread_ident() != LAST_THREAD.load(Relaxed) {
+        return Err(PySystemExit::new_err(()));
+    }
+    Ok(())
+}
+
 /// How many threads run Python code below a native frame.
 static INSIDE: Counter = Counter::new();
 
@@ -110,10 +118,8 @@ impl Home {
 
     #[cold]
     fn move_in(&self) -> PyResult<()> {
-        let (now, here) = (NOW.load(Relaxed), generation());
-        if now != here && thread_ident() != LAST_THREAD.load(Relaxed) {
-            return Err(PySystemExit::new_err(()));
-        }
+        let here = generation();
+        goes_on()?;
         match self.0.compare_exchange(Self::UNUSED, here, Relaxed, Relaxed) {
             Err(home) if home != here => Err(forked()),
             _ => Ok(()),

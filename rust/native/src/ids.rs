@@ -29,11 +29,28 @@ impl WaveId {
 
     /// The id with this text.
     pub fn parse(text: &str) -> Self {
+        Own::now().parse(text)
+    }
+}
+
+/// What the ids of this process begin with: to read many.
+pub struct Own {
+    generation: u32,
+    prefix: String,
+}
+
+impl Own {
+    pub fn now() -> Self {
         let generation = fork::generation();
-        let here = text.strip_prefix(&prefix(generation)).and_then(|rest| rest.strip_prefix('-'));
-        match here.and_then(|number| u64::from_str_radix(number, 16).ok()) {
-            Some(number) => Self::Local(generation, number),
-            None => Self::Foreign(text.into()),
+        Self { generation, prefix: prefix(generation) }
+    }
+
+    /// The id with this text.
+    pub fn parse(&self, text: &str) -> WaveId {
+        let own = text.strip_prefix(&self.prefix).and_then(|rest| rest.strip_prefix('-'));
+        match own.and_then(|number| u64::from_str_radix(number, 16).ok()) {
+            Some(number) => WaveId::Local(self.generation, number),
+            None => WaveId::Foreign(text.into()),
         }
     }
 }

@@ -31,6 +31,7 @@ mod fork;
 mod guarded;
 mod here;
 mod ids;
+mod journal;
 mod log;
 mod machine;
 mod mailbox;
@@ -38,6 +39,7 @@ mod medium;
 mod names;
 mod numbers;
 mod physics;
+mod pickled;
 mod quiet;
 mod rare;
 #[allow(unsafe_code)] // `Py_REFCNT`
@@ -87,13 +89,17 @@ mod _native {
     #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
+    use crate::journal::{PyJournalReader, PyJournalWriter};
+    #[pymodule_export]
     use crate::mailbox::PyMailbox;
     #[pymodule_export]
     use crate::medium::{PyManualClock, PyMedium, new_identity};
     #[pymodule_export]
     use crate::physics::interfere;
     #[pymodule_export]
-    use crate::receipt::PyReceipt;
+    use crate::pickled::restore_wave;
+    #[pymodule_export]
+    use crate::receipt::{PyFate, PyReceipt};
     #[pymodule_export]
     use crate::tap::PyTap;
     #[pymodule_export]
@@ -101,7 +107,7 @@ mod _native {
     #[pymodule_export]
     use crate::watch::PyWatcher;
     #[pymodule_export]
-    use crate::wave::{PyWave, restore_wave};
+    use crate::wave::PyWave;
     #[pymodule_export]
     use crate::window::PyWindow;
 

@@ -46,6 +46,22 @@ pub fn chain_ended(py: Python<'_>, reason: &str, channels: &[&str]) {
     report(py, said);
 }
 
+/// The journal cannot be read, or a wave of it cannot be made, for readers that are behind.
+#[cold]
+pub fn unreadable(py: Python<'_>, journal: &str, why: &str) {
+    let extra = PyDict::new(py);
+    let said = extra.set_item("journal", journal).and_then(|()| {
+        say(
+            py,
+            "error",
+            "the journal %s: %s; readers that are behind go on without it",
+            (journal, why),
+            &extra,
+        )
+    });
+    report(py, said);
+}
+
 fn say<'py>(
     py: Python<'py>,
     level: &str,

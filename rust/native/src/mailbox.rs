@@ -104,6 +104,14 @@ impl PyMailbox {
         Pattern::parse(read, self.shared.limits).map_err(|fault| channel_error(read, &fault))
     }
 
+    #[cold]
+    fn resonates_no_more(&self, py: Python<'_>) -> PyErr {
+        Closed::new_err(format!(
+            "vibrator {:?} is closed and resonates no more; make a new one",
+            self.name(py)
+        ))
+    }
+
     fn with_aftermath<R>(&self, py: Python<'_>, act: impl FnOnce(&mut Aftermath) -> R) -> R {
         let mut after = Aftermath::default();
         let done = act(&mut after);
@@ -117,13 +125,29 @@ impl PyMailbox {
     /// Resonates on a pattern; false if it does already.
     fn resonate(&self, py: Python<'_>, pattern: &Bound<'_, PyAny>) -> PyResult<bool> {
         let parsed = self.pattern(pattern)?;
-        let resonates = self.shared.medium.resonate(self.key, parsed);
-        resonates.ok_or_else(|| {
-            Closed::new_err(format!(
-                "vibrator {:?} is closed and resonates no more; make a new one",
-                self.name(py)
-            ))
-        })
+        self.shared.medium.resonate(self.key, parsed).ok_or_else(|| self.resonates_no_more(py))
+    }
+
+    /// The same with history: what the journal has after a sequence comes first. In a medium with a journal.
+    fn resonate_after(
+        &self,
+        py: Python<'_>,
+        pattern: &Bound<'_, PyAny>,
+        sequence: u64,
+    ) -> PyResult<bool> {
+        let parsed = self.pattern(pattern)?;
+        self.shared.begin_refill()?;
+        let mut after = Aftermath::default();
+        let resonates = self.shared.medium.resonate_behind(self.key, parsed, sequence, &mut after);
+        self.shared.settle(py, after);
+        resonates.ok_or_else(|| self.resonates_no_more(py))
+    }
+
+    /// Whether it has waves to come from the journal before live ones.
+    #[getter]
+    fn is_behind(&self) -> PyResult<bool> {
+        self.shared.home.enter()?;
+        Ok(self.shared.medium.is_behind(self.key))
     }
 
     /// Takes back a pattern, in any spelling; false if it is not resonated on.

@@ -20,6 +20,7 @@ use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{Closed, channel_error, count, number, seconds, type_error};
 use crate::guarded::Counter;
+use crate::journal::PyJournalWriter;
 use crate::mailbox::PyMailbox;
 use crate::numbers;
 use crate::quiet::{Until, UntilOp};
@@ -121,9 +122,10 @@ fn overflow(word: &str) -> PyResult<Overflow> {
         "drop_faintest" => Ok(Overflow::DropFaintest),
         "conflate" => Ok(Overflow::Conflate),
         "error" => Ok(Overflow::Error),
+        "replay" => Ok(Overflow::Replay),
         _ => Err(PyValueError::new_err(format!(
-            "overflow must be 'block', 'drop_oldest', 'drop_newest', 'drop_faintest', 'conflate' or 'error', \
-             not {word:?}"
+            "overflow must be 'block', 'drop_oldest', 'drop_newest', 'drop_faintest', 'conflate', 'error' or, with a \
+             journal, 'replay', not {word:?}"
         ))),
     }
 }
@@ -174,7 +176,9 @@ pub fn explain_rows<'py>(
 impl PyMedium {
     #[new]
     #[pyo3(signature = (*, attenuation_factor=0.95, decay_interval=1.0, max_propagation=10,
-                        min_amplitude=0.01, max_channel_length=1024, stall_warning=1.0, clock=None))]
+                        min_amplitude=0.01, max_channel_length=1024, stall_warning=1.0, clock=None,
+                        journal=None))]
+    #[expect(clippy::too_many_arguments, reason = "the settings of a medium")]
     fn py_new(
         attenuation_factor: f64,
         decay_interval: f64,
@@ -183,12 +187,17 @@ impl PyMedium {
         max_channel_length: usize,
         stall_warning: f64,
         clock: Option<&Bound<'_, PyManualClock>>,
+        journal: Option<&Bound<'_, PyJournalWriter>>,
     ) -> PyClassInitializer<Self> {
         let clock = clock.map_or(Clock::System, |clock| Clock::Manual(Arc::clone(&clock.get().0)));
         let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
         let limits = Limits { max_bytes: max_channel_length, ..Limits::DEFAULT };
         let medium = medium::Medium::with_lock(clock);
-        let shared = Arc::new(Shared::new(medium, rules, limits, stall_warning));
+        let writer = journal.map(|journal| Arc::clone(&journal.get().writer));
+        if let Some(writer) = &writer {
+            medium.begin_at(writer.last());
+        }
+        let shared = Arc::new(Shared::new(medium, rules, limits, stall_warning, writer));
         let origin = Origin {
             identity: 0,
             name: None,
@@ -224,6 +233,15 @@ impl PyMedium {
         }
         let capacity = count("buffer_size", 1, buffer_size)?;
         let policy = overflow(word("overflow", overflow_by)?)?;
+        if policy == Overflow::Replay {
+            if self.shared.writer.is_none() {
+                return Err(PyValueError::new_err(
+                    "overflow 'replay' reads what a full mailbox has no room for from the journal, and this medium has \
+                     none: Aether(journal=Journal(path))",
+                ));
+            }
+            self.shared.begin_refill()?;
+        }
         let role = match (lane, aside) {
             (_, true) => Role::Aside,
             (true, false) => Role::Lane,
@@ -382,6 +400,12 @@ impl PyMedium {
         let timeout = seconds("timeout", timeout)?;
         let shared = Arc::clone(&self.shared);
         awaitable(py, UntilOp { shared, until: Until::Quiet, timeout, watcher: None })
+    }
+
+    /// Awaits that everything that was appended to the journal is delivered, or refused.
+    fn until_delivered<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let shared = Arc::clone(&self.shared);
+        awaitable(py, UntilOp { shared, until: Until::Delivered, timeout: None, watcher: None })
     }
 
     /// Awaits that these mailboxes are empty and `idle()` is true; false at the timeout.

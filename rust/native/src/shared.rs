@@ -16,6 +16,7 @@ use crate::channel::text;
 use crate::errors::channel_error;
 use crate::fork::Home;
 use crate::guarded::{Guarded, Lock};
+use crate::journal::{Refill, Writer};
 use crate::log;
 use crate::names::{Name, Names};
 use crate::rare::Trail;
@@ -48,6 +49,9 @@ pub struct Shared {
     pub receipt: Guarded<Option<Py<PyReceipt>>>,
     /// Fields outlive their medium.
     pub taps: Arc<Taps>,
+    /// Where each wave is written down before it is delivered.
+    pub writer: Option<Arc<Writer>>,
+    refill: Refill,
     names: Guarded<Names>,
     /// When a chain last died on a channel, in monotonic seconds.
     chains: Mutex<HashMap<String, f64>>,
@@ -78,7 +82,13 @@ impl Recalled {
 }
 
 impl Shared {
-    pub fn new(medium: Medium, rules: Rules, limits: Limits, stall_warning: f64) -> Self {
+    pub fn new(
+        medium: Medium,
+        rules: Rules,
+        limits: Limits,
+        stall_warning: f64,
+        writer: Option<Arc<Writer>>,
+    ) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         Self {
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
@@ -91,9 +101,16 @@ impl Shared {
             watched: AtomicBool::new(false),
             receipt: Guarded::new(None),
             taps: Arc::default(),
+            writer,
+            refill: Refill::default(),
             names: Guarded::new(Names::default()),
             chains: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// Sees to it that mailboxes that are behind are filled; without a journal, none ever is.
+    pub fn begin_refill(self: &Arc<Self>) -> PyResult<()> {
+        self.writer.as_ref().map_or(Ok(()), |writer| self.refill.begin(self, writer))
     }
 
     /// A pattern, by the limits of this medium.
@@ -212,5 +229,11 @@ impl Shared {
             channels.push(channel);
             log::chain_ended(py, reason, &channels);
         }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.refill.end();
     }
 }

@@ -1,9 +1,11 @@
 //! How a waiting task or thread is woken, and what is done after each operation of the core.
 
 use std::ffi::{c_int, c_void};
+use std::sync::Arc;
 use std::{mem, thread};
 
 use aether_core::medium::{self, Key, Ticket};
+use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::{PyRecursionError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -40,6 +42,30 @@ pub enum Sleeper {
     Trio { sleeper: Py<PyAny>, thread: u64 },
     /// A held `_thread.lock` on which a `threading.Thread` waits.
     Thread { lock: Py<PyAny>, thread: Py<PyAny> },
+    /// A thread of the library's own, which waits unattached.
+    Native(Arc<Gate>),
+}
+
+/// What a native thread waits at, unattached, until there is something to do. It stays open until somebody has come
+/// through.
+#[derive(Default)]
+pub struct Gate {
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    pub fn open(&self) {
+        *self.open.lock() = true;
+        self.opened.notify_one();
+    }
+
+    pub fn wait(&self) {
+        let mut open = self.open.lock();
+        while !std::mem::take(&mut *open) {
+            self.opened.wait(&mut open);
+        }
+    }
 }
 
 /// What the core leaves to be done.
@@ -65,6 +91,7 @@ impl Sleeper {
             Self::Thread { lock, .. } => {
                 lock.call_method0(py, intern!(py, "release"))?;
             }
+            Self::Native(gate) => gate.open(),
         }
         Ok(())
     }
@@ -106,6 +133,25 @@ impl Waker {
                 lock.call_method0(py, intern!(py, "release"))?;
                 Ok(true)
             }
+            Sleeper::Native(gate) => {
+                gate.open();
+                Ok(true)
+            }
+        }
+    }
+
+    /// Wakes it, come what may; false if its loop is gone.
+    pub fn rouse(self, py: Python<'_>) -> bool {
+        let _inside = Inside::enter(py);
+        match self.wake(py) {
+            Ok(woken) => {
+                self.release(py);
+                woken
+            }
+            Err(error) => {
+                raise_later(py, error);
+                self.wake_apart()
+            }
         }
     }
 
@@ -129,6 +175,7 @@ impl Waker {
             Sleeper::Asyncio { future, home, .. } => (future, Some(home)),
             Sleeper::Trio { sleeper, .. } => (sleeper, None),
             Sleeper::Thread { lock, thread } => (lock, Some(thread)),
+            Sleeper::Native(_) => return,
         };
         drop((first.into_bound(py), second.map(|second| second.into_bound(py))));
     }
@@ -136,11 +183,12 @@ impl Waker {
     /// The Python objects that it owns, for the garbage collector.
     pub fn objects(&self) -> impl Iterator<Item = &Py<PyAny>> {
         let (first, second) = match &self.sleeper {
-            Sleeper::Asyncio { future, home, .. } => (future, Some(home)),
-            Sleeper::Trio { sleeper, .. } => (sleeper, None),
-            Sleeper::Thread { lock, thread } => (lock, Some(thread)),
+            Sleeper::Asyncio { future, home, .. } => (Some(future), Some(home)),
+            Sleeper::Trio { sleeper, .. } => (Some(sleeper), None),
+            Sleeper::Thread { lock, thread } => (Some(lock), Some(thread)),
+            Sleeper::Native(_) => (None, None),
         };
-        std::iter::once(first).chain(second)
+        first.into_iter().chain(second)
     }
 }
 
@@ -261,19 +309,7 @@ impl Shared {
     #[inline]
     fn wake_one(&self, py: Python<'_>, waker: Waker, after: &mut Aftermath) {
         let post = waker.post;
-        let inside = Inside::enter(py);
-        let woken = match waker.wake(py) {
-            Ok(woken) => {
-                waker.release(py);
-                woken
-            }
-            Err(error) => {
-                raise_later(py, error);
-                waker.wake_apart()
-            }
-        };
-        drop(inside);
-        if !woken {
+        if !waker.rouse(py) {
             self.not_woken(post, after);
         }
     }

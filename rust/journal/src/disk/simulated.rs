@@ -100,6 +100,9 @@ struct World {
     /// Syncs of files wait, and how many do.
     holding: bool,
     syncing: usize,
+    /// How often it was looked at, and the same for that.
+    looks: usize,
+    blind: Option<Fault>,
 }
 
 /// A file: what is on the disk, and what was done since it was synced.
@@ -195,6 +198,16 @@ impl SimulatedDisk {
         self.world().fault = fault;
     }
 
+    /// Has it fail when it is looked at: when names are listed, files opened, read or measured.
+    pub fn fail_looks(&self, fault: Option<Fault>) {
+        self.world().blind = fault;
+    }
+
+    /// How often it was looked at so far.
+    pub fn looks(&self) -> usize {
+        self.world().looks
+    }
+
     /// Has all deeds of a kind fail, with an error of this number.
     pub fn fail_all(&self, deeds: Option<(Deed, i32)>) {
         self.world().failing = deeds;
@@ -267,6 +280,18 @@ impl World {
             return Err(io::Error::from_raw_os_error(fault.errno));
         }
         Ok(())
+    }
+
+    /// Counts a look, which may fail.
+    fn looks(&mut self) -> io::Result<()> {
+        let number = self.looks;
+        self.looks += 1;
+        match self.blind {
+            Some(Fault { at, lasting, errno, .. }) if number == at || (lasting && number > at) => {
+                Err(io::Error::from_raw_os_error(errno))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn find(&self, name: &str) -> io::Result<usize> {
@@ -350,11 +375,15 @@ impl Disk for SimulatedDisk {
     }
 
     fn names(&self) -> io::Result<Vec<String>> {
-        Ok(self.world().names.keys().cloned().collect())
+        let mut world = self.world();
+        world.looks()?;
+        Ok(world.names.keys().cloned().collect())
     }
 
     fn open(&self, name: &str) -> io::Result<SimulatedFile> {
-        let number = self.world().find(name)?;
+        let mut world = self.world();
+        world.looks()?;
+        let number = world.find(name)?;
         Ok(SimulatedFile { disk: Arc::clone(&self.0), number })
     }
 
@@ -376,6 +405,10 @@ impl Disk for SimulatedDisk {
         world.find(from)?;
         world.change(Change::Renamed(from.to_owned(), to.to_owned()));
         Ok(())
+    }
+
+    fn link(&self, _name: &str, _into: &Self) -> io::Result<bool> {
+        Ok(false)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -411,7 +444,9 @@ impl SimulatedFile {
 
 impl Source for SimulatedFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.world().files[self.number].now.as_slice().read_at(offset, buffer)
+        let mut world = self.world();
+        world.looks()?;
+        world.files[self.number].now.as_slice().read_at(offset, buffer)
     }
 }
 
@@ -455,6 +490,8 @@ impl File for SimulatedFile {
     }
 
     fn size(&self) -> io::Result<u64> {
-        Ok(self.world().files[self.number].now.len() as u64)
+        let mut world = self.world();
+        world.looks()?;
+        Ok(world.files[self.number].now.len() as u64)
     }
 }

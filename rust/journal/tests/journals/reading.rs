@@ -89,3 +89,32 @@ fn what_a_cursor_says_stands_where_it_was_said() {
     read.expect("it can be read");
     assert_eq!((waves, said), (10, 10));
 }
+
+#[test]
+fn what_is_noted_between_two_segments_comes_in_its_order() {
+    for seed in 0..20 {
+        let disk = SimulatedDisk::new(seed);
+        let mut reader = Reader::after(disk.clone(), 0).expect("it can be read");
+        let (mut said, mut waves) = (Vec::new(), Vec::new());
+        for turn in 0..12_u8 {
+            // Some write nothing but a note.
+            let journal = open(&disk, OPTIONS).expect("it can be read");
+            journal.acknowledge("billing", &[turn], None).expect("there is room");
+            if turn % 3 == 2 {
+                journal.append(&mut wave(journal.last() + 1), None).expect("there is room");
+            }
+            journal.close().expect("a disk without faults");
+            let read = reader.read(|event| {
+                match event {
+                    Event::Acknowledged { state, .. } => said.push(state[0]),
+                    Event::Wave(wave) => waves.push(wave.sequence),
+                    other => panic!("{other:?}"),
+                }
+                ControlFlow::Continue(())
+            });
+            read.expect("it can be read");
+            assert!(said.iter().copied().eq(0..=turn), "seed {seed}: {said:?}");
+        }
+        assert_eq!(waves, [1, 2, 3, 4]);
+    }
+}

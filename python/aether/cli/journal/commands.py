@@ -1,0 +1,148 @@
+"""The commands of `aether journal` and their options; each one imports what it needs when it is called."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["commands"]
+
+commands = typer.Typer(
+    name="journal",
+    help="Look at a journal: the folder that waves were written to.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Path = Annotated[str, typer.Argument(metavar="PATH", help="The folder of the journal.")]
+Pattern = Annotated[
+    str, typer.Option("--pattern", "-p", metavar="PATTERN", help="Only these channels.")
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Made then or later: 2026-01-31T12:00 (UTC, or with a zone), Unix seconds, or 90s, 5m, 2h, 3d ago.",
+        show_default=False,
+    ),
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Made earlier than that.", show_default=False)
+]
+After = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="SEQUENCE", help="With sequences above this.", show_default=False),
+]
+Before = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="SEQUENCE", help="With sequences below this.", show_default=False),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", "-n", min=0, metavar="WAVES", help="So many.", show_default=False),
+]
+Amplitude = Annotated[
+    float | None,
+    typer.Option(metavar="NUMBER", help="So loud or louder, 0 to 1.", show_default=False),
+]
+Source = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Emitted by a vibrator of this name.", show_default=False),
+]
+Header = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=TEXT", help="With this header; may be given again.", show_default=False
+    ),
+]
+
+
+@commands.command(short_help="Say what a journal holds: segments, waves, times, cursors.")
+def info(path: Path) -> None:
+    """Say what a journal holds: its segments, waves, times, sizes and cursors."""
+    from ..console import Screen
+    from .info import info as describe
+
+    describe(Screen(), path)
+
+
+@commands.command(short_help="Check every byte; name what is damaged. Status 1 if something is.")
+def verify(path: Path) -> None:
+    """Check every byte of a journal and name each range that is damaged, and the waves that are missing for it.
+
+    Status 1 if something is damaged or missing. A write that was cut off at the very end is told, and is no damage: no
+    wave of it was acknowledged.
+    """
+    from ..console import Screen
+    from .verify import verify as check
+
+    if not check(Screen(), path):
+        raise typer.Exit(1)
+
+
+@commands.command(short_help="Print the waves of a journal.")
+def replay(
+    path: Path,
+    pattern: Pattern = "*",
+    since: Since = None,
+    until: Until = None,
+    after: After = None,
+    before: Before = None,
+    limit: Limit = None,
+    amplitude: Amplitude = None,
+    source: Source = None,
+    header: Header = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="All fields, as the JSON lines of export.")
+    ] = False,
+) -> None:
+    """Print the waves of a journal, one a line, in the order of their sequences.
+
+    What cannot be read is told at the end, on standard error; status 1 if waves are missing for it.
+    """
+    from ..console import Screen
+    from .lines import show
+    from .reading import Asked
+
+    asked = Asked(
+        path, pattern, since, until, after, before, limit, amplitude, source, header or []
+    )
+    if not show(Screen(), asked, json=json):
+        raise typer.Exit(1)
+
+
+@commands.command(short_help="Write the waves of a journal as JSON lines.")
+def export(
+    path: Path,
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Where to, .gz to compress; - for stdout."
+        ),
+    ] = "-",
+    pattern: Pattern = "*",
+    since: Since = None,
+    until: Until = None,
+    after: After = None,
+    before: Before = None,
+    limit: Limit = None,
+    amplitude: Amplitude = None,
+    source: Source = None,
+    header: Header = None,
+) -> None:
+    """Write the waves of a journal as JSON lines with all of their fields, which `aether replay FILE` reads too.
+
+    A payload that JSON cannot carry as it is stands there in base64 as well. The file is there when it is complete, and
+    takes the place of an older one. Status 1 if waves are missing because they cannot be read.
+    """
+    from ..console import Screen
+    from .lines import export as write
+    from .reading import Asked
+
+    asked = Asked(
+        path, pattern, since, until, after, before, limit, amplitude, source, header or []
+    )
+    if not write(Screen(), asked, out):
+        raise typer.Exit(1)

@@ -1,0 +1,65 @@
+"""A journal in the hands of a medium: opened with it, and asked for its history."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aether._native import JournalWriter
+    from aether.journal import Journal
+
+Replayed: TypeAlias = Literal["all"] | int | datetime | timedelta
+"""From where on history is wanted: all of it, a sequence, a moment, or how long ago."""
+
+
+@contextlib.contextmanager
+def opened(journal: Any, *limit: int) -> Iterator[JournalWriter | None]:
+    """Opens a journal, if there is one, for a medium that is made in this block; closed again if that fails."""
+    if journal is None:
+        yield None
+        return
+    from aether.journal import Journal
+
+    if not isinstance(journal, Journal):
+        message = f"journal must be a Journal, not {type(journal).__name__}; Journal(path) makes one of a folder"
+        raise TypeError(message)
+    writer = journal.open(*limit)
+    try:
+        yield writer
+    except BaseException:
+        journal.close()
+        raise
+
+
+def history_after(journal: Journal | None, replay: Replayed) -> int:
+    """The sequence after which the history begins that is asked for.
+
+    Raises:
+        TypeError: `replay` is none of its kinds.
+        ValueError: It is out of range, or there is no journal.
+    """
+    if journal is None:
+        message = "replay= needs a medium with a journal: Aether(journal=Journal(path))"
+        raise ValueError(message)
+    if replay == "all":
+        return 0
+    if isinstance(replay, bool) or not isinstance(replay, (int, datetime, timedelta)):
+        message = "replay must be 'all', a sequence, an aware datetime or a timedelta, not " + (
+            repr(replay) if isinstance(replay, str) else type(replay).__name__
+        )
+        raise TypeError(message)
+    if isinstance(replay, int):
+        if not 1 <= replay < 2**63:
+            message = (
+                f"replay must be a sequence, 1 or more, not {replay}; 'all' is all of the history"
+            )
+            raise ValueError(message)
+        return replay - 1
+    first = next(iter(journal.replay(since=replay, limit=1)), None)
+    if first is None or first.sequence is None:
+        return journal.last
+    return first.sequence - 1

@@ -1,0 +1,174 @@
+//! Copies of journals that are written.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use aether_journal::disk::Folder;
+use aether_journal::disk::simulated::{Dice, SimulatedDisk};
+use aether_journal::journal::{Journal, Options};
+use aether_journal::keeping::backup::{self, Copied, backup};
+use aether_journal::keeping::retain::{Holdings, Rule, Terms, apply, plan};
+use aether_journal::keeping::{Failure, unwatched};
+
+use crate::verifying::lived;
+use crate::{encoded, names, read, said, verified};
+
+fn copied(from: &SimulatedDisk, options: backup::Options) -> (SimulatedDisk, Copied) {
+    let copy = SimulatedDisk::new(99);
+    let copied = backup(from, &copy, options, &mut unwatched).expect("a disk without faults");
+    (copy, copied)
+}
+
+#[test]
+fn a_copy_is_the_same_journal() {
+    let disk = lived(700);
+    for safe in [None, Some(u64::MAX)] {
+        let (copy, told) = copied(&disk, backup::Options { safe, link: true });
+        assert_eq!(names(&copy), names(&disk));
+        assert!(names(&copy).iter().all(|name| copy.bytes(name) == disk.bytes(name)));
+        assert_eq!((told.segments, told.linked), (names(&disk).len() as u64, 0));
+        let left = copy.after_power_loss(&mut Dice::new(1));
+        assert_eq!((read(left.clone()), said(&left)), (read(disk.clone()), said(&disk)));
+        assert_eq!(verified(&copy), verified(&disk));
+    }
+}
+
+#[test]
+fn a_copy_ends_with_the_last_sound_record() {
+    let disk = lived(700);
+    let last = names(&disk).pop().expect("there are some");
+    let whole = disk.bytes(&last).expect("it is there").len();
+    let waves = read(disk.clone()).waves;
+    for torn in 1..60 {
+        let torn_disk = disk.after_kill();
+        torn_disk.change(&last, |bytes| bytes.truncate(whole - torn));
+        let (copy, _) = copied(&torn_disk, backup::Options::default());
+        let told = read(copy.clone());
+        assert_eq!((told.torn, told.damage, told.gaps), (0, 0, vec![]), "{torn} bytes are torn");
+        assert_eq!(told.waves, read(torn_disk).waves);
+        assert!(told.waves.len() < waves.len() || torn <= 48);
+    }
+}
+
+#[test]
+fn a_copy_has_nothing_that_is_not_committed_yet() {
+    let disk = lived(700);
+    let waves = read(disk.clone()).waves;
+    for safe in 1..=waves.last().expect("there are some").sequence {
+        let (copy, _) = copied(&disk, backup::Options { safe: Some(safe), link: false });
+        let told = read(copy);
+        assert!(told.waves.iter().eq(waves.iter().filter(|wave| wave.sequence <= safe)), "{safe}");
+        assert_eq!((told.gaps, told.torn), (vec![], 0), "{safe}");
+    }
+}
+
+#[test]
+fn damage_is_copied_as_it_is() {
+    let disk = lived(700);
+    let names = names(&disk);
+    let name = &names[2];
+    disk.change(name, |bytes| bytes[150] ^= 1);
+    let (copy, _) = copied(&disk, backup::Options::default());
+    assert_eq!(verified(&copy), verified(&disk));
+    assert!(!verified(&copy).is_sound());
+}
+
+#[test]
+fn a_folder_that_is_not_empty_is_not_written_in() {
+    let disk = lived(700);
+    let refused = backup(&disk, &lived(700), backup::Options::default(), &mut unwatched);
+    assert!(matches!(refused, Err(Failure::Occupied { .. })), "{refused:?}");
+}
+
+fn folder(name: &str) -> (PathBuf, Folder) {
+    let path = std::env::temp_dir().join(format!("aether-{name}-{}", std::process::id()));
+    let folder = Folder::new(&path).expect("it can be made");
+    (path, folder)
+}
+
+#[test]
+fn complete_segments_are_linked_and_stay_when_they_are_taken_out() {
+    let ((path, disk), (copy_path, copy)) = (folder("linked"), folder("links"));
+    let options = Options { segment_bytes: 2_000, ..Options::default() };
+    let journal = Journal::open(disk.clone(), options).expect("nobody writes there");
+    for number in 1..=200_u64 {
+        let mut wave = encoded("orders.created", 0.0, &number.to_le_bytes());
+        journal.append(&mut wave, None).expect("there is room");
+    }
+    journal.wait(200).expect("a disk without faults");
+    let safe = Some(journal.safe());
+    let told = backup(&disk, &copy, backup::Options { safe, link: true }, &mut unwatched);
+    let told = told.expect("a disk without faults");
+    assert!(told.linked > 5 && told.linked == told.segments - 1, "{told:?}");
+    let links = fs::read_dir(&copy_path).expect("it is there");
+    let linked = links.filter(|entry| {
+        entry.as_ref().expect("it can be read").metadata().expect("it is there").nlink() > 1
+    });
+    assert_eq!(linked.count() as u64, told.linked);
+    let rules = [Rule { max_count: Some(0), ..Rule::default() }];
+    let mut holdings = Holdings::new();
+    holdings.look(&disk, journal.safe(), &mut unwatched).expect("it can be read");
+    let terms = Terms { rules: &rules, now: 0.0, keep_after: None, least_gain: 0.0 };
+    apply(&disk, &plan(&holdings, &terms), &mut unwatched).expect("a disk without faults");
+    for number in 201..=300_u64 {
+        let mut wave = encoded("orders.created", 0.0, &number.to_le_bytes());
+        journal.append(&mut wave, None).expect("there is room");
+    }
+    journal.close().expect("a disk without faults");
+    assert!(read(disk).waves.len() < 150);
+    let sequences = |waves: Vec<crate::Plain>| waves.into_iter().map(|wave| wave.sequence);
+    assert!(sequences(read(copy.clone()).waves).eq(1..=200));
+    // It is a journal that can be written.
+    let journal = Journal::open(copy, options).expect("nobody writes there");
+    assert_eq!(journal.last(), 200);
+    drop(journal);
+    for path in [path, copy_path] {
+        fs::remove_dir_all(path).expect("it is there");
+    }
+}
+
+#[test]
+fn it_is_done_while_the_journal_is_written_and_taken_from() {
+    let disk = SimulatedDisk::new(1);
+    let options = Options { segment_bytes: 700, sync: true, pending_bytes: 1 << 20 };
+    let journal = Journal::open(disk.clone(), options).expect("an empty disk");
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 1..=3_000_u64 {
+                let mut wave = encoded("orders.created", 0.0, &number.to_le_bytes());
+                let sequence = journal.append(&mut wave, None).expect("there is room");
+                if number % 5 == 0 {
+                    journal.wait(sequence).expect("a disk without faults");
+                }
+            }
+            journal.wait(3_000).expect("a disk without faults");
+            done.store(true, Ordering::Release);
+        });
+        scope.spawn(|| {
+            let rules = [Rule { max_count: Some(200), ..Rule::default() }];
+            let terms = Terms { rules: &rules, now: 0.0, keep_after: None, least_gain: 0.0 };
+            let mut holdings = Holdings::new();
+            while !done.load(Ordering::Acquire) {
+                holdings.look(&disk, journal.safe(), &mut unwatched).expect("it can be read");
+                let plan = plan(&holdings, &terms);
+                apply(&disk, &plan, &mut unwatched).expect("a disk without faults");
+            }
+        });
+        let mut last = false;
+        while !last {
+            last = done.load(Ordering::Acquire);
+            let safe = journal.safe();
+            let (copy, _) = copied(&disk, backup::Options { safe: Some(safe), link: false });
+            let told = read(copy.clone());
+            let ends = told.waves.last().map_or(0, |wave| wave.sequence);
+            assert_eq!((ends, told.gaps, told.damage, told.torn), (safe, vec![], 0, 0));
+            assert!(told.waves.iter().all(|wave| wave.payload == wave.sequence.to_le_bytes()));
+            let report = verified(&copy);
+            assert!(report.is_sound(), "{report:?}");
+        }
+    });
+}

@@ -1,0 +1,220 @@
+//! Mailboxes that are behind are filled from the journal: history, and what a reader could not take in time.
+//!
+//! One thread for each medium, which begins when a mailbox falls behind for the first time. It asks the core which
+//! mailbox is hungry, reads the disk without the interpreter, makes the waves attached, and hands them to the core,
+//! which says when the mailbox has caught up (see `aether_core::medium`).
+//!
+//! Contract:
+//! - No emitter waits for it, and no reader is disturbed: a reader that waits is woken when waves are there.
+//! - What cannot be read, or made of what was read, is logged with its sequence, and passed over.
+//! - It ends with the medium. At the end of the program it stops where it waits.
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::Builder;
+
+use aether_core::medium::{Emission, Hungry, Key};
+use aether_journal::disk::Folder;
+use aether_journal::reader::{Event, Reader};
+use pyo3::prelude::*;
+
+use super::kept::KeptWave;
+use super::restore::Restorer;
+use super::writer::Writer;
+use crate::channel::text;
+use crate::ids::Own;
+use crate::log;
+use crate::shared::Shared;
+use crate::waker::{Aftermath, Gate, Post, Sleeper, Waker};
+use crate::wave::{Hands, Held};
+
+/// How many waves are read at once, and how many bytes of payloads.
+const AT_ONCE: (usize, usize) = (512, 1 << 20);
+
+/// The thread of a medium, once there is one.
+#[derive(Default)]
+pub struct Refill {
+    begun: AtomicBool,
+    gate: Arc<Gate>,
+}
+
+impl Refill {
+    /// Sees to it that the thread runs: a mailbox is behind, or may come to be.
+    pub fn begin(&self, shared: &Arc<Shared>, writer: &Arc<Writer>) -> PyResult<()> {
+        if self.begun.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let filling = Filling {
+            shared: Arc::downgrade(shared),
+            writer: Arc::downgrade(writer),
+            gate: Arc::clone(&self.gate),
+            sources: HashMap::new(),
+        };
+        let spawned = Builder::new().name("aether-refill".to_owned()).spawn(move || filling.run());
+        if let Err(error) = spawned {
+            self.begun.store(false, Ordering::Release);
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// The medium ends, and the thread with it.
+    pub fn end(&self) {
+        self.gate.open();
+    }
+}
+
+/// What the thread holds.
+struct Filling {
+    shared: Weak<Shared>,
+    writer: Weak<Writer>,
+    gate: Arc<Gate>,
+    sources: HashMap<Key, Source>,
+}
+
+/// Where the reading for a mailbox is.
+struct Source {
+    reader: Reader<Folder>,
+    /// All up to here was looked at.
+    position: u64,
+    /// Read beyond what was to be read.
+    ahead: Option<KeptWave>,
+    restorer: Restorer,
+}
+
+/// What to do next.
+enum Next {
+    End,
+    Wait,
+    Fill(Hungry, Arc<Writer>),
+}
+
+impl Filling {
+    fn run(mut self) {
+        loop {
+            // `None`: the interpreter ends.
+            match Python::try_attach(|py| self.next(py)) {
+                None | Some(Next::End) => return,
+                Some(Next::Wait) => self.gate.wait(),
+                Some(Next::Fill(hungry, writer)) => self.fill(&hungry, &writer),
+            }
+        }
+    }
+
+    fn next(&mut self, py: Python<'_>) -> Next {
+        let (Some(shared), Some(writer)) = (self.shared.upgrade(), self.writer.upgrade()) else {
+            return Next::End;
+        };
+        if !shared.home.is_here() {
+            return Next::End;
+        }
+        let sleeper = Sleeper::Native(Arc::clone(&self.gate));
+        let (hungry, spent) = shared.medium.next_hungry(Waker { post: Post::Watcher, sleeper });
+        drop(spent);
+        let _ = py;
+        match hungry {
+            Some(hungry) => Next::Fill(hungry, writer),
+            None => Next::Wait,
+        }
+    }
+
+    fn fill(&mut self, hungry: &Hungry, writer: &Writer) {
+        let known = self.sources.remove(&hungry.key);
+        let source = known.filter(|source| source.position == hungry.position);
+        let source = match source {
+            Some(source) => Ok(source),
+            None => Source::open(writer.path(), hungry.position),
+        };
+        let read = source.and_then(|mut source| {
+            // What was delivered is in the files, unless nobody has asked for that.
+            writer.until_written(hungry.delivered);
+            let waves = source.read(hungry)?;
+            Ok((source, waves))
+        });
+        let filled = Python::try_attach(|py| {
+            let shared = self.shared.upgrade()?;
+            match read {
+                Ok((mut source, waves)) => {
+                    if hand(py, &shared, writer, hungry, &mut source, waves) {
+                        self.sources.insert(hungry.key, source);
+                    }
+                }
+                Err(error) => {
+                    log::unreadable(py, &writer.path().to_string_lossy(), &error.to_string());
+                }
+            }
+            Some(())
+        });
+        drop(filled);
+    }
+}
+
+impl Source {
+    fn open(path: &Path, position: u64) -> io::Result<Self> {
+        let reader = Reader::after(Folder::new(path)?, position)?;
+        Ok(Self { reader, position, ahead: None, restorer: Restorer::default() })
+    }
+
+    /// Reads what a mailbox wants, as far as it was delivered and there is room, and notes how far that was.
+    fn read(&mut self, hungry: &Hungry) -> io::Result<Vec<KeptWave>> {
+        let Self { reader, position, ahead, .. } = self;
+        let (mut waves, mut bytes) = (Vec::new(), 0);
+        let room = hungry.room.min(AT_ONCE.0);
+        let wanted = |channel: &str, sequence: u64| {
+            hungry
+                .patterns
+                .iter()
+                .any(|(pattern, after)| sequence > *after && pattern.matches(channel))
+        };
+        if let Some(wave) = ahead.take_if(|wave| wave.sequence <= hungry.delivered) {
+            *position = wave.sequence;
+            if wanted(wave.channel(), wave.sequence) {
+                waves.push(wave);
+            }
+        }
+        let mut full = ahead.is_some() || waves.len() >= room;
+        while !full && *position < hungry.delivered {
+            let before = *position;
+            reader.read(|event| {
+                let Event::Wave(wave) = event else { return ControlFlow::Continue(()) };
+                if wave.sequence > hungry.delivered {
+                    *ahead = Some(KeptWave::of(&wave));
+                    full = true;
+                } else {
+                    *position = wave.sequence;
+                    if wanted(wave.channel, wave.sequence) {
+                        bytes += wave.payload.len();
+                        waves.push(KeptWave::of(&wave));
+                    }
+                    full =
+                        waves.len() >= room || bytes >= AT_ONCE.1 || *position == hungry.delivered;
+                }
+                if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            if !full && *position == before {
+                // The end of what can be read: what is missing up to there was refused, or is damaged.
+                break;
+            }
+        }
+        if waves.len() < room && bytes < AT_ONCE.1 {
+            *position = hungry.delivered;
+        }
+        Ok(waves)
+    }
+}
+
+/// Makes waves of what was read, and hands them to the mailbox. False: it needs no more of them.
+fn hand(
+    py: Python<'_>,
+    shared: &Shared,
+    writer: &Writer,
+    hungry: &Hungry,
+    source: &mut Source,
+    waves: Vec<KeptWave>,
+) -> bool {
+    todo!()
+}
