@@ -29,16 +29,73 @@ impl Filter {
     /// Whether a wave is wanted. What is not said fits all; a NaN on either side fits nothing.
     #[inline]
     pub fn takes(&self, wave: &Wave<'_>) -> bool {
-        let Self { pattern, after, before, since, until, amplitude, source, headers } = self;
+        let pattern = self.pattern.as_ref();
+        self.takes_but_channel(wave) && pattern.is_none_or(|pattern| pattern.matches(wave.channel))
+    }
+
+    /// The same for all but the pattern.
+    #[inline]
+    fn takes_but_channel(&self, wave: &Wave<'_>) -> bool {
+        let Self { pattern: _, after, before, since, until, amplitude, source, headers } = self;
         after.is_none_or(|after| wave.sequence > after)
             && before.is_none_or(|before| wave.sequence < before)
             && since.is_none_or(|since| wave.time >= since)
             && until.is_none_or(|until| wave.time < until)
             && amplitude.is_none_or(|amplitude| wave.amplitude >= amplitude)
             && source.as_ref().is_none_or(|source| wave.source == Some(source))
-            && pattern.as_ref().is_none_or(|pattern| pattern.matches(wave.channel))
             && headers.iter().all(|(name, text)| wave.headers.get(name) == Some(text))
     }
+}
+
+/// A filter that remembers which channels its pattern takes: there are many waves, and few channels among them.
+#[derive(Debug)]
+pub(crate) struct Selector {
+    filter: Filter,
+    /// Channels, each at the place that its bytes give, and whether they are taken.
+    seen: Vec<(Box<str>, bool)>,
+}
+
+/// How many channels are remembered, at most.
+const SEEN: usize = 256;
+
+impl Selector {
+    pub(crate) fn new(filter: Filter) -> Self {
+        let seen = if filter.pattern.is_some() { SEEN } else { 0 };
+        Self { filter, seen: vec![(Box::default(), false); seen] }
+    }
+
+    pub(crate) fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// As [`Filter::takes`].
+    #[inline]
+    pub(crate) fn takes(&mut self, wave: &Wave<'_>) -> bool {
+        let Some(pattern) = &self.filter.pattern else {
+            return self.filter.takes_but_channel(wave);
+        };
+        let place = place(wave.channel.as_bytes());
+        let taken = match self.seen.get_mut(place) {
+            Some((channel, taken)) if **channel == *wave.channel => *taken,
+            Some(seen) => {
+                let taken = pattern.matches(wave.channel);
+                *seen = (wave.channel.into(), taken);
+                taken
+            }
+            None => pattern.matches(wave.channel),
+        };
+        taken && self.filter.takes_but_channel(wave)
+    }
+}
+
+/// By the length of a name, its first and its last bytes.
+#[inline]
+fn place(channel: &[u8]) -> usize {
+    let number = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let (first, last) = (number(channel.first_chunk()), number(channel.last_chunk()));
+    let short = channel.iter().take(8).fold(0, |all, byte| (all << 8) | u64::from(*byte));
+    let all = first ^ last.rotate_left(29) ^ short ^ channel.len() as u64;
+    (all.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize
 }
 
 #[cfg(test)]
@@ -83,11 +140,25 @@ mod tests {
             Filter { headers: pair("user", "bob"), ..none() },
             Filter { headers: pair("none", ""), ..none() },
         ];
+        let both = |filter: &Filter| {
+            let mut selector = Selector::new(filter.clone());
+            let first = filter.takes(&wave);
+            assert_eq!([selector.takes(&wave), selector.takes(&wave)], [first; 2], "{filter:?}");
+            first
+        };
         for filter in taken {
-            assert!(filter.takes(&wave), "{filter:?}");
+            assert!(both(&filter), "{filter:?}");
         }
         for filter in refused {
-            assert!(!filter.takes(&wave), "{filter:?}");
+            assert!(!both(&filter), "{filter:?}");
+        }
+        // More channels than are remembered.
+        let filter = Filter { pattern: pattern("*.1"), ..none() };
+        let mut selector = Selector::new(filter.clone());
+        for number in (0..3_000).chain(0..3_000) {
+            let channel = format!("{}.{}", "c".repeat(number % 11 + 1), number % 700);
+            let wave = Wave::plain(&channel, &[]);
+            assert_eq!(selector.takes(&wave), filter.takes(&wave), "{channel}");
         }
         let nameless = Wave { source: None, ..wave };
         assert!(!Filter { source: Some(String::new()), ..none() }.takes(&nameless));

@@ -16,7 +16,7 @@ use std::io;
 use std::ops::{ControlFlow, Range, RangeInclusive};
 
 use crate::disk::Disk;
-use crate::filter::Filter;
+use crate::filter::{Filter, Selector};
 use crate::header::HeaderFault;
 use crate::index;
 pub use crate::known::Location;
@@ -68,7 +68,7 @@ pub enum Event<'a> {
 #[derive(Debug)]
 pub struct Reader<D: Disk> {
     disk: D,
-    filter: Filter,
+    wanted: Selector,
     /// Those that are to be read, the next one last.
     ahead: Vec<Place>,
     /// The one that was begun last, behind others of the same base.
@@ -114,7 +114,8 @@ impl<D: Disk> Reader<D> {
         let first = ahead.first().map_or(next, |segment| segment.base.max(next));
         ahead.reverse();
         let missing = Missing::before(if after == 0 { first } else { next });
-        Ok(Self { disk, filter, ahead, begun: Vec::new(), reading: None, missing })
+        let wanted = Selector::new(filter);
+        Ok(Self { disk, wanted, ahead, begun: Vec::new(), reading: None, missing })
     }
 
     /// The next wave that is to come.
@@ -125,7 +126,7 @@ impl<D: Disk> Reader<D> {
     /// Calls `each` with what comes next, until it breaks or nothing is left for now. If it breaks at a gap, the
     /// wave behind it comes all the same.
     pub fn read(&mut self, mut each: impl FnMut(Event<'_>) -> ControlFlow<()>) -> io::Result<()> {
-        let before = self.filter.before.unwrap_or(u64::MAX);
+        let before = self.wanted.filter().before.unwrap_or(u64::MAX);
         while self.missing.next() < before {
             let Some(reading) = &mut self.reading else {
                 match self.begin(&mut each)? {
@@ -145,7 +146,7 @@ impl<D: Disk> Reader<D> {
             }
             match reading.scan.next()? {
                 Some(Found::Record { record, .. }) => {
-                    if tell(&mut self.missing, &self.filter, &record, &mut each).is_break() {
+                    if tell(&mut self.missing, &mut self.wanted, &record, &mut each).is_break() {
                         return Ok(());
                     }
                 }
@@ -202,7 +203,8 @@ impl<D: Disk> Reader<D> {
                 return Ok(Some(ControlFlow::Continue(())));
             }
         };
-        let Filter { pattern, before, since, until, .. } = &self.filter;
+        let filter = self.wanted.filter();
+        let Filter { pattern, before, since, until, .. } = filter;
         let positioned = self.missing.next() > base || before.is_some();
         let indexed = positioned || pattern.is_some() || since.is_some() || until.is_some();
         // What cannot be read of an index can be read of the segment.
@@ -217,7 +219,7 @@ impl<D: Disk> Reader<D> {
         let first = outline.sequence(0).min(before.unwrap_or(u64::MAX));
         let stop = self.missing.reach(first, |gap| each(Event::Gap(gap)));
         let next = outline.last().saturating_add(1);
-        if let Some(blocks) = outline.wanted(&self.filter, self.missing.next()) {
+        if let Some(blocks) = outline.wanted(filter, self.missing.next()) {
             self.missing.skip_to(outline.sequence(blocks.start));
             let sequence = outline.sequence(blocks.end);
             let bytes = outline.bytes(blocks);
@@ -283,16 +285,16 @@ impl<D: Disk> Reader<D> {
 #[inline]
 fn tell(
     missing: &mut Missing,
-    filter: &Filter,
+    wanted: &mut Selector,
     record: &Record<'_>,
     each: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    let before = filter.before.unwrap_or(u64::MAX);
+    let before = wanted.filter().before.unwrap_or(u64::MAX);
     match *record {
         Record::Wave(wave) if wave.sequence >= missing.next() => {
             let stop = missing.reach(wave.sequence.min(before), |gap| each(Event::Gap(gap)));
             missing.skip_to(wave.sequence.saturating_add(1));
-            if !filter.takes(&wave) {
+            if !wanted.takes(&wave) {
                 return stop;
             }
             let told = each(Event::Wave(wave));

@@ -12,7 +12,7 @@ use std::io;
 use std::ops::{ControlFlow, Range, RangeInclusive};
 
 use crate::disk::Disk;
-use crate::filter::Filter;
+use crate::filter::{Filter, Selector};
 use crate::header::Header;
 use crate::index;
 use crate::missing::Ranges;
@@ -26,7 +26,7 @@ use crate::segment::{self, Place, Segment, places};
 #[derive(Debug)]
 pub struct Backwards<D: Disk> {
     disk: D,
-    filter: Filter,
+    wanted: Selector,
     /// Those that are to be read, the next one last.
     ahead: Vec<Place>,
     /// The last one of the journal, which may have a torn tail.
@@ -95,7 +95,7 @@ impl<D: Disk> Backwards<D> {
         ahead.truncate(end + 1);
         Ok(Self {
             disk,
-            filter,
+            wanted: Selector::new(filter),
             ahead,
             newest,
             reading: None,
@@ -150,7 +150,7 @@ impl<D: Disk> Backwards<D> {
         let Some(reading) = &mut self.reading else { return ControlFlow::Continue(()) };
         let Some((_, place)) = reading.waves.pop() else { return ControlFlow::Continue(()) };
         match Record::of(&reading.bytes[place]) {
-            Record::Wave(wave) if self.filter.takes(&wave) => each(Event::Wave(wave)),
+            Record::Wave(wave) if self.wanted.takes(&wave) => each(Event::Wave(wave)),
             _ => ControlFlow::Continue(()),
         }
     }
@@ -160,8 +160,10 @@ impl<D: Disk> Backwards<D> {
     fn descend(&mut self, sequence: u64) {
         let above = self.above.unwrap_or(sequence);
         if sequence < above {
-            let (first, end) =
-                (sequence.max(self.lowest), above.min(self.filter.before.unwrap_or(u64::MAX)));
+            let (first, end) = (
+                sequence.max(self.lowest),
+                above.min(self.wanted.filter().before.unwrap_or(u64::MAX)),
+            );
             let gaps = self.removed.uncovered(first, end);
             self.pending.extend(gaps.into_iter().rev().map(Pending::Gap));
             self.skip_to(sequence);
@@ -257,7 +259,7 @@ impl<D: Disk> Backwards<D> {
         let all = 0..outline.blocks.len();
         // Where something is missing, everything is looked at.
         let blocks = if outline.is_whole() {
-            outline.wanted(&self.filter, self.lowest).unwrap_or(all.end..all.end)
+            outline.wanted(self.wanted.filter(), self.lowest).unwrap_or(all.end..all.end)
         } else {
             all.clone()
         };
