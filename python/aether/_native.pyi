@@ -10,6 +10,7 @@ What is awaited is typed as a coroutine: it can be awaited once, also by ``async
 from _thread import LockType
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from os import PathLike
 from threading import Thread
 from types import GenericAlias, MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Literal, Self, TypedDict, final, overload
@@ -20,6 +21,7 @@ from typing_extensions import TypeVar, deprecated, disjoint_base
 
 from aether._builder import WaveBuilder
 from aether.channel import Channel
+from aether.journal.position import Position
 from aether.physics.detection import Detection
 from aether.vibrator import Order, Overflow
 
@@ -28,8 +30,10 @@ __all__ = [
     "REPLY_HEADER",
     "Emitter",
     "Engine",
+    "Fate",
     "Field",
     "JournalReader",
+    "JournalWriter",
     "Mailbox",
     "ManualClock",
     "Medium",
@@ -429,6 +433,54 @@ class Field:
         """Waves per second over the last seconds, by the medium's clock."""
 
 @final
+class JournalWriter:
+    """A journal that is open to be written."""
+
+    def __new__(
+        cls,
+        path: str | PathLike[str],
+        encode: Callable[[Any], tuple[int, bytes]],
+        *,
+        durability: str,
+        undurably: bool,
+        segment_bytes: int,
+        pending_bytes: int,
+        snapshot_interval: int,
+        max_payload_bytes: int,
+    ) -> Self: ...
+    @property
+    def last(self) -> int:
+        """The sequence that was given last; 0: none yet."""
+
+    @property
+    def safe(self) -> int:
+        """All waves up to this one are as durable as asked, but for those that were refused."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it takes nothing now; `None`: it does."""
+
+    @property
+    def pending_bytes(self) -> int:
+        """How many bytes wait for the disk."""
+
+    def durable(self, position: int) -> Coroutine[Any, Any, Receipt]:
+        """Awaits what becomes of a position: its final receipt."""
+
+    def flushed(self) -> Coroutine[Any, Any, Receipt]:
+        """Awaits that all that was appended so far is as durable as asked."""
+
+    def close(self) -> None:
+        """Commits what was appended, and takes no more; returns when the files are closed."""
+
+    def forget(self) -> None:
+        """In the child of a fork: closes its files, and never writes to them."""
+
+@final
+class Fate:
+    """What becomes of a wave in a journal, for whoever holds its position."""
+
+@final
 class JournalReader:
     """Reads the waves of a journal that fit a filter. Not on Windows."""
 
@@ -606,6 +658,7 @@ class Medium(Emitter):
         max_channel_length: int = 1024,
         stall_warning: float = 1.0,
         clock: ManualClock | None = None,
+        journal: JournalWriter | None = None,
     ) -> Self: ...
     def open_mailbox(
         self,
@@ -669,6 +722,9 @@ class Medium(Emitter):
 
     def until_quiet(self, timeout: float | None = None) -> Coroutine[Any, Any, bool]:
         """Awaits quiet: true once it is there, false at the timeout."""
+
+    def until_delivered(self) -> Coroutine[Any, Any, bool]:
+        """Awaits that everything that was appended to the journal is delivered, or refused."""
 
     def until_empty(
         self, mailboxes: Sequence[Mailbox], idle: Callable[[], bool], timeout: float | None = None
@@ -746,7 +802,15 @@ class Receipt:
 
     @property
     def pending(self) -> bool:
-        """Whether a journal has yet to confirm it; false without a journal."""
+        """Whether a journal has yet to confirm it: then it is false, its counts are 0, and
+        ``await journal.durable(receipt.position)`` gives the final one. False without a journal.
+        """
+
+    @property
+    def position(self) -> Position | None:
+        """Its place in the journal; `None` without one, or if the journal has failed and it was delivered all the
+        same.
+        """
 
     @property
     def handlers(self) -> int:

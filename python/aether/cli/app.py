@@ -110,11 +110,21 @@ def replay(
     buffer_size: Annotated[
         int | None, typer.Option(min=1, metavar="WAVES", help="How many a mailbox holds.")
     ] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            "--journal",
+            metavar="FOLDER",
+            help="Write each event there first; what is there already is passed over.",
+            show_default=False,
+        ),
+    ] = None,
     backend: BackendOption = "asyncio",
 ) -> None:
     """Replay an event file through a medium and show where its events went.
 
-    Bad lines are reported with their number, counted and skipped. A file of nothing else ends with status 1.
+    Bad lines are reported with their number, counted and skipped. A file of nothing else ends with status 1. With
+    --journal, a replay that was ended, even by a loss of power, goes on where it was when it is started again.
     """
     from .backend import run
     from .console import Screen
@@ -123,6 +133,9 @@ def replay(
     from .pacing import parse_speed
     from .replay import replay as replay_file
     from .summary import tables
+
+    if journal is not None:
+        from aether.journal import Journal
 
     multiple, screen = parse_speed(speed), Screen()
     patterns = list(dict.fromkeys(pattern or ["*"]))
@@ -138,12 +151,13 @@ def replay(
                 overflow=overflow,
                 buffer_size=buffer_size,
                 strict=strict,
+                journal=None if journal is None else Journal(journal),
                 on_fault=lambda fault: screen.complain(f"line {fault.line}: {fault.reason}"),
                 on_progress=tick,
             ),
             backend,
         )
-    if done.faults and not done.events:
+    if done.faults and not done.events and not done.known:
         raise CliError(
             f"{reader.name}: none of its lines is an event ({done.faults:,} bad); each is an object with "
             "ts, channel and payload"

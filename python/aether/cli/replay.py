@@ -5,6 +5,9 @@ everything (`*`). Emission waits where a mailbox blocks, so nothing is lost unle
 and then each loss is counted with its reason. Bad lines are handed to `on_fault` and skipped; with `strict` the first
 one ends the replay with a `CliError`. Leaving early, by an error or Ctrl-C, leaves nothing running behind.
 
+With a journal, each event is in it before anybody gets it, with the number of its line as a header. Events that are in
+it already, from a replay that was ended, are passed over: so a replay goes on where it was, whatever ended it.
+
 A file is read in place. A pipe or a terminal is read in a thread, so that the loop, the vibrators and Ctrl-C are not
 kept waiting for whoever writes to it.
 """
@@ -12,6 +15,7 @@ kept waiting for whoever writes to it.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -25,11 +29,15 @@ from .events import Event, EventReader, Fault
 from .pacing import Pacer
 
 if TYPE_CHECKING:
-    from aether import Aether, Vibrator
+    from aether import Aether, Receipt, Vibrator
+    from aether.journal import Journal
 
 __all__ = ["DomainCount", "Replay", "VibratorCount", "replay"]
 
 _READ_AT_ONCE = 256
+
+_LINE = "line"
+"""The header that has the number of an event's line."""
 
 
 @dataclass(slots=True)
@@ -64,6 +72,8 @@ class Replay:
     """Events emitted."""
     faults: int = 0
     """Bad lines skipped."""
+    known: int = 0
+    """Events passed over, as the journal has them already."""
     seconds: float = 0.0
     """From the first line read to the last wave read."""
     domains: dict[str, DomainCount] = field(default_factory=dict)
@@ -82,6 +92,7 @@ async def replay(
     overflow: Overflow = "block",
     buffer_size: int | None = None,
     strict: bool = False,
+    journal: Journal | None = None,
     on_fault: Callable[[Fault], None] = _ignore,
     on_progress: Callable[[int], None] = _ignore,
 ) -> Replay:
@@ -94,18 +105,19 @@ async def replay(
         overflow: policy of the vibrators' mailboxes.
         buffer_size: room in each mailbox; the medium's default if None.
         strict: stop at the first bad line.
+        journal: where each event is written before it is delivered.
         on_fault: told of each bad line that is skipped.
         on_progress: told now and then how many bytes of the file were read.
 
     Raises:
-        CliError: a bad line under `strict`, or a pattern that is none.
+        CliError: a bad line under `strict`, a pattern that is none, or a journal that cannot be written or has other
+            waves in it.
         SourceError: the file cannot be read on.
     """
-    from aether import Aether
-
     done = Replay()
     got = [0] * len(patterns)
-    medium = Aether()
+    after = 0 if journal is None else _line_reached(journal)
+    medium = _medium(journal)
     vibrators = [_listener(medium, pattern, overflow, buffer_size) for pattern in patterns]
     pacer = Pacer(speed)
     started = time.perf_counter()
@@ -114,13 +126,19 @@ async def replay(
         for index, vibrator in enumerate(vibrators):
             tasks.start_soon(_read_all, vibrator, got, index)
         while (items := await _read(reader)) is not None:
+            batch: list[Event] = []
             for item in items:
-                if isinstance(item, Fault):
+                if item.line <= after:
+                    done.known += isinstance(item, Event)
+                elif isinstance(item, Fault):
                     _skip(item, reader, done, strict=strict)
                     on_fault(item)
+                elif journal is not None and speed is None:
+                    batch.append(item)
                 else:
                     await pacer.wait(item.ts)
-                    await _emit(medium, item, done)
+                    await _emit(medium, item, done, numbered=journal is not None)
+            await _emit_all(medium, batch, done)
             on_progress(reader.position)
     done.seconds = time.perf_counter() - started
     done.vibrators = [
@@ -148,8 +166,54 @@ async def _read_all(vibrator: Vibrator, got: list[int], index: int) -> None:
         got[index] += len(waves)
 
 
-async def _emit(medium: Aether, event: Event, done: Replay) -> None:
-    receipt = await medium.emit_wave(event.channel, event.payload)
+def _medium(journal: Journal | None) -> Aether:
+    from aether import Aether, JournalError
+
+    try:
+        return Aether(journal=journal)
+    except JournalError as error:
+        raise CliError(f"--journal: {error}") from None
+
+
+def _line_reached(journal: Journal) -> int:
+    """The last line whose event is in a journal; 0: it is empty, or not there yet."""
+    from aether import JournalError
+
+    if not journal.path.is_dir():
+        return 0
+    try:
+        last = deque(journal.replay(), maxlen=1)
+    except JournalError as error:
+        raise CliError(f"--journal: {error}") from None
+    if not last:
+        return 0
+    line = last[0].headers.get(_LINE, "")
+    if not line.isdecimal():
+        raise CliError(
+            f"--journal: {journal.path} has waves of something else, the last one on {last[0].channel!r}; name a new "
+            "folder"
+        )
+    return int(line)
+
+
+async def _emit(medium: Aether, event: Event, done: Replay, *, numbered: bool) -> None:
+    headers = {_LINE: str(event.line)} if numbered else None
+    _count(event, await medium.emit_wave(event.channel, event.payload, headers=headers), done)
+
+
+async def _emit_all(medium: Aether, events: list[Event], done: Replay) -> None:
+    """Emits many, which reach the disk together."""
+    from aether import Wave
+
+    waves = (
+        Wave(event.channel, event.payload, headers={_LINE: str(event.line)}) for event in events
+    )
+    receipts = await medium.emit_many(waves)
+    for event, receipt in zip(events, receipts, strict=True):
+        _count(event, receipt, done)
+
+
+def _count(event: Event, receipt: Receipt, done: Replay) -> None:
     count = done.domains.setdefault(event.channel.partition(".")[0], DomainCount())
     count.events += 1
     count.delivered += receipt.delivered

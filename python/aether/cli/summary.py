@@ -37,10 +37,11 @@ def tables(done: Replay) -> list[str | Table]:
     rate = done.events / done.seconds if done.seconds else 0.0
     plural = "line" if done.faults == 1 else "lines"
     faults = f"; {done.faults:,} bad {plural} skipped" if done.faults else ""
+    known = f"; {done.known:,} were in the journal already" if done.known else ""
     return [
         domains,
         "",
         vibrators,
         "",
-        f"{done.events:,} events in {duration(done.seconds)}, {rate:,.0f} waves/s{faults}",
+        f"{done.events:,} events in {duration(done.seconds)}, {rate:,.0f} waves/s{faults}{known}",
     ]

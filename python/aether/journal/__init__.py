@@ -1,19 +1,27 @@
-"""The journal: waves that survive, replay and recover. See `Journal`."""
+"""The journal: the durable, append-only history of a medium.
+
+`Journal` is given to a medium, which writes each wave before it delivers it; and it is read, by the same program or
+any other: see `Journal.replay`. The format is documented in `docs/journal-format.md`.
+"""
 
 from __future__ import annotations
 
 from aether.journal.bounds import Moment
 from aether.journal.codecs import Codec, Codecs
-from aether.journal.journal import Journal
+from aether.journal.journal import Durability, Journal, OnFailure
+from aether.journal.position import Position
 from aether.journal.replay import Damage, Gap, Replay, ReplayColumns
 
 __all__ = [
     "Codec",
     "Codecs",
     "Damage",
+    "Durability",
     "Gap",
     "Journal",
     "Moment",
+    "OnFailure",
+    "Position",
     "Replay",
     "ReplayColumns",
 ]

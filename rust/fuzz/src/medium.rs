@@ -11,12 +11,14 @@ use aether_core::medium::Phase;
 use aether_core::wave::clamped;
 use arbitrary::{Result, Unstructured};
 
-use self::program::{AMPLITUDES, CHANNELS, Opening, PATTERNS, Place, Shot, Step, Way};
+use self::program::{AMPLITUDES, CHANNELS, Opening, PATTERNS, Place, Shot, Step, Turn, Way};
 use self::world::World;
 use crate::support;
 
 #[path = "../../core/tests/medium_model/compare.rs"]
 mod compare;
+#[path = "../../core/tests/medium_model/later.rs"]
+mod later;
 #[path = "../../core/tests/medium_model/plain.rs"]
 mod plain;
 #[path = "../../core/tests/medium_model/program.rs"]
@@ -137,14 +139,22 @@ impl Writer<'_, '_> {
         })
     }
 
+    fn turn(&mut self) -> Result<Turn> {
+        let turns = [Turn::Emit, Turn::Emit, Turn::Reserve, Turn::Leave];
+        self.bytes.choose(&turns).copied()
+    }
+
     fn step(&mut self) -> Result<Step> {
         Ok(match self.bytes.int_in_range(0..=63)? {
-            0..=15 => Step::Emit(self.shot()?, self.bytes.arbitrary()?),
-            16..=19 => Step::Swift(self.shot()?),
+            0..=12 => Step::Emit(self.shot()?, self.bytes.arbitrary()?),
+            13..=15 => Step::Reserve(self.shot()?, self.bytes.arbitrary()?),
+            16..=18 => Step::Swift(self.shot()?),
+            19 => Step::Unreserve(self.place()?),
             20..=22 => Step::Take(self.place()?),
             23 => Step::Hold(self.place()?),
             24 => Step::TakeBack(self.place()?),
-            25..=27 => {
+            25 => Step::Deliver(self.place()?, self.bytes.int_in_range(0..=2)?),
+            26..=27 => {
                 let (place, least, most) = (self.place()?, self.count(4)?, self.count(5)?);
                 Step::Many(place, least, most.max(least))
             }
@@ -152,7 +162,7 @@ impl Writer<'_, '_> {
             30..=31 => Step::QuickMany(self.place()?, self.count(5)?),
             32..=36 => Step::Enlist(self.place()?, self.count(4)?),
             37..=41 => Step::Resume(self.place()?, self.way()?),
-            42..=46 => Step::Sender(self.place()?, self.bytes.ratio(2, 3)?),
+            42..=46 => Step::Sender(self.place()?, self.turn()?),
             47 => Step::Rouse(self.place()?),
             48..=49 => Step::Look(self.place()?),
             50 => Step::Stalls(self.bytes.int_in_range(0..=4)?),

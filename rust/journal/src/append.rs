@@ -58,7 +58,7 @@ impl End {
 
     /// Gives a wave that has its sequence already a place, in a segment that is written anew.
     pub fn again<'a>(&mut self, wave: &'a mut Encoded, sequence: u64) -> &'a [u8] {
-        self.next = sequence + 1;
+        self.next = sequence.saturating_add(1);
         self.put(wave, sequence)
     }
 

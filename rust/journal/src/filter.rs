@@ -46,7 +46,7 @@ mod tests {
     use aether_core::channel::Limits;
 
     use super::*;
-    use crate::record::{Codec, HeaderBytes};
+    use crate::record::HeaderBytes;
 
     #[test]
     fn each_condition_takes_and_refuses() {
@@ -54,18 +54,10 @@ mod tests {
         let wave = Wave {
             sequence: 10,
             time: 100.0,
-            channel: "orders.created",
             source: Some("shop"),
-            id: "a-1",
             amplitude: 0.5,
-            priority: 0.5,
-            phase: 0.0,
-            frequency: 1.0,
-            ttl: f64::INFINITY,
-            hops: 1,
             headers: headers.view(),
-            codec: Codec(2),
-            payload: &[],
+            ..Wave::plain("orders.created", &[])
         };
         let pattern = |name| Pattern::parse(name, Limits::default()).ok();
         let none = Filter::default;

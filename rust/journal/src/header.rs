@@ -105,6 +105,16 @@ impl Header {
         Err(newer.map_or(HeaderFault::Damaged, HeaderFault::Version))
     }
 
+    /// What it may have been, where neither copy is sound: with the identity of each.
+    pub(crate) fn guesses(bytes: &[u8], base: u64) -> impl Iterator<Item = Self> + '_ {
+        bytes.chunks_exact(COPY).take(2).map(move |copy| {
+            let mut identity = [0; 16];
+            identity.copy_from_slice(&copy[16..32]);
+            let (journal, created) = (u64_at(copy, 32), f64_at(copy, 48));
+            Self { identity, journal, base, rewritten: 0, created }
+        })
+    }
+
     /// What the checks in this segment begin with.
     pub(crate) fn seed(&self) -> Seed {
         Seed::of(self.identity)

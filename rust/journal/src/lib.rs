@@ -6,8 +6,8 @@
 //! its front to its end, whatever happened to it. The format is written down for others in
 //! `docs/journal-format.md`.
 //!
-//! Nothing here knows of Python, and nothing is unsafe. On systems other than Linux and macOS the crate is empty.
-#![cfg(unix)]
+//! Nothing here knows of Python, and nothing is unsafe. On systems other than Linux and macOS, a folder cannot be
+//! opened: [`disk::Folder::new`] says so.
 #![forbid(unsafe_code)]
 
 pub mod append;
@@ -17,11 +17,14 @@ pub mod disk;
 pub mod filter;
 pub mod header;
 pub mod journal;
+pub mod keeping;
 mod log;
+mod options;
 mod queue;
 pub mod reader;
 pub mod record;
 pub mod scan;
 pub mod segment;
+mod state;
 #[cfg(test)]
 mod tests;

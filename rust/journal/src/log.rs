@@ -72,6 +72,11 @@ impl<D: Disk> Log<D> {
         if sync { self.sync().map_err(Fault::Broken) } else { Ok(()) }
     }
 
+    /// Closes the files as they are.
+    pub(crate) fn forget(&mut self) {
+        self.active = None;
+    }
+
     /// Makes sure of all that was written.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.active.as_ref().map_or(Ok(()), |active| active.file.sync())

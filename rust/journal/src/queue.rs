@@ -17,6 +17,8 @@ pub(crate) struct Queue {
     end: Option<End>,
     /// The sequence that was given last.
     last: u64,
+    /// The base of the segment that was begun last, and the beginning of its identity.
+    begun: (u64, [u8; 4]),
     /// The first of the sequences that were given in vain, up to the last one; the next record tells so.
     in_vain: Option<u64>,
     runs: Vec<Run>,
@@ -25,7 +27,13 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) fn new(journal: u64, limit: u64, last: u64) -> Self {
-        Self { journal, limit, end: None, last, in_vain: None, runs: Vec::new(), bytes: 0 }
+        let begun = (0, [0; 4]);
+        Self { journal, limit, end: None, last, begun, in_vain: None, runs: Vec::new(), bytes: 0 }
+    }
+
+    /// The last segment of the folder has this base, and an identity that begins so.
+    pub(crate) fn goes_on_after(&mut self, begun: (u64, [u8; 4])) {
+        self.begun = begun;
     }
 
     /// The sequence that was given last.
@@ -110,11 +118,19 @@ impl Queue {
         }
     }
 
-    fn header(&self, disk: &impl Disk) -> Header {
+    fn header(&mut self, disk: &impl Disk) -> Header {
         let mut identity = [0; 16];
         identity[..8].copy_from_slice(&disk.random().to_le_bytes());
         identity[8..].copy_from_slice(&disk.random().to_le_bytes());
         let (base, created) = (self.last + 1, disk.now());
+        let (before, greatest) = self.begun;
+        let begin = [identity[0], identity[1], identity[2], identity[3]];
+        // One that has notes alone has the same base: by their names, it comes first.
+        if base == before && begin <= greatest {
+            let next = u32::from_be_bytes(greatest).saturating_add(1);
+            identity[..4].copy_from_slice(&next.to_be_bytes());
+        }
+        self.begun = (base, [identity[0], identity[1], identity[2], identity[3]]);
         Header { identity, journal: self.journal, base, rewritten: 0, created }
     }
 }

@@ -98,7 +98,7 @@ impl Missing {
         match record {
             Record::Wave(wave) if wave.sequence >= self.next => {
                 let stop = self.reach(wave.sequence, each);
-                self.next = wave.sequence + 1;
+                self.next = wave.sequence.saturating_add(1);
                 let told = each(Event::Wave(wave));
                 if stop.is_break() { stop } else { told }
             }
@@ -106,7 +106,7 @@ impl Missing {
                 self.removed.push(removed.range());
                 ControlFlow::Continue(())
             }
-            Record::Seal { sequence } => self.reach(sequence + 1, each),
+            Record::Seal { sequence } => self.reach(sequence.saturating_add(1), each),
             Record::Acknowledged { sequence, cursor, state } => {
                 each(Event::Acknowledged { sequence, cursor, state })
             }
@@ -142,12 +142,13 @@ impl<D: Disk> Reader<D> {
     /// Reads what comes after a sequence; 0: from the beginning of what there is.
     pub fn after(disk: D, sequence: u64) -> io::Result<Self> {
         let mut ahead = segments(&disk)?;
+        let wanted = sequence.saturating_add(1);
         // The last one that begins at or before the next wave, and what follows.
-        let from = ahead.iter().rposition(|segment| segment.base <= sequence + 1).unwrap_or(0);
+        let from = ahead.iter().rposition(|segment| segment.base <= wanted).unwrap_or(0);
         ahead.drain(..from);
-        let first = ahead.first().map_or(sequence + 1, |segment| segment.base.max(sequence + 1));
+        let first = ahead.first().map_or(wanted, |segment| segment.base.max(wanted));
         ahead.reverse();
-        let next = if sequence == 0 { first } else { sequence + 1 };
+        let next = if sequence == 0 { first } else { wanted };
         let missing = Missing { next, removed: Vec::new() };
         Ok(Self { disk, ahead, reading: None, missing })
     }

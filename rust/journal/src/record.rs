@@ -78,6 +78,29 @@ pub struct Wave<'a> {
     pub payload: &'a [u8],
 }
 
+impl<'a> Wave<'a> {
+    /// A payload on a channel, and for the rest what is usual: of amplitude 1, without a source, an id, or headers.
+    /// Sequence, time and hops are 0.
+    pub fn plain(channel: &'a str, payload: &'a [u8]) -> Self {
+        Self {
+            sequence: 0,
+            time: 0.0,
+            channel,
+            source: None,
+            id: "",
+            amplitude: 1.0,
+            priority: 1.0,
+            phase: 0.0,
+            frequency: 1.0,
+            ttl: f64::INFINITY,
+            hops: 0,
+            headers: Headers::default(),
+            codec: Codec::default(),
+            payload,
+        }
+    }
+}
+
 /// What a sound record says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Record<'a> {
@@ -293,6 +316,11 @@ impl Encoded {
         Self::note(kind::SEAL, 0.0, "", &[])
     }
 
+    /// A sound record as it was found, to be given another place.
+    pub(crate) fn found(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec() }
+    }
+
     fn note(kind: u8, time: f64, name: &str, body: &[u8]) -> Self {
         let mut bytes = vec![0; HEAD];
         bytes[12] = kind;
@@ -372,6 +400,11 @@ impl<'a> Record<'a> {
             _ => None,
         };
         read.unwrap_or(Self::Unknown { sequence })
+    }
+
+    /// The sequence that the head of a sound record says: of the wave, or of the last one before a note.
+    pub(crate) fn place(bytes: &[u8]) -> u64 {
+        u64_at(bytes, 16)
     }
 
     /// The sequence of the wave, or of the last one before a note.

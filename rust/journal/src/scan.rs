@@ -48,6 +48,8 @@ pub enum Found<'a> {
     Record {
         /// Its first byte.
         offset: u64,
+        /// All of it.
+        bytes: &'a [u8],
         /// What it says.
         record: Record<'a>,
     },
@@ -98,6 +100,11 @@ impl<S: Source> Scan<S> {
         self.next
     }
 
+    /// How much memory it holds: of what it has read, and a block.
+    pub fn held(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Whether it has read everything that the source had when it looked last.
     pub(crate) fn is_at_end(&self) -> bool {
         self.ended && self.next == self.end()
@@ -124,8 +131,9 @@ impl<S: Source> Scan<S> {
                 Look::Sound(size) => {
                     self.next += size as u64;
                     let from = (begin - self.start) as usize;
-                    let record = Record::of(&self.buffer[from..from + size]);
-                    return Ok(Some(Found::Record { offset: begin, record }));
+                    let bytes = &self.buffer[from..from + size];
+                    let record = Record::of(bytes);
+                    return Ok(Some(Found::Record { offset: begin, bytes, record }));
                 }
                 // Its length can be trusted: it is in the head.
                 Look::Body(size) => self.next += size as u64,

@@ -7,7 +7,7 @@ use crate::header::{Header, HeaderFault, RECORDS};
 use crate::record::{HEAD, Record};
 use crate::scan::{Found, Scan};
 
-const SUFFIX: &str = ".segment";
+pub(crate) const SUFFIX: &str = ".segment";
 
 /// A file of a folder that has the name of a segment.
 #[derive(Debug)]
@@ -35,8 +35,22 @@ fn base(name: &str) -> Option<u64> {
     if sound { base.parse().ok() } else { None }
 }
 
-/// All segments of a folder, in the order of their waves.
+/// How often a folder is listed anew, as a file of the list is gone.
+const LISTINGS: usize = 100;
+
+/// All segments of a folder, in the order of their waves: as they were at one moment, also where some are taken
+/// away meanwhile.
 pub fn segments<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
+    for _ in 1..LISTINGS {
+        match listed(disk) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            done => return done,
+        }
+    }
+    listed(disk)
+}
+
+fn listed<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
     let mut segments = Vec::new();
     for name in disk.names()? {
         let Some(base) = base(&name) else { continue };
@@ -44,12 +58,12 @@ pub fn segments<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
         let header = head(&file)?;
         segments.push(Segment { name, base, header, file });
     }
-    // Of the same base, one has no waves: it was torn before the first, and the next was begun in its place.
+    // Of the same base, all but the last have no waves.
     segments.sort_by(|a, b| (a.base, &a.name).cmp(&(b.base, &b.name)));
     Ok(segments)
 }
 
-fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> {
+pub(crate) fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> {
     let mut bytes = [0; RECORDS as usize];
     let mut filled = 0;
     while filled < bytes.len() {
@@ -59,6 +73,14 @@ fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> {
         }
     }
     Ok(Header::read(&bytes[..filled]))
+}
+
+impl<F> Segment<F> {
+    /// Its base, and the beginning of its identity, by its name.
+    pub(crate) fn begins(&self) -> Option<(u64, [u8; 4])> {
+        let (_, identity) = self.name.strip_suffix(SUFFIX)?.split_once('-')?;
+        Some((self.base, u32::from_str_radix(identity, 16).ok()?.to_be_bytes()))
+    }
 }
 
 impl<F: File> Segment<F> {

@@ -4,10 +4,11 @@ use std::f64::consts::PI;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aether_core::medium::{Emission, Refusal, Sent, Ticket};
+use aether_core::medium::{Carry, Emission, Refusal, Reserved, Ticket};
 use aether_core::router::Hint;
 use aether_core::wave::{Spent, Strength, wrapped};
-use pyo3::exceptions::PyValueError;
+use aether_journal::record::Encoded;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString};
@@ -16,6 +17,7 @@ use crate::channel::text;
 use crate::context::{handled, is_inside};
 use crate::errors::{Closed, NoReceiver, WouldBlock};
 use crate::guarded::Counter;
+use crate::journal::{Admitted, Appended, Fate, Writer};
 use crate::machine::{Quickly, Raised};
 use crate::medium::explain_rows;
 use crate::rare::{Given, Rare, checked_amplitude};
@@ -62,6 +64,8 @@ pub struct Draft {
     require: usize,
     /// By the rules of a hop it goes nowhere.
     spent: Option<Spent>,
+    /// Its record, in a medium with a journal.
+    encoded: Option<Box<Encoded>>,
 }
 
 /// What an attempt came to.
@@ -69,6 +73,10 @@ pub enum Attempt {
     Sent(Py<PyReceipt>),
     /// These vibrators block and are full.
     Full(Vec<Arc<str>>),
+    /// The journal has it, and delivers it.
+    Appended(Arc<Fate>),
+    /// So much waits for the disk that there is no room for more before this is told.
+    Busy(Arc<Fate>),
 }
 
 impl Draft {
@@ -127,7 +135,8 @@ impl Draft {
         let payload = payload.unwrap_or_else(|| py.None());
         let wave = PyWave::new(py, channel, payload, source, strength, timestamp, rare);
         let wave = Held(wave.into_object(py)?);
-        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent })
+        let encoded = Self::encoded(py, shared, &wave, spent)?;
+        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent, encoded })
     }
 
     /// A new wave of which nothing is said but its strength after the first hop; `None`: there is no memory.
@@ -144,7 +153,8 @@ impl Draft {
         let source = origin.name.as_ref().map(|name| name.clone_ref(py));
         let timestamp = shared.medium.clock().unix();
         let wave = PyWave::new(py, channel, payload, source, strength, timestamp, None);
-        Some(Self { wave: Held(wave.into_object(py).ok()?), hint, require: 0, spent: None })
+        let wave = Held(wave.into_object(py).ok()?);
+        Some(Self { wave, hint, require: 0, spent: None, encoded: None })
     }
 
     /// An emission of a wave that exists: one more hop of it.
@@ -173,7 +183,21 @@ impl Draft {
             hand_on(py, &mut hopped.rare, handled.get(), false)?;
         }
         let wave = Held(hopped.into_object(py)?);
-        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent })
+        let encoded = Self::encoded(py, shared, &wave, spent)?;
+        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent, encoded })
+    }
+
+    /// The record of a wave that goes somewhere, if there is a journal to write it to.
+    fn encoded(
+        py: Python<'_>,
+        shared: &Shared,
+        wave: &Held,
+        spent: Option<Spent>,
+    ) -> PyResult<Option<Box<Encoded>>> {
+        match &shared.writer {
+            Some(writer) if spent.is_none() => writer.encoded(py, wave.0.get()).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Emits, if nothing blocks. `name` is what the channel was given as, to remember its route by;
@@ -182,8 +206,8 @@ impl Draft {
     pub fn send(
         &mut self,
         py: Python<'_>,
-        shared: &Shared,
-        origin: &Origin,
+        shared: &Arc<Shared>,
+        origin: &Arc<Origin>,
         name: &Bound<'_, PyAny>,
         ticket: Option<Ticket>,
     ) -> PyResult<Attempt> {
@@ -202,11 +226,14 @@ impl Draft {
             }
             return Ok(Attempt::Sent(Py::new(py, self.dies(py, shared, channel, spent))?));
         }
+        if let Some(writer) = &shared.writer {
+            return self.append(py, (shared, origin, writer), name, ticket);
+        }
         let emission = self.emission(py, shared, origin, channel);
         let (mut hint, mut after) = (self.hint, Aftermath::default());
         let medium = &shared.medium;
         let outcome = medium.emit(&emission, &mut hint, ticket, &self.wave, &Hands(py), &mut after);
-        self.note_route(name, shared, hint, &outcome);
+        self.note_route(name, shared, hint, outcome.as_ref().map(|sent| sent.matched));
         if let Ok(sent) = &outcome {
             shared.tap(py, &self.wave, sent.sequence);
         }
@@ -218,6 +245,59 @@ impl Draft {
             }
             Err(Refusal::Full(full)) => Ok(Attempt::Full(full)),
             Err(refusal) => Err(self.refused(py, shared, origin, &refusal)),
+        }
+    }
+
+    /// The same in a medium with a journal, which delivers it later: room is reserved, and the record appended.
+    fn append(
+        &mut self,
+        py: Python<'_>,
+        (shared, origin, writer): (&Arc<Shared>, &Arc<Origin>, &Writer),
+        name: &Bound<'_, PyAny>,
+        ticket: Option<Ticket>,
+    ) -> PyResult<Attempt> {
+        let emission = self.emission(py, shared, origin, self.channel(py)?);
+        let (mut hint, mut after) = (self.hint, Aftermath::default());
+        let reserved = shared.medium.reserve(&emission, &mut hint, ticket, &mut after);
+        self.note_route(name, shared, hint, reserved.as_ref().map(Reserved::matched));
+        shared.settle(py, after);
+        let reserved = match reserved {
+            Ok(reserved) => reserved,
+            Err(Refusal::Full(full)) => return Ok(Attempt::Full(full)),
+            Err(refusal) => return Err(self.refused(py, shared, origin, &refusal)),
+        };
+        let fate = Arc::new(Fate::default());
+        let admitted = Box::new(Admitted {
+            shared: Arc::clone(shared),
+            origin: Arc::clone(origin),
+            wave: Held(self.wave.0.clone_ref(py)),
+            reserved,
+            fate: Arc::clone(&fate),
+            undurably: writer.undurably,
+        });
+        let Some(encoded) = &mut self.encoded else {
+            return Err(PyRuntimeError::new_err("this wave was appended already"));
+        };
+        match writer.append(encoded, admitted) {
+            Appended::Placed(sequence) => {
+                fate.place(sequence);
+                Hands(py).number(&self.wave, sequence);
+                origin.count(py);
+                Ok(Attempt::Appended(fate))
+            }
+            Appended::Busy(admitted) => {
+                admitted.give_up(py);
+                Ok(Attempt::Busy(writer.latest()))
+            }
+            Appended::Refused(admitted, _) if writer.undurably => {
+                origin.count(py);
+                admitted.deliver(py, 0);
+                Ok(Attempt::Appended(fate))
+            }
+            Appended::Refused(admitted, refusal) => {
+                admitted.give_up(py);
+                Err(writer.refused(&refusal))
+            }
         }
     }
 
@@ -234,6 +314,7 @@ impl Draft {
         if !shared.home.is_settled()
             || origin.closed.load(Ordering::Relaxed)
             || self.spent.is_some()
+            || self.encoded.is_some()
         {
             return Ok(None);
         }
@@ -268,7 +349,7 @@ impl Draft {
         let (mut hint, mut after) = (self.hint, Aftermath::default());
         let medium = &shared.medium;
         let outcome = medium.emit(&emission, &mut hint, None, &self.wave, &Hands(py), &mut after);
-        self.note_route(name, shared, hint, &outcome);
+        self.note_route(name, shared, hint, outcome.as_ref().map(|sent| sent.matched));
         if let Ok(sent) = &outcome {
             shared.tap(py, &self.wave, sent.sequence);
         }
@@ -285,9 +366,9 @@ impl Draft {
         name: &Bound<'_, PyAny>,
         shared: &Shared,
         hint: Hint,
-        outcome: &Result<Sent, Refusal>,
+        matched: Result<usize, &Refusal>,
     ) {
-        let heard = outcome.as_ref().map_or(true, |sent| sent.matched > 0);
+        let heard = matched.map_or(true, |matched| matched > 0);
         if hint != self.hint || !heard {
             self.hint = hint;
             shared.remember(name, hint, heard);
@@ -299,13 +380,19 @@ impl Draft {
     pub fn send_now(
         mut self,
         py: Python<'_>,
-        shared: &Shared,
-        origin: &Origin,
+        shared: &Arc<Shared>,
+        origin: &Arc<Origin>,
         name: &Bound<'_, PyAny>,
     ) -> PyResult<Py<PyReceipt>> {
-        match self.send(py, shared, origin, name, None)? {
-            Attempt::Sent(receipt) => Ok(receipt),
-            Attempt::Full(full) => Err(would_block(self.channel(py)?, &full)),
+        match (self.send(py, shared, origin, name, None)?, &shared.writer) {
+            (Attempt::Sent(receipt), _) => Ok(receipt),
+            (Attempt::Appended(fate), Some(writer)) => PyReceipt::appended(py, writer, &fate),
+            (Attempt::Full(full), _) => Err(would_block(self.channel(py)?, &full)),
+            (Attempt::Busy(_) | Attempt::Appended(_), _) => Err(WouldBlock::new_err(format!(
+                "emitting on {:?} would block: the journal has as much to write as it may hold back; await \
+                 emit_wave, or give the journal more pending_bytes",
+                self.channel(py)?
+            ))),
         }
     }
 
@@ -329,16 +416,8 @@ impl Draft {
         origin: &Origin,
         channel: &'a str,
     ) -> Emission<'a> {
-        let wave = self.wave.0.get();
-        Emission {
-            channel,
-            amplitude: wave.strength.amplitude,
-            priority: wave.strength.priority,
-            lifetime: wave.lifetime(shared.medium.clock()),
-            emitter: origin.identity,
-            inside: is_inside(py, shared),
-            require: self.require,
-        }
+        let emission = emission_of(shared, origin, &self.wave, channel);
+        Emission { inside: is_inside(py, shared), require: self.require, ..emission }
     }
 
     #[cold]
@@ -384,6 +463,26 @@ impl Draft {
                 }
             }
         }
+    }
+}
+
+/// What the core needs to know of a wave on its way, from outside and without a requirement.
+#[inline]
+pub fn emission_of<'a>(
+    shared: &Shared,
+    origin: &Origin,
+    wave: &Held,
+    channel: &'a str,
+) -> Emission<'a> {
+    let wave = wave.0.get();
+    Emission {
+        channel,
+        amplitude: wave.strength.amplitude,
+        priority: wave.strength.priority,
+        lifetime: wave.lifetime(shared.medium.clock()),
+        emitter: origin.identity,
+        inside: false,
+        require: 0,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use aether_core::medium::{Actor, Enlisted, Link, Patience, Ticket};
 use pyo3::exceptions::{PyRuntimeWarning, PyTimeoutError};
@@ -15,7 +16,9 @@ use crate::draft::{Attempt, Draft, listed};
 use crate::emitter::PyEmitter;
 use crate::errors::Deadlock;
 use crate::here::Thread;
+use crate::journal::{Fate, Writer};
 use crate::machine::{IN_PLACE_LIMIT, Operation, Quickly, in_place};
+use crate::receipt::PyReceipt;
 use crate::shared::Shared;
 use crate::stalls;
 use crate::waker::{Aftermath, Post, Sleeper, Waker};
@@ -38,6 +41,26 @@ pub struct EmitOp {
     /// Its place among those that wait, once it has waited.
     ticket: Option<Ticket>,
     enlisted: bool,
+    /// What it waits for at the journal.
+    journal: AtJournal,
+}
+
+/// What an emission waits for at the journal.
+enum AtJournal {
+    Nothing,
+    /// Room: until this is told.
+    Room(Arc<Fate>),
+    /// It was appended, and completes, awaited or not.
+    Commit(Arc<Fate>),
+}
+
+impl AtJournal {
+    fn fate(&self) -> Option<&Arc<Fate>> {
+        match self {
+            Self::Nothing => None,
+            Self::Room(fate) | Self::Commit(fate) => Some(fate),
+        }
+    }
 }
 
 impl EmitOp {
@@ -58,6 +81,7 @@ impl EmitOp {
             nap: None,
             ticket: None,
             enlisted: false,
+            journal: AtJournal::Nothing,
         }
     }
 
@@ -74,6 +98,15 @@ impl EmitOp {
         // still is abandoned then; a ticket that is gone does no harm.
         self.enlisted &= sent.is_err();
         sent
+    }
+
+    /// The receipt of an emission that was appended, once the journal has told what became of it.
+    fn committed(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let (AtJournal::Commit(fate), Some(writer)) = (&self.journal, &self.shared().writer) else {
+            return Ok(None);
+        };
+        let Some(told) = fate.told() else { return Ok(None) };
+        PyReceipt::told(py, writer, fate, told).map(|receipt| Some(receipt.into_any()))
     }
 
     /// Whether the emission that has just begun to wait is stuck for ever.
@@ -117,9 +150,27 @@ impl Operation for EmitOp {
     }
 
     fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        match &self.journal {
+            AtJournal::Nothing => {}
+            AtJournal::Room(fate) => {
+                if fate.told().is_none() {
+                    return Ok(None);
+                }
+                self.journal = AtJournal::Nothing;
+            }
+            AtJournal::Commit(_) => return self.committed(py),
+        }
         match self.send(py)? {
             Attempt::Sent(receipt) => Ok(Some(receipt.into_any())),
             Attempt::Full(_) => Ok(None),
+            Attempt::Busy(fate) => {
+                self.journal = AtJournal::Room(fate);
+                Ok(None)
+            }
+            Attempt::Appended(fate) => {
+                self.journal = AtJournal::Commit(fate);
+                self.committed(py)
+            }
         }
     }
 
@@ -137,6 +188,9 @@ impl Operation for EmitOp {
     }
 
     fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool> {
+        if let Some(fate) = self.journal.fate() {
+            return Ok(fate.enlist(Waker { post: Post::Watcher, sleeper }).is_none());
+        }
         let thread = match &sleeper {
             Sleeper::Thread { thread, .. } => Some(actors::actor(thread.bind(py))?),
             _ => None,
@@ -177,6 +231,11 @@ impl Operation for EmitOp {
     }
 
     fn patience(&mut self, py: Python<'_>) -> Option<f64> {
+        match self.journal {
+            AtJournal::Nothing => {}
+            AtJournal::Room(_) => return self.left,
+            AtJournal::Commit(_) => return None,
+        }
         let PyEmitter { shared, origin } = self.emitter.get();
         let room = self.draft.channel(py).ok().and_then(|channel| {
             let emission = self.draft.emission(py, shared, origin, channel);
@@ -189,9 +248,18 @@ impl Operation for EmitOp {
     }
 
     fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        let full = match self.send(py)? {
-            Attempt::Sent(receipt) => return Ok(Some(receipt.into_any())),
-            Attempt::Full(full) => full,
+        let full = match &self.journal {
+            AtJournal::Commit(_) => return self.committed(py),
+            AtJournal::Room(_) => Vec::new(),
+            AtJournal::Nothing => match self.send(py)? {
+                Attempt::Sent(receipt) => return Ok(Some(receipt.into_any())),
+                Attempt::Appended(fate) => {
+                    self.journal = AtJournal::Commit(fate);
+                    return self.committed(py);
+                }
+                Attempt::Busy(_) => Vec::new(),
+                Attempt::Full(full) => full,
+            },
         };
         if let Some(nap) = self.nap.take() {
             self.left = self.left.map(|left| left - nap);
@@ -201,7 +269,11 @@ impl Operation for EmitOp {
         Err(PyTimeoutError::new_err(format!(
             "emitting on {channel:?} waited {} s for room: {} full; nothing was emitted",
             self.timeout.unwrap_or(0.0),
-            listed(&full)
+            if full.is_empty() {
+                "what may wait for the journal's disk is".to_owned()
+            } else {
+                listed(&full)
+            }
         )))
     }
 
@@ -236,12 +308,40 @@ fn warn_unawaited(py: Python<'_>, said: &str) {
     }
 }
 
-/// Several emissions, one after the other.
+/// What is known of an emission that has gone out.
+pub enum Emitted {
+    Receipt(Py<PyAny>),
+    /// The journal will tell.
+    Appended(Arc<Fate>),
+}
+
+/// Several emissions, one after the other. Those that a journal has are waited for together, at the end.
 pub struct EmitManyOp {
     pub waves: VecDeque<EmitOp>,
-    pub receipts: Vec<Py<PyAny>>,
+    pub receipts: Vec<Emitted>,
     /// It has emitted many in a row, and gives way to the loop.
     pub pausing: bool,
+    pub writer: Option<Arc<Writer>>,
+}
+
+impl EmitManyOp {
+    fn last_appended(&self) -> Option<&Arc<Fate>> {
+        self.receipts.iter().rev().find_map(|receipt| match receipt {
+            Emitted::Receipt(_) => None,
+            Emitted::Appended(fate) => Some(fate),
+        })
+    }
+
+    /// The final receipt; an error if the journal has refused the wave.
+    fn receipt(&self, py: Python<'_>, emitted: Emitted) -> PyResult<Py<PyAny>> {
+        match (emitted, &self.writer) {
+            (Emitted::Appended(fate), Some(writer)) => {
+                PyReceipt::appended(py, writer, &fate).map(Py::into_any)
+            }
+            (Emitted::Appended(_), None) => Ok(py.None()),
+            (Emitted::Receipt(receipt), _) => Ok(receipt),
+        }
+    }
 }
 
 impl Operation for EmitManyOp {
@@ -254,7 +354,11 @@ impl Operation for EmitManyOp {
 
     fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         while let Some(first) = self.waves.front_mut() {
-            let Some(receipt) = first.attempt(py)? else { return Ok(None) };
+            let receipt = match (first.attempt(py)?, &first.journal) {
+                (Some(receipt), _) => Emitted::Receipt(receipt),
+                (None, AtJournal::Commit(fate)) => Emitted::Appended(Arc::clone(fate)),
+                (None, _) => return Ok(None),
+            };
             self.receipts.push(receipt);
             self.waves.pop_front();
             // The last one is counted as the await that ends in place.
@@ -263,7 +367,14 @@ impl Operation for EmitManyOp {
                 return Ok(None);
             }
         }
-        Ok(Some(PyList::new(py, std::mem::take(&mut self.receipts))?.into_any().unbind()))
+        // They are told in order.
+        if self.last_appended().is_some_and(|fate| fate.told().is_none()) {
+            return Ok(None);
+        }
+        let receipts = std::mem::take(&mut self.receipts);
+        let receipts = receipts.into_iter().map(|receipt| self.receipt(py, receipt));
+        let receipts: Vec<Py<PyAny>> = receipts.collect::<PyResult<_>>()?;
+        Ok(Some(PyList::new(py, receipts)?.into_any().unbind()))
     }
 
     fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool> {
@@ -271,7 +382,12 @@ impl Operation for EmitManyOp {
             sleeper.wake_soon(py)?;
             return Ok(true);
         }
-        self.waves.front_mut().map_or(Ok(false), |first| first.enlist(py, sleeper))
+        if let Some(first) = self.waves.front_mut() {
+            return first.enlist(py, sleeper);
+        }
+        Ok(self
+            .last_appended()
+            .is_some_and(|fate| fate.enlist(Waker { post: Post::Watcher, sleeper }).is_none()))
     }
 
     fn patience(&mut self, py: Python<'_>) -> Option<f64> {
@@ -297,6 +413,10 @@ impl Operation for EmitManyOp {
 
     fn visit(&self, each: &mut dyn FnMut(&Py<PyAny>)) {
         self.waves.iter().for_each(|wave| wave.visit(each));
-        self.receipts.iter().for_each(each);
+        for receipt in &self.receipts {
+            if let Emitted::Receipt(receipt) = receipt {
+                each(receipt);
+            }
+        }
     }
 }

@@ -335,7 +335,8 @@ impl PyEmitter {
                 Self::prepare(slf, &channel, payload, &options)
             })
             .collect::<PyResult<_>>()?;
-        awaitable(py, EmitManyOp { waves, receipts: Vec::new(), pausing: false })
+        let writer = slf.get().shared.writer.clone();
+        awaitable(py, EmitManyOp { waves, receipts: Vec::new(), pausing: false, writer })
     }
 
     /// A handle that only emits, in the same name as another.
@@ -409,7 +410,7 @@ impl PyEmitter {
     fn plain_strength(&self, py: Python<'_>, amplitude: f64) -> Option<Strength> {
         let Self { shared, origin } = self;
         let open = shared.home.is_settled() && !origin.closed.load(Ordering::Relaxed);
-        if !open || inherits(py, shared) {
+        if !open || shared.writer.is_some() || inherits(py, shared) {
             return None;
         }
         Strength::new(clamped(amplitude)?).hop(&shared.rules).ok()

@@ -21,6 +21,8 @@ pyo3::import_exception!(aether.errors, Deadlock);
 pyo3::import_exception!(aether.errors, EndOfStream);
 pyo3::import_exception!(aether.errors, ForkedMedium);
 pyo3::import_exception!(aether.errors, JournalError);
+pyo3::import_exception!(aether.errors, JournalFailed);
+pyo3::import_exception!(aether.errors, JournalFull);
 pyo3::import_exception!(aether.errors, NoReceiver);
 pyo3::import_exception!(aether.errors, PayloadError);
 pyo3::import_exception!(aether.errors, RequestFailed);
@@ -37,6 +39,8 @@ pub fn import_ahead(py: Python<'_>) -> PyResult<()> {
         EndOfStream::type_object(py),
         ForkedMedium::type_object(py),
         JournalError::type_object(py),
+        JournalFailed::type_object(py),
+        JournalFull::type_object(py),
         NoReceiver::type_object(py),
         PayloadError::type_object(py),
         RequestFailed::type_object(py),

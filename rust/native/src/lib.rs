@@ -31,7 +31,6 @@ mod fork;
 mod guarded;
 mod here;
 mod ids;
-#[cfg(unix)]
 mod journal;
 mod log;
 mod machine;
@@ -40,6 +39,7 @@ mod medium;
 mod names;
 mod numbers;
 mod physics;
+mod pickled;
 mod quiet;
 mod rare;
 #[allow(unsafe_code)] // `Py_REFCNT`
@@ -88,9 +88,8 @@ mod _native {
     use crate::field::PyField;
     #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
-    #[cfg(unix)]
     #[pymodule_export]
-    use crate::journal::PyJournalReader;
+    use crate::journal::{PyJournalReader, PyJournalWriter};
     #[pymodule_export]
     use crate::mailbox::PyMailbox;
     #[pymodule_export]
@@ -98,7 +97,9 @@ mod _native {
     #[pymodule_export]
     use crate::physics::interfere;
     #[pymodule_export]
-    use crate::receipt::PyReceipt;
+    use crate::pickled::restore_wave;
+    #[pymodule_export]
+    use crate::receipt::{PyFate, PyReceipt};
     #[pymodule_export]
     use crate::tap::PyTap;
     #[pymodule_export]
@@ -106,7 +107,7 @@ mod _native {
     #[pymodule_export]
     use crate::watch::PyWatcher;
     #[pymodule_export]
-    use crate::wave::{PyWave, restore_wave};
+    use crate::wave::PyWave;
     #[pymodule_export]
     use crate::window::PyWindow;
 

@@ -20,6 +20,7 @@ use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{Closed, channel_error, count, number, seconds, type_error};
 use crate::guarded::Counter;
+use crate::journal::PyJournalWriter;
 use crate::mailbox::PyMailbox;
 use crate::numbers;
 use crate::quiet::{Until, UntilOp};
@@ -174,7 +175,9 @@ pub fn explain_rows<'py>(
 impl PyMedium {
     #[new]
     #[pyo3(signature = (*, attenuation_factor=0.95, decay_interval=1.0, max_propagation=10,
-                        min_amplitude=0.01, max_channel_length=1024, stall_warning=1.0, clock=None))]
+                        min_amplitude=0.01, max_channel_length=1024, stall_warning=1.0, clock=None,
+                        journal=None))]
+    #[expect(clippy::too_many_arguments, reason = "the settings of a medium")]
     fn py_new(
         attenuation_factor: f64,
         decay_interval: f64,
@@ -183,12 +186,17 @@ impl PyMedium {
         max_channel_length: usize,
         stall_warning: f64,
         clock: Option<&Bound<'_, PyManualClock>>,
+        journal: Option<&Bound<'_, PyJournalWriter>>,
     ) -> PyClassInitializer<Self> {
         let clock = clock.map_or(Clock::System, |clock| Clock::Manual(Arc::clone(&clock.get().0)));
         let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
         let limits = Limits { max_bytes: max_channel_length, ..Limits::DEFAULT };
         let medium = medium::Medium::with_lock(clock);
-        let shared = Arc::new(Shared::new(medium, rules, limits, stall_warning));
+        let writer = journal.map(|journal| Arc::clone(&journal.get().writer));
+        if let Some(writer) = &writer {
+            medium.begin_at(writer.last());
+        }
+        let shared = Arc::new(Shared::new(medium, rules, limits, stall_warning, writer));
         let origin = Origin {
             identity: 0,
             name: None,
@@ -382,6 +390,12 @@ impl PyMedium {
         let timeout = seconds("timeout", timeout)?;
         let shared = Arc::clone(&self.shared);
         awaitable(py, UntilOp { shared, until: Until::Quiet, timeout, watcher: None })
+    }
+
+    /// Awaits that everything that was appended to the journal is delivered, or refused.
+    fn until_delivered<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let shared = Arc::clone(&self.shared);
+        awaitable(py, UntilOp { shared, until: Until::Delivered, timeout: None, watcher: None })
     }
 
     /// Awaits that these mailboxes are empty and `idle()` is true; false at the timeout.

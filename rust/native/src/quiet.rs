@@ -17,7 +17,9 @@ use crate::waker::{Aftermath, Post, Sleeper, Waker};
 pub enum Until {
     /// No handler works, and nothing waits for a handler or a waiting reader.
     Quiet,
-    /// These mailboxes are empty, and this tells that no handler of theirs works.
+    /// Everything that a journal has was delivered.
+    Delivered,
+    /// These mailboxes are empty with nothing on the way to them, and this tells that no handler of theirs works.
     Empty(Vec<Py<PyMailbox>>, Py<PyAny>),
 }
 
@@ -38,11 +40,11 @@ impl UntilOp {
                 Ok(self.shared.working.load(Ordering::Acquire) == 0
                     && self.shared.medium.is_quiet())
             }
+            Until::Delivered => Ok(self.shared.medium.undelivered() == 0),
             Until::Empty(mailboxes, idle) => {
-                let waiting =
-                    |mailbox: &Py<PyMailbox>| self.shared.medium.waiting(mailbox.get().key);
-                Ok(mailboxes.iter().all(|mailbox| waiting(mailbox) == 0)
-                    && idle.call0(py)?.is_truthy(py)?)
+                let drained =
+                    |mailbox: &Py<PyMailbox>| self.shared.medium.is_drained(mailbox.get().key);
+                Ok(mailboxes.iter().all(drained) && idle.call0(py)?.is_truthy(py)?)
             }
         }
     }

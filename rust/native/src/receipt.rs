@@ -1,13 +1,16 @@
 //! `Receipt`: what an emission did.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use aether_core::medium::Sent;
 use aether_core::reason::Tally;
 use aether_core::wave::Spent;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
+use crate::journal::{Fate, Told, Writer};
 use crate::machine::{Quickly, Raised};
 use crate::shared::Shared;
 
@@ -41,6 +44,14 @@ enum Why {
     Nothing,
     Dropped(Box<Tally>),
     Spent(Spent),
+    Journaled(Box<Journaled>),
+}
+
+/// What the receipt of a wave in a journal has beside the others.
+struct Journaled {
+    fate: Arc<Fate>,
+    dropped: Option<Box<Tally>>,
+    pending: bool,
 }
 
 impl PyReceipt {
@@ -117,6 +128,62 @@ impl PyReceipt {
         Self { sequence: AtomicU64::new(sequence), matched, dropped, handlers, why }
     }
 
+    /// Of an emission that the journal has and has not confirmed: what became of it, if that is known by now.
+    pub fn appended(py: Python<'_>, writer: &Writer, fate: &Arc<Fate>) -> PyResult<Py<Self>> {
+        match fate.told() {
+            Some(told) => Self::told(py, writer, fate, told),
+            None => Self::journaled(py, fate, fate.position(), (0, 0, 0), None, true),
+        }
+    }
+
+    /// Of an emission that the journal has told of; an error if it has refused it.
+    pub fn told(
+        py: Python<'_>,
+        writer: &Writer,
+        fate: &Arc<Fate>,
+        told: Told,
+    ) -> PyResult<Py<Self>> {
+        match told {
+            // One that the journal has refused has no place in it.
+            Told::Delivered(sent) => {
+                let counts = (sent.matched as u32, sent.dropped as u32, sent.lanes as u32);
+                Self::journaled(py, fate, sent.sequence, counts, sent.reasons, false)
+            }
+            Told::Settled => Self::journaled(py, fate, fate.position(), (0, 0, 0), None, false),
+            Told::Refused(refusal) => Err(writer.refused(&refusal)),
+        }
+    }
+
+    fn journaled(
+        py: Python<'_>,
+        fate: &Arc<Fate>,
+        position: u64,
+        (matched, dropped, handlers): (u32, u32, u32),
+        tally: Option<Box<Tally>>,
+        pending: bool,
+    ) -> PyResult<Py<Self>> {
+        let journaled = Journaled { fate: Arc::clone(fate), dropped: tally, pending };
+        let why = Why::Journaled(Box::new(journaled));
+        Py::new(py, Self::new(position, matched, dropped, handlers, why))
+    }
+
+    /// What the journal knows of it.
+    fn journal(&self) -> Option<&Journaled> {
+        match &self.why {
+            Why::Journaled(journaled) => Some(journaled),
+            _ => None,
+        }
+    }
+
+    /// Why it was let go, and how often.
+    fn tally(&self) -> Option<&Tally> {
+        match &self.why {
+            Why::Dropped(tally) => Some(tally),
+            Why::Journaled(journaled) => journaled.dropped.as_deref(),
+            Why::Nothing | Why::Spent(_) => None,
+        }
+    }
+
     /// Of a wave that went nowhere by the rules of a hop.
     pub fn spent(spent: Spent) -> Self {
         Self::new(0, 0, 0, 0, Why::Spent(spent))
@@ -163,14 +230,11 @@ impl PyReceipt {
     #[getter]
     fn reasons<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let reasons = PyDict::new(py);
-        match &self.why {
-            Why::Nothing => {}
-            Why::Spent(spent) => reasons.set_item(spent.name(), 1)?,
-            Why::Dropped(tally) => {
-                for (reason, count) in tally.iter() {
-                    reasons.set_item(reason.name(), count)?;
-                }
-            }
+        if let Why::Spent(spent) = &self.why {
+            reasons.set_item(spent.name(), 1)?;
+        }
+        for (reason, count) in self.tally().into_iter().flat_map(Tally::iter) {
+            reasons.set_item(reason.name(), count)?;
         }
         Ok(reasons)
     }
@@ -179,17 +243,31 @@ impl PyReceipt {
     #[getter]
     fn reason(&self) -> Option<&'static str> {
         match &self.why {
-            Why::Nothing => None,
             Why::Spent(spent) => Some(spent.name()),
-            Why::Dropped(tally) => tally.iter().next().map(|(reason, _)| reason.name()),
+            _ => self.tally()?.iter().next().map(|(reason, _)| reason.name()),
         }
     }
 
-    /// Whether a journal has yet to confirm it; false without a journal.
+    /// Whether a journal has yet to confirm it: then it is false, its counts are 0, and
+    /// ``await journal.durable(receipt.position)`` gives the final one. False without a journal.
     #[getter]
-    #[expect(clippy::unused_self, reason = "a property of receipts, true only with a journal")]
     fn pending(&self) -> bool {
-        false
+        self.journal().is_some_and(|journaled| journaled.pending)
+    }
+
+    /// Its place in the journal; `None` without one, or if the journal has failed and it was delivered all the
+    /// same.
+    #[getter]
+    fn position<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        static POSITION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let (Some(Journaled { fate, .. }), Some(sequence)) = (self.journal(), self.sequence())
+        else {
+            return Ok(None);
+        };
+        let class = POSITION.import(py, "aether.journal.position", "Position")?;
+        let position = class.call1((sequence,))?;
+        position.setattr("fate", PyFate(Arc::clone(fate)))?;
+        Ok(Some(position))
     }
 
     /// How many of those that kept the wave are handlers.
@@ -212,11 +290,25 @@ impl PyReceipt {
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let sequence = self.sequence().map_or("None".to_owned(), |sequence| sequence.to_string());
         Ok(format!(
-            "Receipt(sequence={sequence}, matched={}, delivered={}, dropped={}, reasons={}, pending=False)",
+            "Receipt(sequence={sequence}, matched={}, delivered={}, dropped={}, reasons={}, pending={})",
             self.matched(),
             self.delivered(),
             self.dropped(),
-            self.reasons(py)?.repr()?
+            self.reasons(py)?.repr()?,
+            if self.pending() { "True" } else { "False" }
         ))
+    }
+}
+
+/// What becomes of a wave in a journal, for whoever holds its position.
+#[pyclass(frozen, name = "Fate", module = "aether._native")]
+pub struct PyFate(Arc<Fate>);
+
+impl PyFate {
+    /// That of a position, if it is one of a receipt and not a mere number.
+    pub fn of(position: &Bound<'_, PyAny>) -> PyResult<Option<Arc<Fate>>> {
+        let fate = position.getattr_opt("fate")?;
+        let fate = fate.as_ref().and_then(|fate| fate.cast::<Self>().ok());
+        Ok(fate.map(|fate| Arc::clone(&fate.get().0)))
     }
 }

@@ -16,6 +16,7 @@ use crate::channel::text;
 use crate::errors::channel_error;
 use crate::fork::Home;
 use crate::guarded::{Guarded, Lock};
+use crate::journal::Writer;
 use crate::log;
 use crate::names::{Name, Names};
 use crate::rare::Trail;
@@ -48,6 +49,8 @@ pub struct Shared {
     pub receipt: Guarded<Option<Py<PyReceipt>>>,
     /// Fields outlive their medium.
     pub taps: Arc<Taps>,
+    /// Where each wave is written down before it is delivered.
+    pub writer: Option<Arc<Writer>>,
     names: Guarded<Names>,
     /// When a chain last died on a channel, in monotonic seconds.
     chains: Mutex<HashMap<String, f64>>,
@@ -78,7 +81,13 @@ impl Recalled {
 }
 
 impl Shared {
-    pub fn new(medium: Medium, rules: Rules, limits: Limits, stall_warning: f64) -> Self {
+    pub fn new(
+        medium: Medium,
+        rules: Rules,
+        limits: Limits,
+        stall_warning: f64,
+        writer: Option<Arc<Writer>>,
+    ) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         Self {
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
@@ -91,6 +100,7 @@ impl Shared {
             watched: AtomicBool::new(false),
             receipt: Guarded::new(None),
             taps: Arc::default(),
+            writer,
             names: Guarded::new(Names::default()),
             chains: Mutex::new(HashMap::new()),
         }

@@ -109,6 +109,21 @@ impl Waker {
         }
     }
 
+    /// Wakes it, come what may; false if its loop is gone.
+    pub fn rouse(self, py: Python<'_>) -> bool {
+        let _inside = Inside::enter(py);
+        match self.wake(py) {
+            Ok(woken) => {
+                self.release(py);
+                woken
+            }
+            Err(error) => {
+                raise_later(py, error);
+                self.wake_apart()
+            }
+        }
+    }
+
     /// Wakes it from a thread of its own, where neither a signal handler nor a deep stack gets in the way.
     /// False if there is no such thread.
     fn wake_apart(self) -> bool {
@@ -261,19 +276,7 @@ impl Shared {
     #[inline]
     fn wake_one(&self, py: Python<'_>, waker: Waker, after: &mut Aftermath) {
         let post = waker.post;
-        let inside = Inside::enter(py);
-        let woken = match waker.wake(py) {
-            Ok(woken) => {
-                waker.release(py);
-                woken
-            }
-            Err(error) => {
-                raise_later(py, error);
-                waker.wake_apart()
-            }
-        };
-        drop(inside);
-        if !woken {
+        if !waker.rouse(py) {
             self.not_woken(post, after);
         }
     }

@@ -10,7 +10,6 @@ use aether_core::decay::{attenuated, decayed};
 use aether_core::medium::Carry;
 use aether_core::wave::Strength;
 use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyDict, PyMappingProxy, PyString, PyTuple, PyType};
@@ -21,6 +20,7 @@ use crate::fork;
 use crate::guarded::Counter;
 use crate::ids::{self, WaveId};
 use crate::numbers;
+use crate::pickled;
 use crate::rare::{Given, Rare, Trail, Undone, bad, checked_amplitude};
 use crate::wave_object;
 
@@ -213,7 +213,7 @@ impl PyWave {
         Ok(Arc::new(before.unwrap_or(&Trail::default()).extended(channel)))
     }
 
-    fn id_text(&self) -> String {
+    pub fn id_text(&self) -> String {
         match self.foreign() {
             Some(foreign) => foreign.to_string(),
             None => ids::local(self.generation, self.id),
@@ -556,16 +556,7 @@ impl PyWave {
         &self,
         py: Python<'py>,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
-        let restore =
-            py.import(intern!(py, "aether._native"))?.getattr(intern!(py, "restore_wave"))?;
-        let Strength { amplitude, priority, hops } = self.strength;
-        let numbers = (amplitude, priority, hops, self.py_sequence(), self.timestamp);
-        let undoes = self
-            .undoes()
-            .map(|undone| (undone.id.text(), undone.timestamp, undone.amplitude, undone.phase));
-        let rare = (self.phase(), self.frequency(), self.ttl(), self.headers(py), undoes);
-        let named = (&self.channel, &self.payload, &self.source, self.id_text());
-        Ok((restore, (named, numbers, rare).into_pyobject(py)?))
+        pickled::reduced(py, self)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -576,34 +567,6 @@ impl PyWave {
             None => Ok(()),
         }
     }
-}
-
-/// Phase, frequency, ttl, headers, and id, timestamp, amplitude and phase of what is undone.
-type RareFields<'py> =
-    (f64, f64, Option<f64>, Option<Bound<'py, PyAny>>, Option<(String, f64, f64, f64)>);
-
-/// Makes a wave again from what `__reduce__` gave.
-#[pyfunction]
-pub fn restore_wave<'py>(
-    named: (Bound<'py, PyAny>, Py<PyAny>, Option<Py<PyString>>, String),
-    numbers: (f64, f64, u32, Option<u64>, f64),
-    rare: RareFields<'py>,
-) -> PyResult<Py<PyWave>> {
-    let (channel, payload, source, id) = named;
-    let py = channel.py();
-    let (amplitude, priority, hops, sequence, timestamp) = numbers;
-    let (phase, frequency, ttl, headers, undoes) = rare;
-    let given =
-        Given { phase: Some(phase), frequency: Some(frequency), ttl, headers: headers.as_ref() };
-    let mut rare = Rare::checked(&given)?.unwrap_or_default();
-    rare.undoes = undoes.map(|(id, timestamp, amplitude, phase)| {
-        Box::new(Undone { id: WaveId::parse(&id), timestamp, amplitude, phase })
-    });
-    let channel = channel_object(channel.cast()?)?;
-    let strength = Strength { amplitude: checked_amplitude(amplitude)?, priority, hops };
-    let (id, sequence) = (WaveId::parse(&id), sequence.unwrap_or(0));
-    PyWave::again(channel, payload, source, id, sequence, strength, timestamp, Some(rare))
-        .into_object(py)
 }
 
 fn checked_factor(factor: f64) -> PyResult<f64> {

@@ -9,7 +9,8 @@
 //!   and handed out for its drop after the lock is gone.
 //! - While room is promised to an emission that was woken, a mailbox that blocks is full for all others,
 //!   whatever room it has (see [`crate::medium`]).
-//! - A closing mailbox takes no more and gives what it has, then the end; a closed one is empty.
+//! - A closing mailbox takes no more and gives what it has and what was admitted before, then the end; a
+//!   closed one is empty.
 //! - A waiting reader is woken, never handed a wave: the wave stays here until the reader that resumes
 //!   takes it (`wake, then pop`), so a cancelled reader has nothing to give back.
 //!
@@ -18,6 +19,7 @@
 
 mod heap;
 mod overflow;
+mod pending;
 mod queue;
 mod ranked;
 mod resonances;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 pub use self::waiters::WaiterId;
 
 pub(crate) use self::overflow::{Arrival, Victim};
+use self::pending::Pending;
 pub(crate) use self::queue::amplitude_key;
 use self::queue::{Mark, Queue, Rank};
 use self::resonances::Resonances;
@@ -107,7 +110,7 @@ pub struct Spec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Open,
-    /// Takes no more, gives what it has.
+    /// Takes no more, gives what it has and what is still to come.
     Closing,
     /// Empty for ever.
     Closed,
@@ -124,6 +127,7 @@ pub(crate) struct Mailbox<T, W> {
     role: Role,
     /// It has lost waves of which no reader knows yet, or is in an episode of loss: see [`Rest`].
     losses: bool,
+    /// How many waves may be in it: what it holds, without the room that is held in it.
     capacity: usize,
     queue: Queue<T>,
     pub(crate) received: u64,
@@ -145,6 +149,10 @@ struct Rest {
     name: Arc<str>,
     order: Order,
     fading: Fading,
+    /// How many waves it holds.
+    capacity: usize,
+    /// Waves that were admitted and are delivered later.
+    pending: Pending,
     members: usize,
     lost: Tally,
     /// arrival -> count: waves lost at that place of the order and not yet reported to a reader.
@@ -193,6 +201,8 @@ impl<T, W> Mailbox<T, W> {
                 name: spec.name,
                 order: spec.order,
                 fading,
+                capacity: spec.capacity.max(1),
+                pending: Pending::default(),
                 members: 1,
                 lost: Tally::default(),
                 gaps: BTreeMap::new(),
@@ -257,7 +267,7 @@ impl<T, W> Mailbox<T, W> {
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.capacity
+        self.rest.capacity
     }
 
     pub(crate) fn overflow(&self) -> Overflow {
@@ -299,9 +309,9 @@ impl<T, W> Mailbox<T, W> {
         self.is_full() && (kept || !self.is_outdated(clock))
     }
 
-    /// Whether it is full of waves, promises aside.
+    /// Whether it is full of waves, promises and room that is held aside.
     pub(crate) fn is_stuffed(&self) -> bool {
-        self.queue.len() >= self.capacity
+        self.queue.len() >= self.rest.capacity
     }
 
     /// Whether a purge would make room.
@@ -442,7 +452,7 @@ impl<T, W> Mailbox<T, W> {
         self.losses = true;
         *self.rest.gaps.entry(arrival).or_default() += lost;
         // A reader that stopped must not make this grow.
-        if self.rest.gaps.len() > self.capacity.saturating_mul(2).saturating_add(2) {
+        if self.rest.gaps.len() > self.rest.capacity.saturating_mul(2).saturating_add(2) {
             self.fold_gaps();
         }
     }

@@ -15,6 +15,14 @@ pub(crate) struct Arrival<'a> {
     pub(crate) expires: f64,
 }
 
+impl Arrival<'_> {
+    /// Whether it has no ttl.
+    #[inline]
+    pub(crate) fn is_immortal(&self) -> bool {
+        self.expires == f64::INFINITY
+    }
+}
+
 /// Which wave a full mailbox would let go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Victim {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::boxes::Boxes;
 use super::{Aftermath, Counted, Key, Medium, Phase, State, Ticket, note_episode};
 use crate::clock::Clock;
-use crate::mailbox::{Arrival, Overflow, amplitude_key};
+use crate::mailbox::{Arrival, Mailbox, Overflow, amplitude_key};
 use crate::reason::{Reason, Tally};
 use crate::router::{Hint, Route};
 use crate::sync::RawLock;
@@ -41,7 +41,7 @@ pub trait Carry<T> {
 /// What an emission did.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// The place of the wave among all that the medium has admitted: 1, 2, ...
+    /// The place of the wave among all that the medium has admitted: 1, 2, ... or its place in a journal.
     pub sequence: u64,
     /// Mailboxes that matched.
     pub matched: usize,
@@ -219,7 +219,7 @@ impl<T, W> State<T, W> {
     /// Some mailbox was full: lets time remove what it may, offers that room to those who wait already,
     /// and names what is full still. What was promised to this emission is kept from them.
     #[cold]
-    fn check_again(
+    pub(super) fn check_again(
         &mut self,
         emission: &Emission<'_>,
         hint: &mut Hint,
@@ -245,6 +245,12 @@ impl<T, W> State<T, W> {
             full.push(Arc::clone(mailbox.name()));
         }
         if full.is_empty() { Ok(()) } else { Err(Refusal::Full(full)) }
+    }
+
+    /// How many mailboxes an emission matches, aside those of the library, and whether all of them have room.
+    pub(super) fn survey(&mut self, emission: &Emission<'_>, hint: &mut Hint) -> (usize, bool) {
+        let Self { router, boxes, round, .. } = self;
+        survey(&router.route(emission.channel, hint), boxes, round, emission)
     }
 
     /// The distinct mailboxes that an emission matches.
@@ -310,10 +316,9 @@ fn deliver<T, W>(
     let sequence = counted.sequence;
     carry.number(item, sequence);
     let arrival = emission.arrival(clock);
-    let plain = arrival.expires == f64::INFINITY;
+    let plain = arrival.is_immortal();
     let distinct = plain && route.patterns() <= 1;
     let amplitude_key = amplitude_key(arrival.priority);
-    let Aftermath { wakes, garbage, episodes, .. } = after;
     let (mut matched, mut dropped, mut lanes, mut reasons) = (0, 0, 0, None::<Box<Tally>>);
     route.for_each(|member| {
         let Some(mailbox) = boxes.at_mut(member) else { return };
@@ -322,7 +327,7 @@ fn deliver<T, W>(
             matched += 1;
             lanes += usize::from(mailbox.is_lane());
             if mailbox.waiters.has_listed() {
-                wakes.extend(mailbox.wake_one());
+                after.wakes.extend(mailbox.wake_one());
             }
             return;
         }
@@ -332,28 +337,43 @@ fn deliver<T, W>(
         mailbox.visited = *round;
         matched += 1;
         lanes += usize::from(mailbox.is_lane());
-        if plain && mailbox.append(amplitude_key, || carry.share(item)) {
-            if mailbox.waiters.has_listed() {
-                wakes.extend(mailbox.wake_one());
-            }
-            return;
-        }
-        let before = (garbage.len(), mailbox.len());
-        if let Err(reason) = mailbox.put(carry.share(item), &arrival, clock, garbage) {
+        let share = || carry.share(item);
+        if let Err(reason) = land(mailbox, &arrival, amplitude_key, clock, share, after) {
             dropped += 1;
             lanes -= usize::from(mailbox.is_lane());
             reasons.get_or_insert_default().add(reason, 1);
-        }
-        if garbage.len() != before.0 {
-            note_episode(mailbox, episodes);
-        }
-        if mailbox.len() > before.1 {
-            wakes.extend(mailbox.wake_one());
         }
     });
     counted.delivered += (matched - dropped) as u64;
     counted.unheard += u64::from(matched == 0);
     Sent { sequence, matched, dropped, lanes, reasons }
+}
+
+/// Puts a wave into a mailbox that matches, and has a reader woken for it; `Err`: why it was let go.
+#[inline]
+pub(super) fn land<T, W>(
+    mailbox: &mut Mailbox<T, W>,
+    arrival: &Arrival<'_>,
+    amplitude_key: u64,
+    clock: &Clock,
+    share: impl Fn() -> T,
+    after: &mut Aftermath<T, W>,
+) -> Result<(), Reason> {
+    if arrival.is_immortal() && mailbox.append(amplitude_key, &share) {
+        if mailbox.waiters.has_listed() {
+            after.wakes.extend(mailbox.wake_one());
+        }
+        return Ok(());
+    }
+    let before = (after.garbage.len(), mailbox.len());
+    let kept = mailbox.put(share(), arrival, clock, &mut after.garbage);
+    if after.garbage.len() != before.0 {
+        note_episode(mailbox, &mut after.episodes);
+    }
+    if mailbox.len() > before.1 {
+        after.wakes.extend(mailbox.wake_one());
+    }
+    kept
 }
 
 impl Sent {

@@ -13,9 +13,12 @@
 //!   those that do not wait included, even if it has more room: those that are woken together resume in
 //!   any order, and waves of one emitter must not.
 //! - A reader is woken and takes for itself ([`Medium::take`]); see [`crate::mailbox`].
+//! - An emission may be delivered later than it is admitted ([`Medium::reserve`]): what is said of the one
+//!   critical section holds for its admission; see [`self::deferred`].
 //! - [`Phase::Draining`] refuses emissions from outside, [`Phase::Closed`] all.
 
 mod boxes;
+mod deferred;
 mod emit;
 mod explain;
 mod ring;
@@ -31,6 +34,7 @@ use smallvec::SmallVec;
 
 use self::boxes::Boxes;
 pub use self::boxes::Key;
+pub use self::deferred::Reserved;
 pub use self::emit::{Carry, Emission, Refusal, Sent};
 pub use self::explain::{Row, Verdict};
 pub use self::ring::Link;
@@ -110,7 +114,7 @@ pub enum Phase {
 /// Counters of a medium since it was made.
 #[derive(Clone, Debug, Default)]
 pub struct MediumStatistics {
-    /// Waves admitted.
+    /// Waves admitted, and delivered where they are delivered later.
     pub emitted: u64,
     /// Deliveries into mailboxes.
     pub delivered: u64,
@@ -161,6 +165,8 @@ struct State<T, W> {
     /// Grows with each attempt to emit; see `Mailbox::visited`.
     round: u64,
     counted: Counted,
+    /// Emissions that were admitted and are not delivered.
+    reserved: usize,
     senders: BTreeMap<Ticket, Sender<W>>,
     /// Who waits with which ticket.
     waiting_actors: HashMap<Actor, Ticket, Seeds>,
@@ -176,8 +182,12 @@ struct State<T, W> {
 /// What emissions have done.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counted {
-    /// The sequence of the last wave admitted.
+    /// The sequence of the last wave delivered.
     sequence: u64,
+    /// Sequences that no wave has had.
+    skipped: u64,
+    /// Waves that were delivered without a place in the journal that they were meant for.
+    unplaced: u64,
     delivered: u64,
     unheard: u64,
 }
@@ -211,6 +221,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
                 boxes: Boxes::new(),
                 round: 0,
                 counted: Counted::default(),
+                reserved: 0,
                 senders: BTreeMap::new(),
                 waiting_actors: HashMap::default(),
                 next_ticket: 0,
@@ -384,13 +395,13 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         self.lock().phase
     }
 
-    /// Whether nothing waits for a handler or for a reader that waits.
+    /// Whether nothing waits for a handler or for a reader that waits, and nothing is on the way.
     pub fn is_quiet(&self) -> bool {
         let state = self.lock();
         let unread = |mailbox: &Mailbox<T, W>| {
             mailbox.len() > 0 && (mailbox.is_lane() || mailbox.waiters.len() > 0)
         };
-        !state.boxes.iter().any(|(_, mailbox)| unread(mailbox))
+        state.reserved == 0 && !state.boxes.iter().any(|(_, mailbox)| unread(mailbox))
     }
 
     /// Wakes `waker` at the next change that may make the medium quiet. Returns a number for
@@ -419,14 +430,14 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     pub fn progress(&self) -> u64 {
         let state = self.lock();
         let received: u64 = state.boxes.iter().map(|(_, mailbox)| mailbox.received).sum();
-        state.counted.sequence + state.retired_received + received
+        state.counted.emitted() + state.retired_received + received
     }
 
     /// Counters of the medium.
     pub fn statistics(&self) -> MediumStatistics {
         let state = self.lock();
         let mut statistics = MediumStatistics {
-            emitted: state.counted.sequence,
+            emitted: state.counted.emitted(),
             delivered: state.counted.delivered,
             unheard: state.counted.unheard,
             received: state.retired_received,

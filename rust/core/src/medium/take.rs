@@ -1,7 +1,6 @@
 //! Taking waves out of mailboxes, and waiting for them.
 
 use super::{Actor, Aftermath, Emission, Key, Medium, State, note_episode};
-use crate::mailbox::Phase as BoxPhase;
 use crate::mailbox::{Left, Mailbox, Taken, WaiterId};
 use crate::sync::RawLock;
 
@@ -66,7 +65,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         let before = taken.len();
         state.purge(key, after);
         let enough = state.boxes.get(key).is_none_or(|mailbox| {
-            mailbox.phase() != BoxPhase::Open || mailbox.len() >= least.min(mailbox.capacity())
+            mailbox.is_final() || mailbox.len() >= least.min(mailbox.capacity())
         });
         let mut missed = 0;
         if enough && state.watchers.is_empty() {
@@ -90,6 +89,12 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         Some(missed)
     }
 
+    /// Whether nothing waits in a mailbox, and nothing is on the way to it.
+    pub fn is_drained(&self, key: Key) -> bool {
+        let drained = |mailbox: &Mailbox<T, W>| mailbox.len() == 0 && !mailbox.awaits_wave();
+        self.lock().boxes.get(key).is_none_or(drained)
+    }
+
     /// How many waves wait.
     pub fn waiting(&self, key: Key) -> usize {
         self.lock().boxes.get(key).map_or(0, crate::mailbox::Mailbox::len)
@@ -109,8 +114,8 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     ) -> Result<WaiterId, Unlisted<W>> {
         let mut state = self.lock();
         let Some(mailbox) = state.boxes.get_mut(key) else { return Err(Unlisted::Retry(waker)) };
-        let want = want.min(mailbox.capacity());
-        if mailbox.phase() != BoxPhase::Open || mailbox.len() >= want {
+        let want = if want > 1 { want.min(mailbox.capacity()) } else { 1 };
+        if mailbox.is_final() || mailbox.len() >= want {
             return Err(Unlisted::Retry(waker));
         }
         if mailbox.waiters.listed().next().is_some_and(|first| !with(first, &waker)) {
@@ -196,15 +201,15 @@ impl<T, W> State<T, W> {
         if !after.garbage.is_empty() {
             note_episode(mailbox, &mut after.episodes);
         }
-        let phase = mailbox.phase();
+        let last = mailbox.is_final();
         if !mailbox.senders.is_empty() {
             self.offer_room(key.index, after);
         }
         self.stir(after);
         match taken {
             Some(wave) => Take::Wave(wave),
-            None if phase == BoxPhase::Open => Take::Empty,
-            None => Take::Ended,
+            None if last => Take::Ended,
+            None => Take::Empty,
         }
     }
 

@@ -4,6 +4,7 @@
 //! Items are loom's `Arc`, which finds leaks; a lost wake-up is a deadlock, which loom reports.
 
 mod loom_close;
+mod loom_deferred;
 mod loom_room;
 mod loom_routes;
 mod loom_wakes;
@@ -14,8 +15,8 @@ use crate::clock::{Clock, ManualClock};
 use crate::decay::Fading;
 use crate::mailbox::{Order, Overflow, Role, Spec, WaiterId};
 use crate::medium::{
-    Aftermath, Carry, Emission, Enlisted, Key, Medium, Patience, Refusal, Sent, Take, Ticket,
-    Unlisted,
+    Aftermath, Carry, Emission, Enlisted, Key, Medium, Patience, Refusal, Reserved, Sent, Take,
+    Ticket, Unlisted,
 };
 use crate::router::Hint;
 
@@ -130,6 +131,38 @@ fn emit(medium: &Shared, number: u64) -> Result<Sent, Refusal> {
             bell.wait();
         }
     }
+}
+
+/// Admits what is delivered later, and waits for room as often as it takes.
+fn reserve(medium: &Shared) -> Result<Reserved, Refusal> {
+    let mut ticket = None;
+    loop {
+        let mut after = After::default();
+        let done = medium.reserve(&emission(), &mut Hint::default(), ticket, &mut after);
+        settle(after);
+        match done {
+            Err(Refusal::Full(_)) => {}
+            done => return done,
+        }
+        let own = *ticket.get_or_insert_with(|| medium.new_ticket());
+        if let Some(bell) = enlist_sender(medium, own) {
+            bell.wait();
+        }
+    }
+}
+
+fn unreserve(medium: &Shared, reserved: Reserved) {
+    let mut after = After::default();
+    medium.unreserve(reserved, &mut after);
+    settle(after);
+}
+
+fn deliver(medium: &Shared, reserved: Reserved, number: u64) -> Sent {
+    let mut after = After::default();
+    let item = Arc::new(number);
+    let sent = medium.deliver(reserved, &emission(), number, &item, &Carrier, &mut after);
+    settle(after);
+    sent
 }
 
 /// Emits, and gives up as soon as it waits.

@@ -1,7 +1,7 @@
 //! What must hold after every step.
 
 use super::plain::{Life, Plain};
-use super::world::World;
+use super::world::{Reader, World};
 
 impl World {
     pub fn compare(&self) {
@@ -30,16 +30,27 @@ impl World {
             if one.life != Life::Gone {
                 assert_eq!(self.rig.medium.waiting(one.key), one.waves.len());
             }
-            assert!(one.waves.len() <= one.how.capacity + one.came_back);
+            assert!(one.waves.len() + one.held <= one.how.capacity + one.came_back);
             assert!(self.promises(at) <= 1);
             self.nobody_sleeps_beside_work(at);
         }
+        let booked =
+            |at| self.booked.iter().filter(move |one| one.places.iter().any(|&(o, _)| o == at));
+        for (at, one) in self.boxes.iter().enumerate() {
+            assert_eq!(one.pending, booked(at).count());
+        }
+        assert_eq!(self.rig.medium.is_quiet(), self.is_quiet());
         for sender in self.senders.iter().filter(|sender| sender.promised.is_none()) {
             let mut full: Vec<_> = self.blocking(&sender.shot);
             full.retain(|&at| self.is_full(at));
             assert!(!full.is_empty(), "it waits for nothing");
             assert_eq!(self.rig.medium.full_for(sender.ticket).len(), full.len());
         }
+    }
+
+    fn is_quiet(&self) -> bool {
+        let unread = |reader: &Reader| !self.boxes[reader.at].waves.is_empty();
+        self.booked.is_empty() && !self.readers.iter().any(unread)
     }
 
     /// A reader that is listed while enough waves lie there has others before it, on their way to them.
@@ -50,7 +61,7 @@ impl World {
         for reader in here().filter(|reader| !reader.woken) {
             let want = reader.want.min(one.how.capacity);
             assert!(waiting < want || woken > waiting - want, "a wake-up was lost");
-            assert_eq!(one.life, Life::Open, "the end wakes everybody");
+            assert!(!one.is_final(), "the end wakes everybody");
         }
     }
 }

@@ -9,6 +9,7 @@
 mod support;
 
 mod compare;
+mod later;
 mod plain;
 mod program;
 mod quick;

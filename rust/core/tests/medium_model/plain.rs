@@ -41,6 +41,9 @@ pub struct Plain {
     pub gaps: Vec<u64>,
     /// How many waves were taken back, which need no room.
     pub came_back: usize,
+    /// How many waves are reserved here, and for how many of them room is held.
+    pub pending: usize,
+    pub held: usize,
 }
 
 impl Plain {
@@ -48,6 +51,25 @@ impl Plain {
         *self.lost.entry(reason.name()).or_default() += 1;
         self.gaps.push(arrival);
         dropped.push(id);
+    }
+
+    /// Whether it keeps emissions waiting or refuses them while it is full.
+    pub fn guards(&self) -> bool {
+        matches!(self.how.overflow, Overflow::Block | Overflow::Error)
+    }
+
+    /// Whether there is no room but what is held.
+    pub fn is_stuffed(&self) -> bool {
+        self.waves.len() + self.held >= self.how.capacity
+    }
+
+    /// Whether nothing comes any more.
+    pub fn is_final(&self) -> bool {
+        match self.life {
+            Life::Open => false,
+            Life::Closing => self.pending == 0,
+            Life::Closed | Life::Gone => true,
+        }
     }
 
     /// How loud a waiting wave is now.
@@ -123,8 +145,12 @@ impl Plain {
         now: f64,
         dropped: &mut Vec<u64>,
     ) -> Result<(), Reason> {
+        if wave.expires < now {
+            self.lose(Reason::Expired, self.arrivals, wave.id, dropped);
+            return Err(Reason::Expired);
+        }
         let conflates = self.how.overflow == Overflow::Conflate;
-        if conflates || self.waves.len() >= self.how.capacity {
+        if conflates || self.is_stuffed() {
             self.purge(now, dropped);
         }
         if conflates {
@@ -138,9 +164,11 @@ impl Plain {
             }
         }
         wave.arrival = self.arrivals;
-        if self.waves.len() >= self.how.capacity {
+        if self.guards() {
+            assert!(!self.is_stuffed() || self.came_back > 0, "the medium had room");
+        } else if self.is_stuffed() {
             let (reason, place) = match self.how.overflow {
-                Overflow::Block | Overflow::Error => panic!("the medium had room"),
+                Overflow::Block | Overflow::Error => unreachable!("they have room"),
                 Overflow::DropNewest => (Reason::Full, None),
                 Overflow::DropOldest | Overflow::Conflate => {
                     let oldest = (0..self.waves.len()).min_by_key(|&at| self.waves[at].arrival);

@@ -62,6 +62,14 @@ pub enum Way {
     Abandon,
 }
 
+/// What a waiting emission does when it resumes.
+#[derive(Clone, Copy, Debug)]
+pub enum Turn {
+    Emit,
+    Reserve,
+    Leave,
+}
+
 #[derive(Clone, Debug)]
 pub enum Step {
     Open(Opening, Vec<&'static str>),
@@ -70,6 +78,11 @@ pub enum Step {
     DetuneAll(&'static str),
     /// The flag: wait, if it blocks.
     Emit(Shot, bool),
+    /// The same, to be delivered later.
+    Reserve(Shot, bool),
+    /// The number: how many places of the journal are left out before it.
+    Deliver(Place, u64),
+    Unreserve(Place),
     Advance(u32),
     Take(Place),
     /// Take it, and keep it to be taken back.
@@ -85,8 +98,7 @@ pub enum Step {
     QuickMany(Place, usize),
     Enlist(Place, usize),
     Resume(Place, Way),
-    /// The flag: emit, or give up.
-    Sender(Place, bool),
+    Sender(Place, Turn),
     Rouse(Place),
     Look(Place),
     Stalls(u32),

@@ -5,7 +5,7 @@ use aether_core::medium::Phase;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::program::{AMPLITUDES, CHANNELS, Opening, PATTERNS, Place, Shot, Step, Way};
+use super::program::{AMPLITUDES, CHANNELS, Opening, PATTERNS, Place, Shot, Step, Turn, Way};
 
 pub fn opening() -> impl Strategy<Value = Opening> {
     let order = select(vec![Order::Amplitude, Order::Fifo, Order::Fresh]);
@@ -56,12 +56,16 @@ pub fn step() -> impl Strategy<Value = Step> {
         2 => (1..4usize, 1..4usize).prop_map(|(least, most)| Way::Many(least, most.max(least))),
         2 => Just(Way::Abandon),
     ];
+    let turn = select(vec![Turn::Emit, Turn::Emit, Turn::Reserve, Turn::Leave]);
     prop_oneof![
         4 => (opening(), prop::collection::vec(pattern(), 1..3)).prop_map(|(o, p)| Step::Open(o, p)),
         2 => (index(), pattern()).prop_map(|(i, p)| Step::Resonate(i, p)),
         2 => (index(), pattern()).prop_map(|(i, p)| Step::Detune(i, p)),
         1 => pattern().prop_map(Step::DetuneAll),
         30 => (shot(), any::<bool>()).prop_map(|(shot, wait)| Step::Emit(shot, wait)),
+        15 => (shot(), any::<bool>()).prop_map(|(shot, wait)| Step::Reserve(shot, wait)),
+        10 => (index(), 0..3u64).prop_map(|(i, gap)| Step::Deliver(i, gap)),
+        3 => index().prop_map(Step::Unreserve),
         6 => (1..8u32).prop_map(Step::Advance),
         10 => index().prop_map(Step::Take),
         3 => index().prop_map(Step::Hold),
@@ -73,7 +77,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         3 => (index(), 1..5usize).prop_map(|(i, most)| Step::QuickMany(i, most)),
         10 => (index(), 1..4usize).prop_map(|(i, want)| Step::Enlist(i, want)),
         10 => (index(), way).prop_map(|(i, way)| Step::Resume(i, way)),
-        10 => (index(), prop::bool::weighted(0.7)).prop_map(|(i, emit)| Step::Sender(i, emit)),
+        10 => (index(), turn).prop_map(|(i, turn)| Step::Sender(i, turn)),
         2 => index().prop_map(Step::Rouse),
         3 => index().prop_map(Step::Look),
         2 => (0..4u32).prop_map(Step::Stalls),

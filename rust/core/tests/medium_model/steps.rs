@@ -8,7 +8,7 @@ use aether_core::medium::{Enlisted, Patience, Phase, Ticket, Unlisted};
 use aether_core::reason::Reason;
 
 use super::plain::{Life, Plain};
-use super::program::{Opening, Shot, Step, Way};
+use super::program::{Opening, Shot, Step, Turn, Way};
 use super::support::{After, FACTOR, INTERVAL, pattern};
 use super::world::{Held, Reader, Sender, World};
 
@@ -26,6 +26,20 @@ impl World {
                     let ticket = self.rig.medium.new_ticket();
                     self.wait(shot.clone(), ticket);
                 }
+            }
+            Step::Reserve(shot, wait) => {
+                if self.reserve_both(shot, None) && *wait {
+                    let ticket = self.rig.medium.new_ticket();
+                    self.wait(shot.clone(), ticket);
+                }
+            }
+            Step::Deliver(index, gap) if !self.booked.is_empty() => {
+                let booking = self.booked.remove(index.of(self.booked.len()));
+                self.deliver(booking, *gap);
+            }
+            Step::Unreserve(index) if !self.booked.is_empty() => {
+                let booking = self.booked.remove(index.of(self.booked.len()));
+                self.unreserve(booking);
             }
             Step::Advance(quarters) => {
                 self.rig.clock.advance(f64::from(*quarters) / 4.0);
@@ -54,8 +68,7 @@ impl World {
             Step::Enlist(index, want) => {
                 let (at, waker) = (index.of(count), self.waker());
                 let one = &self.boxes[at];
-                let ready =
-                    one.life != Life::Open || one.waves.len() >= (*want).min(one.how.capacity);
+                let ready = one.is_final() || one.waves.len() >= (*want).min(one.how.capacity);
                 match self.rig.enlist(one.key, *want, waker) {
                     Ok(id) => {
                         assert!(!ready);
@@ -70,8 +83,8 @@ impl World {
                 let reader = self.readers.remove(index.of(self.readers.len()));
                 self.resume(&reader, way);
             }
-            Step::Sender(index, emit) if !self.senders.is_empty() => {
-                self.resume_sender(index.of(self.senders.len()), *emit);
+            Step::Sender(index, turn) if !self.senders.is_empty() => {
+                self.resume_sender(index.of(self.senders.len()), *turn);
             }
             Step::Rouse(index) if !self.senders.is_empty() => {
                 let place = index.of(self.senders.len());
@@ -82,7 +95,13 @@ impl World {
                     self.wakes.push(sender.waker);
                 }
             }
-            Step::Resume(..) | Step::Sender(..) | Step::Rouse(_) | Step::TakeBack(_) => {}
+            // There is none.
+            Step::Resume(..)
+            | Step::Sender(..)
+            | Step::Rouse(_)
+            | Step::TakeBack(_)
+            | Step::Deliver(..)
+            | Step::Unreserve(_) => {}
             Step::Look(index) => self.look(index.of(count)),
             Step::Stalls(quarters) => self.stalls(f64::from(*quarters) / 4.0),
             Step::Clear => self.clear(),
@@ -186,6 +205,8 @@ impl World {
             lost: BTreeMap::new(),
             gaps: Vec::new(),
             came_back: 0,
+            pending: 0,
+            held: 0,
         });
     }
 
@@ -206,15 +227,19 @@ impl World {
         }
     }
 
-    pub fn resume_sender(&mut self, place: usize, emit: bool) {
-        if !emit {
-            let sender = self.senders.remove(place);
-            self.rig.medium.abandon_sender(sender.ticket, &mut self.rig.after);
-            return self.promise();
-        }
+    pub fn resume_sender(&mut self, place: usize, turn: Turn) {
         // Nobody may have woken it: its time has run out, and it tries once more.
         let (shot, ticket) = (self.senders[place].shot.clone(), self.senders[place].ticket);
-        if self.emit_both(&shot, Some(place)) {
+        let full = match turn {
+            Turn::Emit => self.emit_both(&shot, Some(place)),
+            Turn::Reserve => self.reserve_both(&shot, Some(place)),
+            Turn::Leave => {
+                let sender = self.senders.remove(place);
+                self.rig.medium.abandon_sender(sender.ticket, &mut self.rig.after);
+                return self.promise();
+            }
+        };
+        if full {
             // It waits again, with its old seniority.
             self.wait(shot, ticket);
         }
@@ -238,6 +263,7 @@ impl World {
         self.purge(&[at]);
         let one = &self.boxes[at];
         assert_eq!((said.used, said.received), (one.waves.len(), one.received));
+        assert_eq!(said.capacity, one.how.capacity);
         let lost: BTreeMap<_, _> =
             said.dropped.iter().map(|(reason, count)| (reason.name(), count)).collect();
         assert_eq!(lost, one.lost);

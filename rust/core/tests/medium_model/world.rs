@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use aether_core::mailbox::{Overflow, Taken, WaiterId};
-use aether_core::medium::{Emission, Phase, Refusal, Take, Ticket, Verdict};
+use aether_core::medium::{Emission, Phase, Refusal, Reserved, Sent, Take, Ticket, Verdict};
 use aether_core::reason::Reason;
 
 use super::plain::{Life, Plain, Waiting};
@@ -41,6 +41,17 @@ pub struct Held {
     pub wave: Waiting,
 }
 
+/// An emission that was admitted and is not delivered.
+#[derive(Debug)]
+pub struct Booking {
+    pub reserved: Reserved,
+    pub shot: Shot,
+    /// The moment after which it is expired.
+    pub expires: f64,
+    /// Where it goes, and whether room is held there.
+    pub places: Vec<(usize, bool)>,
+}
+
 pub struct World {
     pub rig: Rig,
     pub boxes: Vec<Plain>,
@@ -49,10 +60,13 @@ pub struct World {
     /// By seniority.
     pub senders: Vec<Sender>,
     pub held: Vec<Held>,
+    pub booked: Vec<Booking>,
     pub phase: Phase,
     pub wakers: u32,
     pub made: u64,
     pub emitted: u64,
+    /// That of the wave delivered last.
+    pub sequence: u64,
     pub delivered: u64,
     pub unheard: u64,
     pub refused: u64,
@@ -69,10 +83,12 @@ impl World {
             readers: Vec::new(),
             senders: Vec::new(),
             held: Vec::new(),
+            booked: Vec::new(),
             phase: Phase::Open,
             wakers: 0,
             made: 0,
             emitted: 0,
+            sequence: 0,
             delivered: 0,
             unheard: 0,
             refused: 0,
@@ -103,9 +119,7 @@ impl World {
 
     /// The rule: no place is free, or somebody is on the way to one.
     pub fn is_full(&self, at: usize) -> bool {
-        let Plain { how, waves, .. } = &self.boxes[at];
-        matches!(how.overflow, Overflow::Block | Overflow::Error)
-            && (waves.len() >= how.capacity || self.promises(at) > 0)
+        self.boxes[at].guards() && (self.boxes[at].is_stuffed() || self.promises(at) > 0)
     }
 
     /// How many emissions are on their way to room in it.
@@ -169,6 +183,13 @@ impl World {
 
     /// What the emission does in the model: its receipt's numbers, or why it does nothing.
     pub fn emit(&mut self, shot: &Shot) -> Result<(usize, Vec<Reason>), Refusal> {
+        let matching = self.admit(shot)?;
+        self.sequence += 1;
+        Ok((matching.len(), self.put(self.made, shot, &matching)))
+    }
+
+    /// Where it goes, or why it goes nowhere.
+    pub fn admit(&mut self, shot: &Shot) -> Result<Vec<usize>, Refusal> {
         if !self.takes(shot) {
             return Err(Refusal::Closed);
         }
@@ -188,15 +209,19 @@ impl World {
         if !full.is_empty() {
             return Err(Refusal::Full(full.into_iter().map(name).collect()));
         }
+        Ok(matching)
+    }
+
+    /// Puts a wave into these, and says why some of them did not keep it.
+    pub fn put(&mut self, id: u64, shot: &Shot, places: &[usize]) -> Vec<Reason> {
         self.emitted += 1;
-        self.unheard += u64::from(matching.is_empty());
+        self.unheard += u64::from(places.is_empty());
         let now = self.now();
         let mut reasons = Vec::new();
-        for &at in &matching {
+        for &at in places {
             let before = self.boxes[at].waves.len();
             let expires = now + shot.lifetime;
-            let wave =
-                Waiting { id: self.made, arrival: 0, entered: now, expires, shot: shot.clone() };
+            let wave = Waiting { id, arrival: 0, entered: now, expires, shot: shot.clone() };
             match self.boxes[at].put(wave, now, &mut self.dropped) {
                 Ok(()) => self.delivered += 1,
                 Err(reason) => {
@@ -208,7 +233,7 @@ impl World {
                 self.wake_reader(at);
             }
         }
-        Ok((matching.len(), reasons))
+        reasons
     }
 
     /// Whether it found full mailboxes that block.
@@ -217,40 +242,26 @@ impl World {
         self.made += 1;
         let ticket = sender.map(|place| self.senders[place].ticket);
         let done = self.rig.emit_as(ticket, &shot.emission());
-        if let Some(place) = sender {
-            self.claim(shot, place);
-            self.search(shot, place);
-            self.senders.remove(place);
-        }
+        self.withdraw(shot, sender);
         let expected = self.emit(shot);
         self.promise();
         match (done, expected) {
             (Ok((id, sent)), Ok((matched, reasons))) => {
                 assert_eq!(id, self.made);
-                assert_eq!((sent.sequence, sent.matched), (self.emitted, matched));
-                assert_eq!(sent.dropped, reasons.len());
-                let mut tally: BTreeMap<&str, u64> = BTreeMap::new();
-                for reason in &reasons {
-                    *tally.entry(reason.name()).or_default() += 1;
-                }
-                let said = sent.reasons.unwrap_or_default();
-                let said: BTreeMap<_, _> =
-                    said.iter().map(|(reason, count)| (reason.name(), count)).collect();
-                assert_eq!(said, tally);
+                assert_eq!((sent.sequence, sent.matched), (self.sequence, matched));
+                same_losses(sent, &reasons);
                 false
             }
-            (Err(Refusal::Full(mut said)), Err(Refusal::Full(mut known))) => {
-                said.sort();
-                known.sort();
-                assert_eq!(said, known);
-                true
-            }
-            // Any of those that refuse may be named.
-            (Err(Refusal::Refused(_)), Err(Refusal::Refused(_))) => false,
-            (done, expected) => {
-                assert_eq!(done.err(), expected.err());
-                false
-            }
+            (done, expected) => same_refusal(done.err(), expected.err()),
+        }
+    }
+
+    /// A waiting emission resumes.
+    pub fn withdraw(&mut self, shot: &Shot, sender: Option<usize>) {
+        if let Some(place) = sender {
+            self.claim(shot, place);
+            self.search(shot, place);
+            self.senders.remove(place);
         }
     }
 
@@ -285,7 +296,7 @@ impl World {
             let at = self.boxes.iter().position(|one| one.key == row.key).expect("known");
             let one = &self.boxes[at];
             // Over its capacity by a wave that came back, it may be full when one has expired.
-            if one.waves.len() > one.how.capacity {
+            if one.waves.len() + one.held > one.how.capacity {
                 continue;
             }
             let hears = one.patterns.iter().any(|pattern| takes(pattern, shot.channel));
@@ -316,7 +327,7 @@ impl World {
         let (now, mut dropped) = (self.now(), Vec::new());
         let mut copy = self.boxes[at].clone();
         copy.purge(now, &mut dropped);
-        let stuffed = copy.waves.len() >= copy.how.capacity;
+        let stuffed = copy.is_stuffed();
         match copy.how.overflow {
             Overflow::Error if stuffed => return Verdict::Refused,
             Overflow::Block if stuffed || self.promises(at) > 0 => return Verdict::Full,
@@ -347,11 +358,11 @@ impl World {
                 Some((taken, wave))
             }
             (Take::Empty, None) => {
-                assert_eq!(self.boxes[at].life, Life::Open);
+                assert!(!self.boxes[at].is_final());
                 None
             }
             (Take::Ended, None) => {
-                assert_ne!(self.boxes[at].life, Life::Open);
+                assert!(self.boxes[at].is_final());
                 None
             }
             (took, expected) => panic!("took {took:?}, not {expected:?}"),
@@ -381,7 +392,7 @@ impl World {
         let (mut expected, mut known) = (Vec::new(), 0);
         if one.life != Life::Gone {
             one.purge(now, &mut self.dropped);
-            if one.life != Life::Open || one.waves.len() >= least.min(one.how.capacity) {
+            if one.is_final() || one.waves.len() >= least.min(one.how.capacity) {
                 while let Some((wave, missed)) =
                     (expected.len() < most).then(|| one.pop(now, &mut self.dropped)).flatten()
                 {
@@ -392,7 +403,7 @@ impl World {
         }
         let ids: Vec<u64> = taken.iter().map(|item| item.id).collect();
         assert_eq!(ids, expected);
-        assert_eq!(missed.is_none(), one.life != Life::Open && expected.is_empty());
+        assert_eq!(missed.is_none(), one.is_final() && expected.is_empty());
         assert_eq!(missed.unwrap_or(0), known);
         self.promise();
         if expected.is_empty() && reader.is_some_and(|reader| reader.woken) {
@@ -410,6 +421,37 @@ impl World {
         if life != Life::Closing && self.boxes[at].life != Life::Gone {
             self.boxes[at].life = life;
             self.boxes[at].empty(Reason::Abandoned, &mut self.dropped);
+            self.wake_readers(at);
+        }
+    }
+}
+
+/// Whether a receipt tells of these losses.
+pub fn same_losses(sent: Sent, reasons: &[Reason]) {
+    assert_eq!(sent.dropped, reasons.len());
+    let mut tally: BTreeMap<&str, u64> = BTreeMap::new();
+    for reason in reasons {
+        *tally.entry(reason.name()).or_default() += 1;
+    }
+    let said = sent.reasons.unwrap_or_default();
+    let said: BTreeMap<_, _> = said.iter().map(|(reason, count)| (reason.name(), count)).collect();
+    assert_eq!(said, tally);
+}
+
+/// Whether both were refused alike; returns whether mailboxes that block were full.
+pub fn same_refusal(said: Option<Refusal>, known: Option<Refusal>) -> bool {
+    match (said, known) {
+        (Some(Refusal::Full(mut said)), Some(Refusal::Full(mut known))) => {
+            said.sort();
+            known.sort();
+            assert_eq!(said, known);
+            true
+        }
+        // Any of those that refuse may be named.
+        (Some(Refusal::Refused(_)), Some(Refusal::Refused(_))) => false,
+        (said, known) => {
+            assert_eq!(said, known);
+            false
         }
     }
 }

@@ -10,8 +10,8 @@ use aether_core::clock::{Clock, ManualClock};
 use aether_core::decay::Fading;
 use aether_core::mailbox::{Order, Overflow, Role, Spec};
 use aether_core::medium::{
-    Aftermath, Carry, Emission, Enlisted, Key, Medium, Patience, Refusal, Sent, Take, Ticket,
-    Unlisted,
+    Aftermath, Carry, Emission, Enlisted, Key, Medium, Patience, Refusal, Reserved, Sent, Take,
+    Ticket, Unlisted,
 };
 use aether_core::router::Hint;
 
@@ -156,6 +156,41 @@ impl Rig {
 
     pub fn sent(&mut self, emission: &Emission<'_>) -> Sent {
         self.emit_as(None, emission).expect("nothing blocks").1
+    }
+
+    /// Admits an emission that is delivered later.
+    pub fn reserve_as(
+        &mut self,
+        ticket: Option<Ticket>,
+        emission: &Emission<'_>,
+    ) -> Result<Reserved, Refusal> {
+        self.fresh_after();
+        let mut hint = self.hint(emission.channel);
+        let reserved = self.medium.reserve(emission, &mut hint, ticket, &mut self.after);
+        self.remember(emission.channel, hint);
+        reserved
+    }
+
+    pub fn reserve(&mut self, emission: &Emission<'_>) -> Reserved {
+        self.reserve_as(None, emission).expect("nothing blocks")
+    }
+
+    pub fn unreserve(&mut self, reserved: Reserved) {
+        self.fresh_after();
+        self.medium.unreserve(reserved, &mut self.after);
+    }
+
+    /// Delivers a new item; returns its number too.
+    pub fn deliver(
+        &mut self,
+        reserved: Reserved,
+        emission: &Emission<'_>,
+        sequence: u64,
+    ) -> (u64, Sent) {
+        self.fresh_after();
+        let item = self.item();
+        let after = &mut self.after;
+        (item.id, self.medium.deliver(reserved, emission, sequence, &item, &Carrier, after))
     }
 
     /// Emits what must find a full mailbox, and waits.

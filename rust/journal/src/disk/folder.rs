@@ -78,6 +78,15 @@ impl Disk for Folder {
         fs::rename(self.path.join(from), self.path.join(to))
     }
 
+    fn link(&self, name: &str, into: &Self) -> io::Result<bool> {
+        match fs::hard_link(self.path.join(name), into.path.join(name)) {
+            Ok(()) => Ok(true),
+            // Another file system, or one without links, or a file with too many of them.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.path.join(name))
     }

@@ -9,6 +9,10 @@
 //!   pages that could not be written count as clean (A. Rebello and others, "Can applications recover from fsync
 //!   failures?", USENIX ATC 2020).
 
+#[cfg(unix)]
+mod folder;
+#[cfg(not(unix))]
+#[path = "unsupported.rs"]
 mod folder;
 #[doc(hidden)]
 pub mod simulated;
@@ -51,6 +55,9 @@ pub trait Disk: Send + Sync + 'static {
     fn create(&self, name: &str) -> io::Result<Self::File>;
     /// Gives a file another name, in the place of what has that name.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Gives a file a name in another folder too, where it must not be there; false: the folders cannot share
+    /// files.
+    fn link(&self, name: &str, into: &Self) -> io::Result<bool>;
     /// Removes a file. Who has it open goes on reading it.
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes the names as durable as they can be.

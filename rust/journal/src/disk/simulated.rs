@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::{Disk, File, Locked};
 use crate::scan::Source;
@@ -15,22 +15,47 @@ const SECTOR: usize = 512;
 
 /// A disk; clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct SimulatedDisk(Arc<Mutex<World>>);
+pub struct SimulatedDisk(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    world: Mutex<World>,
+    /// A sync is held, or let go.
+    held: Condvar,
+}
+
+impl Shared {
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The world, as soon as the syncs of files are not held.
+    fn world_to_sync(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world();
+        world.syncing += 1;
+        self.held.notify_all();
+        while world.holding {
+            world = self.held.wait(world).unwrap_or_else(PoisonError::into_inner);
+        }
+        world.syncing -= 1;
+        world
+    }
+}
 
 /// An open file.
 #[derive(Clone, Debug)]
 pub struct SimulatedFile {
-    world: Arc<Mutex<World>>,
+    disk: Arc<Shared>,
     number: usize,
 }
 
 /// The right to write.
 #[derive(Debug)]
-pub struct SimulatedLock(Arc<Mutex<World>>);
+pub struct SimulatedLock(Arc<Shared>);
 
 impl Drop for SimulatedLock {
     fn drop(&mut self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).locked = false;
+        self.0.world().locked = false;
     }
 }
 
@@ -70,6 +95,12 @@ struct World {
     locked: bool,
     /// The number of the deed that fails, and how; from that one on, if it stays so.
     fault: Option<Fault>,
+    /// Syncs of files wait, and how many do.
+    holding: bool,
+    syncing: usize,
+    /// How often it was looked at, and the same for that.
+    looks: usize,
+    blind: Option<Fault>,
 }
 
 /// A file: what is on the disk, and what was done since it was synced.
@@ -138,13 +169,41 @@ impl SimulatedDisk {
         disk
     }
 
+    fn of(world: World) -> Self {
+        Self(Arc::new(Shared { world: Mutex::new(world), held: Condvar::new() }))
+    }
+
     fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.world()
+    }
+
+    /// Has the syncs of files wait, or go on.
+    pub fn hold_syncs(&self, hold: bool) {
+        self.world().holding = hold;
+        self.0.held.notify_all();
+    }
+
+    /// Waits until somebody syncs a file, which waits.
+    pub fn wait_for_sync(&self) {
+        let mut world = self.world();
+        while world.syncing == 0 {
+            world = self.0.held.wait(world).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Has it fail.
     pub fn fail(&self, fault: Option<Fault>) {
         self.world().fault = fault;
+    }
+
+    /// Has it fail when it is looked at: when names are listed, files opened, read or measured.
+    pub fn fail_looks(&self, fault: Option<Fault>) {
+        self.world().blind = fault;
+    }
+
+    /// How often it was looked at so far.
+    pub fn looks(&self) -> usize {
+        self.world().looks
     }
 
     /// What was done to it so far.
@@ -172,14 +231,14 @@ impl SimulatedDisk {
             dice: Dice::new(dice.any()),
             ..World::default()
         };
-        Self(Arc::new(Mutex::new(left)))
+        Self::of(left)
     }
 
     /// The disk as it is found after the process was killed now: all that was written is there.
     #[must_use]
     pub fn after_kill(&self) -> Self {
-        let world = self.world().clone();
-        Self(Arc::new(Mutex::new(World { deeds: Vec::new(), fault: None, locked: false, ..world })))
+        let World { files, names, durable_names, changes, dice, .. } = self.world().clone();
+        Self::of(World { files, names, durable_names, changes, dice, ..World::default() })
     }
 
     /// The bytes of a file.
@@ -211,6 +270,18 @@ impl World {
             return Err(io::Error::from_raw_os_error(fault.errno));
         }
         Ok(())
+    }
+
+    /// Counts a look, which may fail.
+    fn looks(&mut self) -> io::Result<()> {
+        let number = self.looks;
+        self.looks += 1;
+        match self.blind {
+            Some(Fault { at, lasting, errno, .. }) if number == at || (lasting && number > at) => {
+                Err(io::Error::from_raw_os_error(errno))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn find(&self, name: &str) -> io::Result<usize> {
@@ -294,12 +365,16 @@ impl Disk for SimulatedDisk {
     }
 
     fn names(&self) -> io::Result<Vec<String>> {
-        Ok(self.world().names.keys().cloned().collect())
+        let mut world = self.world();
+        world.looks()?;
+        Ok(world.names.keys().cloned().collect())
     }
 
     fn open(&self, name: &str) -> io::Result<SimulatedFile> {
-        let number = self.world().find(name)?;
-        Ok(SimulatedFile { world: Arc::clone(&self.0), number })
+        let mut world = self.world();
+        world.looks()?;
+        let number = world.find(name)?;
+        Ok(SimulatedFile { disk: Arc::clone(&self.0), number })
     }
 
     fn create(&self, name: &str) -> io::Result<SimulatedFile> {
@@ -311,7 +386,7 @@ impl Disk for SimulatedDisk {
         world.files.push(Content::default());
         let number = world.files.len() - 1;
         world.change(Change::Named(name.to_owned(), number));
-        Ok(SimulatedFile { world: Arc::clone(&self.0), number })
+        Ok(SimulatedFile { disk: Arc::clone(&self.0), number })
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -320,6 +395,10 @@ impl Disk for SimulatedDisk {
         world.find(from)?;
         world.change(Change::Renamed(from.to_owned(), to.to_owned()));
         Ok(())
+    }
+
+    fn link(&self, _name: &str, _into: &Self) -> io::Result<bool> {
+        Ok(false)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -349,13 +428,15 @@ impl Disk for SimulatedDisk {
 
 impl SimulatedFile {
     fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        self.disk.world()
     }
 }
 
 impl Source for SimulatedFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.world().files[self.number].now.as_slice().read_at(offset, buffer)
+        let mut world = self.world();
+        world.looks()?;
+        world.files[self.number].now.as_slice().read_at(offset, buffer)
     }
 }
 
@@ -387,7 +468,7 @@ impl File for SimulatedFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut world = self.world();
+        let mut world = self.disk.world_to_sync();
         let done = world.does(Deed::Sync);
         let file = &mut world.files[self.number];
         if done.is_ok() {
@@ -399,6 +480,8 @@ impl File for SimulatedFile {
     }
 
     fn size(&self) -> io::Result<u64> {
-        Ok(self.world().files[self.number].now.len() as u64)
+        let mut world = self.world();
+        world.looks()?;
+        Ok(world.files[self.number].now.len() as u64)
     }
 }

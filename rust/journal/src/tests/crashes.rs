@@ -7,7 +7,7 @@ use crate::append::End;
 use crate::disk::simulated::{Dice, Fault as DiskFault, SimulatedDisk};
 use crate::log::{Fault, Log};
 use crate::queue::Queue;
-use crate::record::{Codec, Encoded, Headers, Record, Wave};
+use crate::record::{Encoded, Record, Wave};
 use crate::scan::{Found, Scan};
 use crate::segment::segments;
 
@@ -27,23 +27,7 @@ struct Known {
 }
 
 fn encoded(payload: &[u8]) -> Encoded {
-    let wave = Wave {
-        sequence: 0,
-        time: 1.7e9,
-        channel: "orders.created",
-        source: None,
-        id: "a-1",
-        amplitude: 1.0,
-        priority: 1.0,
-        phase: 0.0,
-        frequency: 1.0,
-        ttl: f64::INFINITY,
-        hops: 1,
-        headers: Headers::default(),
-        codec: Codec(2),
-        payload,
-    };
-    Encoded::wave(&wave).expect("it fits")
+    Encoded::wave(&Wave::plain("orders.created", payload)).expect("it fits")
 }
 
 /// Appends and commits at random, until the workload is over or the disk broken. True: it is broken.

@@ -11,7 +11,7 @@ use std::{env, fs, thread};
 
 use aether_journal::disk::Folder;
 use aether_journal::disk::simulated::Dice;
-use aether_journal::journal::{Journal, Options, Refusal};
+use aether_journal::journal::{Journal, Options, Settled};
 
 use crate::{OPTIONS, all, wave};
 
@@ -67,15 +67,15 @@ fn writes_until_it_is_killed() {
     let Some(path) = env::var_os(FOLDER) else { return };
     let options = Options { segment_bytes: 20_000, ..OPTIONS };
     let folder = Folder::new(PathBuf::from(path)).expect("it can be made");
-    let journal = Journal::open(folder, options).expect("who had it was killed");
+    let told = |settled: Settled<()>| {
+        if settled.result.is_ok() {
+            settled.waiters.iter().for_each(|(sequence, ())| say(&sequence.to_string()));
+        }
+    };
+    let journal = Journal::open(folder, options, told).expect("who had it was killed");
     say("writing");
     for number in journal.last() + 1.. {
-        let then = Box::new(move |result: Result<(), Refusal>| {
-            if result.is_ok() {
-                say(&number.to_string());
-            }
-        });
-        journal.append(&mut wave(number), Some(then)).expect("there is room");
+        journal.append(&mut wave(number), Some(())).expect("there is room");
         if number % 7 == 0 {
             journal.wait(number).expect("a disk without faults");
         }

@@ -4,45 +4,34 @@
 mod damage;
 mod killed;
 mod reading;
+mod waiting;
 mod writing;
 
 use std::ops::ControlFlow;
 
 use aether_journal::disk::Disk;
 use aether_journal::disk::simulated::SimulatedDisk;
-use aether_journal::journal::{Journal, Options};
+use aether_journal::journal::{Journal, OpenError, Options};
 use aether_journal::reader::{Event, Reader};
-use aether_journal::record::{Codec, Encoded, Headers, Wave};
+use aether_journal::record::{Encoded, Wave};
 
 /// Small segments, so that there are some.
-const OPTIONS: Options = Options { segment_bytes: 700, sync: true, pending_bytes: 1 << 20 };
+const OPTIONS: Options = Options { segment_bytes: 700, pending_bytes: 1 << 20, ..Options::DEFAULT };
 
 /// A wave that says only its number.
 fn wave(number: u64) -> Encoded {
-    let payload = number.to_le_bytes();
-    let wave = Wave {
-        sequence: 0,
-        time: 1.7e9,
-        channel: "orders.created",
-        source: None,
-        id: "a-1",
-        amplitude: 1.0,
-        priority: 1.0,
-        phase: 0.0,
-        frequency: 1.0,
-        ttl: f64::INFINITY,
-        hops: 1,
-        headers: Headers::default(),
-        codec: Codec(2),
-        payload: &payload,
-    };
-    Encoded::wave(&wave).expect("it fits")
+    Encoded::wave(&Wave::plain("orders.created", &number.to_le_bytes())).expect("it fits")
+}
+
+/// Opens a journal whose waiters are told nothing.
+fn open<D: Disk + Clone>(disk: &D, options: Options) -> Result<Journal<D, ()>, OpenError> {
+    Journal::open(disk.clone(), options, |_| {})
 }
 
 /// A journal of so many waves.
 fn journal(count: u64) -> SimulatedDisk {
     let disk = SimulatedDisk::new(1);
-    let journal = Journal::open(disk.clone(), OPTIONS).expect("an empty disk");
+    let journal = open(&disk, OPTIONS).expect("an empty disk");
     for number in 1..=count {
         let sequence = journal.append(&mut wave(number), None).expect("there is room");
         assert_eq!(sequence, number);

@@ -3,10 +3,9 @@
 use std::ops::ControlFlow;
 
 use aether_journal::disk::simulated::SimulatedDisk;
-use aether_journal::journal::Journal;
 use aether_journal::reader::{Event, Reader};
 
-use crate::{OPTIONS, Told, all, journal, wave};
+use crate::{OPTIONS, Told, all, journal, open, wave};
 
 #[test]
 fn a_reader_begins_after_any_sequence() {
@@ -40,7 +39,7 @@ fn a_reader_behind_a_writer_gets_each_wave_once() {
     let disk = SimulatedDisk::new(1);
     let mut reader = Reader::after(disk.clone(), 0).expect("it can be read");
     assert_eq!(Told::read(&mut reader), Told::default());
-    let journal = Journal::open(disk, OPTIONS).expect("an empty disk");
+    let journal = open(&disk, OPTIONS).expect("an empty disk");
     for number in 1..=40 {
         let sequence = journal.append(&mut wave(number), None).expect("there is room");
         journal.wait(sequence).expect("a disk without faults");
@@ -56,7 +55,7 @@ fn a_reader_behind_a_writer_gets_each_wave_once() {
 fn a_journal_goes_on_after_each_opening() {
     let disk = SimulatedDisk::new(1);
     for turn in 0..5 {
-        let journal = Journal::open(disk.clone(), OPTIONS).expect("it can be read");
+        let journal = open(&disk, OPTIONS).expect("it can be read");
         assert_eq!(journal.last(), turn * 3);
         for number in turn * 3 + 1..=turn * 3 + 3 {
             journal.append(&mut wave(number), None).expect("there is room");
@@ -69,7 +68,7 @@ fn a_journal_goes_on_after_each_opening() {
 #[test]
 fn what_a_cursor_says_stands_where_it_was_said() {
     let disk = SimulatedDisk::new(1);
-    let journal = Journal::open(disk.clone(), OPTIONS).expect("an empty disk");
+    let journal = open(&disk, OPTIONS).expect("an empty disk");
     for number in 1..=10 {
         journal.append(&mut wave(number), None).expect("there is room");
         journal.acknowledge("billing", &number.to_le_bytes(), None).expect("there is room");
@@ -89,4 +88,33 @@ fn what_a_cursor_says_stands_where_it_was_said() {
     });
     read.expect("it can be read");
     assert_eq!((waves, said), (10, 10));
+}
+
+#[test]
+fn what_is_noted_between_two_segments_comes_in_its_order() {
+    for seed in 0..20 {
+        let disk = SimulatedDisk::new(seed);
+        let mut reader = Reader::after(disk.clone(), 0).expect("it can be read");
+        let (mut said, mut waves) = (Vec::new(), Vec::new());
+        for turn in 0..12_u8 {
+            // Some write nothing but a note.
+            let journal = open(&disk, OPTIONS).expect("it can be read");
+            journal.acknowledge("billing", &[turn], None).expect("there is room");
+            if turn % 3 == 2 {
+                journal.append(&mut wave(journal.last() + 1), None).expect("there is room");
+            }
+            journal.close().expect("a disk without faults");
+            let read = reader.read(|event| {
+                match event {
+                    Event::Acknowledged { state, .. } => said.push(state[0]),
+                    Event::Wave(wave) => waves.push(wave.sequence),
+                    other => panic!("{other:?}"),
+                }
+                ControlFlow::Continue(())
+            });
+            read.expect("it can be read");
+            assert!(said.iter().copied().eq(0..=turn), "seed {seed}: {said:?}");
+        }
+        assert_eq!(waves, [1, 2, 3, 4]);
+    }
 }

@@ -1,9 +1,31 @@
-//! The journal as Python sees it: [`replay`] reads it, [`kept`] holds a wave that was read without the
-//! interpreter, [`restore`] makes the Python object of it, [`columns`] takes its numbers alone.
+//! The journal, bound: emissions that are written down before they are delivered, and what reads them again.
+//!
+//! [`replay`] reads, [`kept`] holds a wave that was read without the interpreter, [`restore`] makes the Python object
+//! of it, [`columns`] takes its numbers alone. An emission of a medium with a journal goes this way, and nothing else delivers there:
+//!
+//! ```text
+//! encode (record) -> reserve room (the core) -> append (the crate `aether-journal`)
+//!        ... its thread commits ...
+//! deliver what was committed, in the order of the journal (commit) -> tell whoever waits (fate)
+//! ```
+//!
+//! Contract:
+//! - Before it is appended, an emission leaves no trace: what the codec refuses, what finds no room, and whose
+//!   awaiter goes away. Once it is appended it completes, whoever goes away.
+//! - What was appended is delivered in the order of the journal, by the thread that commits, attached to the
+//!   interpreter once for each commit.
+//! - A medium without a journal pays one look at an option for each emission that does not take the short way.
 
 mod columns;
+mod commit;
+mod fate;
 mod kept;
+mod record;
 mod replay;
 mod restore;
+mod writer;
 
-pub use replay::PyJournalReader;
+pub use self::commit::Admitted;
+pub use self::fate::{Fate, Told};
+pub use self::replay::PyJournalReader;
+pub use self::writer::{Appended, PyJournalWriter, Writer};

@@ -1,0 +1,279 @@
+"""How a medium is entered, runs its handlers, and ends.
+
+Contract:
+- Entering (`async with medium`) runs the handlers; leaving drains: no more waves from outside (`Closed`),
+  handlers finish what waits for them and may still emit, for at most `drain_timeout`; readers get what is
+  queued, and then the end. Left by an exception, or cancelled while it drains, it ends at once, counted.
+- `running()` runs the handlers without closing afterwards, and can be entered again.
+- `SystemExit` and `KeyboardInterrupt` out of a handler end the program: asyncio lets them out of the loop, and on trio
+  these blocks are cancelled and raise them, as a nursery does with what its tasks raise. So a block is left there
+  in the task that entered it.
+- Everything else works without a loop: at import time, in threads, before the medium is entered.
+- A medium belongs to the process that uses it first: in the child of a fork it raises `ForkedMedium`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import weakref
+from typing import TYPE_CHECKING
+
+from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
+from aether.errors import Closed, JournalError, WrongLoop
+from aether.lane import others_idle
+from aether.lanes import Lanes
+from aether.observed import Observed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from types import TracebackType
+    from typing import Self
+
+    from aether.config import AetherConfig
+    from aether.journal import Journal
+    from aether.vibrator import Vibrator
+
+_log = logging.getLogger("aether")
+
+# How often `settle` lets everybody run before it believes that nobody wants to.
+_SETTLING_TURNS = 5
+
+
+class Running(Observed):
+    """The part of a medium that runs its handlers, waits for them, and ends."""
+
+    __slots__ = (
+        "_blocks",
+        "_config",
+        "_entered",
+        "_home",
+        "_journal",
+        "_lanes",
+        "_runs",
+        "_vibrators",
+    )
+
+    _journal: Journal | None
+
+    def _begin_running(self, config: AetherConfig | None) -> None:
+        self._config = config
+        self._blocks = Blocks()
+        self._lanes = Lanes()
+        self._vibrators: weakref.WeakValueDictionary[int, Vibrator] = weakref.WeakValueDictionary()
+        self._home: Home | None = None
+        self._runs = 0
+        self._entered: contextlib.AsyncExitStack | None = None
+
+    @property
+    def config(self) -> AetherConfig:
+        """How this medium treats waves and mailboxes."""
+        if self._config is None:
+            from aether.config import AetherConfig
+
+            self._config = AetherConfig()
+        return self._config
+
+    @property
+    def journal(self) -> Journal | None:
+        """Where each wave is written down before it is delivered; `None`: nowhere."""
+        return self._journal
+
+    @property
+    def blocks(self) -> Blocks:
+        """The blocks that run its handlers; for what ends the program."""
+        return self._blocks
+
+    def _alive(self) -> list[Vibrator]:
+        """The vibrators of this moment: others may come meanwhile, in other threads."""
+        # Taken in one step, which an iteration is not.
+        references = self._vibrators.valuerefs()
+        return [alive for one in references if (alive := one()) is not None]
+
+    async def __aenter__(self) -> Self:
+        if self._entered is not None or self.phase != "open":
+            message = (
+                f"the medium is {self.phase}; make a new one"
+                if self.phase != "open"
+                else "the medium is entered already, and its handlers run: use it as it is there; what is to be "
+                "entered more than once is 'async with medium.running()'"
+            )
+            raise Closed(message)
+        self._start()
+        self._entered = contextlib.AsyncExitStack()
+        self._entered.enter_context(self._blocks.open())
+        self._entered.push_async_exit(self._leave)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._entered is not None:
+            await self._entered.__aexit__(kind, error, traceback)
+
+    async def _leave(self, kind: object, _error: object, _traceback: object) -> None:
+        if kind is None:
+            await self.aclose()
+        else:
+            await shielded(self._end_at_once())
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncGenerator[Self]:
+        """Runs the handlers inside, and does not close afterwards: it can be entered again.
+
+        Leaving lets handlers that run finish, for at most `drain_timeout`; what waits for them stays.
+
+        Raises:
+            Closed: The medium is closed.
+        """
+        if self.phase != "open":
+            message = f"the medium is {self.phase} and runs no handlers; make a new one"
+            raise Closed(message)
+        self._start()
+        with self._blocks.open():
+            try:
+                yield self
+            except BaseException:
+                self._runs -= 1
+                if not self._runs:
+                    await shielded(self._stop(at_once=True))
+                raise
+            self._runs -= 1
+            if not self._runs:
+                await self._stop(at_once=False)
+
+    def _start(self) -> None:
+        if self._runs and self._home is not None and not self._home.is_here():
+            message = "the handlers of this medium run in another event loop already; enter it in one loop at a time"
+            raise WrongLoop(message)
+        self._runs += 1
+        self._home = Home()
+        for lane in self._lanes:
+            lane.start()
+
+    async def _stop(self, *, at_once: bool) -> None:
+        """Ends the workers: at once, or after the waves that they handle."""
+        lanes = [lane for lane in self._lanes if lane.is_running]
+        if not at_once:
+            for lane in lanes:
+                lane.stop()
+
+            def idle() -> bool:
+                return all(lane.working == 0 for lane in lanes)
+
+            await self.until_empty([], idle, self._drain_timeout)
+        for lane in lanes:
+            lane.cancel()
+        for lane in lanes:
+            if not lane.is_current():
+                await lane.ended.wait()
+
+    @property
+    def _drain_timeout(self) -> float:
+        return 5.0 if self._config is None else self._config.drain_timeout
+
+    async def drain(self, timeout: float | None = None) -> bool:
+        """Takes no more waves from outside, and lets handlers and readers take what waits; then the end.
+
+        Args:
+            timeout: Seconds to wait for that; `None`: the configuration's `drain_timeout`.
+
+        Returns:
+            Whether everything was taken. What was not stays for them until the medium is closed.
+        """
+        timeout = self._drain_timeout if timeout is None else checked_timeout(timeout)
+        self.shut("draining", at_once=False)
+        deadline = None if timeout is None else loop_time() + timeout
+        await self._until_written()
+        await self._until_handled(timeout)
+        idle = others_idle(self._lanes)
+        mailboxes = [vibrator.mailbox for vibrator in self._alive()]
+        for mailbox in mailboxes:
+            mailbox.finish()
+        mailboxes += [lane.mailbox for lane in self._lanes]
+        left = None if deadline is None else max(0.0, deadline - loop_time())
+        return await self.until_empty(mailboxes, idle, left)
+
+    async def settle(self, timeout: float | None = None) -> bool:
+        """Waits until no handler runs and nothing waits for a handler or for a reader that waits.
+
+        For tests, and for "is it done?". What runs outside handlers and readers is not known to the medium.
+
+        Args:
+            timeout: Seconds to wait, by the clock of the loop; `None`: for ever.
+
+        Returns:
+            Whether it has settled.
+
+        Raises:
+            RuntimeError: Called by a handler of this medium, which would wait for itself.
+        """
+        timeout = checked_timeout(timeout)
+        if self._is_handling():
+            message = "settle() was called by a handler, which would wait for its own end; call it outside"
+            raise RuntimeError(message)
+        deadline = None if timeout is None else loop_time() + timeout
+        while True:
+            left = None if deadline is None else max(0.0, deadline - loop_time())
+            if not await self.until_quiet(left):
+                return False
+            before = self.progress()
+            for _ in range(_SETTLING_TURNS):
+                await checkpoint()
+            if self.progress() == before and await self.until_quiet(0.0):
+                return True
+
+    async def aclose(self) -> None:
+        """Ends the medium as leaving `async with` does. A second time does nothing."""
+        if self.phase == "closed":
+            return
+        try:
+            self.shut("draining", at_once=False)
+            await self._until_written()
+            if self._runs:
+                await self._until_handled(self._drain_timeout)
+        except BaseException:
+            await shielded(self._end_at_once())
+            raise
+        self._runs = 0
+        for lane in self._lanes:
+            lane.mailbox.close()
+        self.shut("closed", at_once=False)
+        await shielded(self._stop(at_once=True))
+        await shielded(self._close_journal())
+
+    async def _until_handled(self, timeout: float | None) -> None:
+        """Waits until the handlers have done what waits for them; the one that calls this is left out."""
+        if self._is_handling():
+            mailboxes = [lane.mailbox for lane in self._lanes if not lane.is_current()]
+            await self.until_empty(mailboxes, others_idle(self._lanes), timeout)
+        else:
+            await self.until_quiet(timeout)
+
+    async def _end_at_once(self) -> None:
+        self._runs = 0
+        self.shut("closed", at_once=True)
+        await self._stop(at_once=True)
+        await self._close_journal()
+
+    async def _until_written(self) -> None:
+        """Waits until all that the journal has taken is delivered, or refused."""
+        if self._journal is not None:
+            await self.until_delivered()
+
+    async def _close_journal(self) -> None:
+        if self._journal is not None and self._journal.is_open:
+            from anyio import to_thread
+
+            try:
+                await to_thread.run_sync(self._journal.close)
+            except JournalError:
+                _log.exception(
+                    "the journal %s was closed, and not all of it is safe", self._journal.path
+                )
+
+    def _is_handling(self) -> bool:
+        return any(lane.is_current() for lane in self._lanes)

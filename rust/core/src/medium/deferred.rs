@@ -1,0 +1,230 @@
+//! Emissions that are delivered later than they are admitted, as a journal has them: first their room, then
+//! the disk, then the mailboxes.
+//!
+//! Contract:
+//! - [`Medium::reserve`] checks all that [`Medium::emit`] checks, in one critical section, and puts nothing: the
+//!   emission is admitted, and room for it is held in the mailboxes that block or refuse. Whoever comes later finds
+//!   them so much smaller.
+//! - Each [`Reserved`] ends in one of two ways: [`Medium::deliver`] puts the wave into those mailboxes, whatever has
+//!   become of the medium and of their patterns meanwhile, or [`Medium::unreserve`] gives the room back. Until then
+//!   the medium is not quiet.
+//! - Waves arrive in the order of their deliveries; the caller delivers by rising sequences.
+//! - A mailbox that is closing is not at its end before what was reserved in it has come. One that was closed has
+//!   dropped it: counted as abandoned.
+
+use smallvec::SmallVec;
+
+use super::emit::land;
+use super::{
+    Aftermath, BoxPhase, Carry, Counted, Emission, Key, Medium, Phase, Refusal, Sent, State, Ticket,
+};
+use crate::mailbox::{Mailbox, amplitude_key};
+use crate::reason::{Reason, Tally};
+use crate::router::Hint;
+use crate::sync::RawLock;
+
+/// Where an emission that was admitted is going to be delivered. Room for it is held there, where that is needed,
+/// until it is delivered or given back: dropped, it would be held for ever.
+#[derive(Debug)]
+#[must_use = "the room is held until this is delivered or given back"]
+pub struct Reserved {
+    places: SmallVec<[Place; 4]>,
+}
+
+/// A mailbox that matched, and whether room is held in it.
+#[derive(Debug)]
+struct Place {
+    key: Key,
+    held: bool,
+}
+
+impl Reserved {
+    /// How many mailboxes matched.
+    pub fn matched(&self) -> usize {
+        self.places.len()
+    }
+}
+
+impl<T, W, R: RawLock> Medium<T, W, R> {
+    /// Admits an emission that will be delivered later, by the rules of [`Self::emit`], and holds room for it.
+    pub fn reserve(
+        &self,
+        emission: &Emission<'_>,
+        hint: &mut Hint,
+        ticket: Option<Ticket>,
+        after: &mut Aftermath<T, W>,
+    ) -> Result<Reserved, Refusal> {
+        let mut state = self.lock();
+        match ticket {
+            None => state.reserve(emission, hint, (0, &[]), after),
+            Some(ticket) => {
+                state.claim(ticket, after);
+                let promised = state.withdraw(ticket, after);
+                let reserved = state.reserve(emission, hint, (ticket, &promised), after);
+                state.offer_rooms(promised.iter().map(|key| key.index), after);
+                reserved
+            }
+        }
+    }
+
+    /// Gives the room of an emission back that comes to nothing, to those who wait for it.
+    pub fn unreserve(&self, reserved: Reserved, after: &mut Aftermath<T, W>) {
+        let mut state = self.lock();
+        state.reserved -= 1;
+        let mut freed: SmallVec<[u32; 4]> = SmallVec::new();
+        for Place { key, held } in reserved.places {
+            if state.end_wait(key, held, after) && held {
+                freed.push(key.index);
+            }
+        }
+        state.offer_rooms(freed, after);
+        state.stir(after);
+    }
+
+    /// Puts a wave that was admitted into the mailboxes that matched then, numbered by its place in the journal,
+    /// which is beyond that of the wave before it; 0: the journal has refused it, and it has no place.
+    pub fn deliver(
+        &self,
+        reserved: Reserved,
+        emission: &Emission<'_>,
+        sequence: u64,
+        item: &T,
+        carry: &impl Carry<T>,
+        after: &mut Aftermath<T, W>,
+    ) -> Sent {
+        let mut state = self.lock();
+        let sent = state.deliver(reserved, emission, sequence, item, carry, after);
+        state.stir(after);
+        sent
+    }
+
+    /// How many emissions were admitted that are neither delivered nor given back.
+    pub fn undelivered(&self) -> usize {
+        self.lock().reserved
+    }
+
+    /// The sequence of the wave that was delivered last; 0 if none was.
+    pub fn delivered_to(&self) -> u64 {
+        self.lock().counted.sequence
+    }
+
+    /// The waves of a journal up to this sequence are history: the next one is beyond it.
+    pub fn begin_at(&self, sequence: u64) {
+        self.lock().counted.skip_to(sequence);
+    }
+}
+
+impl<T, W> State<T, W> {
+    fn reserve(
+        &mut self,
+        emission: &Emission<'_>,
+        hint: &mut Hint,
+        promised: (Ticket, &[Key]),
+        after: &mut Aftermath<T, W>,
+    ) -> Result<Reserved, Refusal> {
+        if self.phase != Phase::Open && (self.phase == Phase::Closed || !emission.inside) {
+            return Err(Refusal::Closed);
+        }
+        let (matched, room) = self.survey(emission, hint);
+        if matched < emission.require {
+            return Err(Refusal::TooFew { matched });
+        }
+        if !room {
+            self.check_again(emission, hint, promised, after)?;
+        }
+        self.reserved += 1;
+        let mut places = SmallVec::new();
+        for index in self.matching(emission, hint) {
+            let key = self.boxes.key_at(index);
+            let held = self.boxes.at_mut(index).is_some_and(Mailbox::await_wave);
+            places.push(Place { key, held });
+        }
+        Ok(Reserved { places })
+    }
+
+    fn deliver(
+        &mut self,
+        reserved: Reserved,
+        emission: &Emission<'_>,
+        sequence: u64,
+        item: &T,
+        carry: &impl Carry<T>,
+        after: &mut Aftermath<T, W>,
+    ) -> Sent {
+        self.reserved -= 1;
+        self.counted.count(sequence);
+        carry.number(item, sequence);
+        let arrival = emission.arrival(&self.clock);
+        let amplitude_key = amplitude_key(arrival.priority);
+        let matched = reserved.places.len();
+        let mut freed: SmallVec<[u32; 4]> = SmallVec::new();
+        let (mut dropped, mut lanes, mut reasons) = (0, 0, None::<Box<Tally>>);
+        for Place { key, held } in reserved.places {
+            let here = self.end_wait(key, held, after);
+            let Self { boxes, clock, retired, .. } = self;
+            let gone = match boxes.get_mut(key).filter(|_| here) {
+                None => {
+                    retired.add(Reason::Abandoned, 1);
+                    Some(Reason::Abandoned)
+                }
+                Some(mailbox) if mailbox.phase() == BoxPhase::Closed => {
+                    mailbox.turn_away();
+                    Some(Reason::Abandoned)
+                }
+                Some(mailbox) => {
+                    let kept =
+                        land(mailbox, &arrival, amplitude_key, clock, || carry.share(item), after);
+                    lanes += usize::from(kept.is_ok() && mailbox.is_lane());
+                    kept.err()
+                }
+            };
+            if let Some(reason) = gone {
+                dropped += 1;
+                reasons.get_or_insert_default().add(reason, 1);
+            }
+            if held {
+                freed.push(key.index);
+            }
+        }
+        // It may have left its room, and time may have made some.
+        self.offer_rooms(freed, after);
+        self.counted.delivered += (matched - dropped) as u64;
+        self.counted.unheard += u64::from(matched == 0);
+        Sent { sequence, matched, dropped, lanes, reasons }
+    }
+
+    /// A wave is not on the way to a mailbox any more; false if there is no such mailbox. The readers of one that is
+    /// closing learn that this was the last: what it has is theirs, and then it ends.
+    fn end_wait(&mut self, key: Key, held: bool, after: &mut Aftermath<T, W>) -> bool {
+        let Some(mailbox) = self.boxes.get_mut(key) else { return false };
+        mailbox.end_wait(held);
+        if mailbox.is_final() {
+            after.wakes.extend(mailbox.waiters.wake_all());
+        }
+        true
+    }
+}
+
+impl Counted {
+    /// How many waves were delivered.
+    pub(super) fn emitted(&self) -> u64 {
+        self.sequence - self.skipped + self.unplaced
+    }
+
+    /// The next wave is beyond this one.
+    fn skip_to(&mut self, sequence: u64) {
+        self.skipped += sequence.saturating_sub(self.sequence);
+        self.sequence = self.sequence.max(sequence);
+    }
+
+    /// Counts a wave of this sequence, or of none.
+    fn count(&mut self, sequence: u64) {
+        if sequence == 0 {
+            self.unplaced += 1;
+            return;
+        }
+        debug_assert!(sequence > self.sequence, "{sequence} comes after {}", self.sequence);
+        self.skip_to(sequence.saturating_sub(1));
+        self.sequence += 1;
+    }
+}

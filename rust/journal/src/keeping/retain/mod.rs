@@ -1,0 +1,123 @@
+//! Retention: what nobody needs any more is taken out of a journal, by rules.
+//!
+//! ```text
+//! let safe = journal.safe();                    before the folder is looked at
+//! holdings.look(disk, safe, watch)              what each segment holds; complete ones are read once
+//! let plan = plan(&holdings, &terms);           what would go
+//! preview(disk, &plan, watch)                   exactly how much that is
+//! apply(disk, &plan, watch)                     done
+//! ```
+//!
+//! Contract:
+//! - A limit without a pattern takes whole segments, and each of them only if everything in it is beyond the limit: so
+//!   the newest so many waves, or bytes, or seconds stay, and up to one segment more. With a pattern, and for
+//!   `keep_last`, waves are taken one by one, and their segments written anew without them.
+//! - Each limit is taken by itself; what is beyond any of them goes. The oldest go first, by sequence; only
+//!   `max_age` goes by the time of a wave.
+//! - No wave after `keep_after` is taken, as a durable cursor has still to come to it.
+//! - Only complete segments are changed: ones before a later one in which a committed wave may stand. Those that are damaged
+//!   are not written anew, so that they can still be looked into; they go as a whole with limits that have no
+//!   pattern.
+//! - What was taken is noted as *removed*, so that it is no gap. Of each cursor, the last note stays. What
+//!   was missing before stays missing, unless the segment goes as a whole.
+//! - At each moment, and after a loss of power at any, each wave that is to stay is there, once. Each step is
+//!   done as a whole or not at all.
+//! - A reader that has files open goes on with what they held.
+//!
+//! A segment that is written anew takes the place of the old one by one `rename` to the same name. Segments
+//! that go as a whole, side by side, leave one empty segment behind, in the place of the first of them, with the note of
+//! what was removed; it takes in those that go later.
+
+mod apply;
+mod plan;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aether_core::channel::Pattern;
+
+pub use apply::{Outcome, apply, preview};
+pub use plan::{Plan, plan};
+
+use super::summary::{Depth, Summary, complete_below, opened};
+use super::{Failure, Meter, Progress};
+use crate::disk::Disk;
+
+/// What is kept. A limit that is `None` takes nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Rule {
+    /// Of which channels; `None`: of all.
+    pub pattern: Option<Pattern>,
+    /// Waves that are older go, in seconds. One without a time stays.
+    pub max_age: Option<f64>,
+    /// So many bytes of records are kept, the newest.
+    pub max_bytes: Option<u64>,
+    /// So many waves are kept, the newest.
+    pub max_count: Option<u64>,
+    /// So many waves of each channel are kept, the newest.
+    pub keep_last: Option<u64>,
+}
+
+/// What a plan goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The rules; what is beyond any of them goes.
+    pub rules: &'a [Rule],
+    /// The time now, in Unix seconds.
+    pub now: f64,
+    /// Waves after this one stay; `None`: any may go.
+    pub keep_after: Option<u64>,
+    /// A segment is written anew when at least this part of it would go, 0..1.
+    pub least_gain: f64,
+}
+
+/// What the segments of a journal hold.
+#[derive(Clone, Debug, Default)]
+pub struct Holdings {
+    segments: Vec<Arc<Summary>>,
+    /// Those below this base are complete.
+    complete: u64,
+    /// What complete ones hold, which stays so.
+    known: HashMap<[u8; 16], Arc<Summary>>,
+}
+
+impl Holdings {
+    /// Of no journal.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Looks at a journal: reads those segments that it does not know.
+    ///
+    /// All waves up to `safe` are committed, or refused: what the journal said *before* this is called; if nobody
+    /// writes it, `u64::MAX`.
+    pub fn look<D: Disk>(
+        &mut self,
+        disk: &D,
+        safe: u64,
+        watch: Progress<'_>,
+    ) -> Result<(), Failure> {
+        let (segments, bytes) = opened(disk)?;
+        let mut meter = Meter::new(bytes, watch);
+        let complete = complete_below(&segments, safe);
+        let mut known = HashMap::new();
+        let mut held = Vec::with_capacity(segments.len());
+        for segment in &segments {
+            let identity = segment.header.ok().map(|header| header.identity);
+            let read = identity.and_then(|identity| self.known.get(&identity));
+            let summary = if let Some(read) = read.filter(|read| read.name == segment.name) {
+                meter.add(read.size)?;
+                Arc::clone(read)
+            } else {
+                Arc::new(Summary::of(segment, Depth { safe, channels: true }, &mut meter)?)
+            };
+            if let Some(identity) = identity.filter(|_| segment.base < complete) {
+                known.insert(identity, Arc::clone(&summary));
+            }
+            held.push(summary);
+        }
+        meter.end()?;
+        (self.segments, self.complete, self.known) = (held, complete, known);
+        Ok(())
+    }
+}

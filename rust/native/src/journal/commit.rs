@@ -1,0 +1,104 @@
+//! What is done when the journal has committed: deliver, and tell.
+
+use std::mem;
+use std::sync::Arc;
+
+use aether_core::medium::Reserved;
+use aether_journal::journal::{Refusal, Settled};
+use pyo3::prelude::*;
+
+use super::fate::{Fate, Told};
+use crate::channel::text;
+use crate::draft::{Origin, emission_of};
+use crate::shared::Shared;
+use crate::waker::{Aftermath, Waker};
+use crate::wave::{Hands, Held};
+
+/// What waits for a commit.
+pub enum Waiter {
+    /// An emission, which is delivered then.
+    Emission(Box<Admitted>),
+    /// Somebody who wants to know.
+    Told(Arc<Fate>),
+}
+
+/// An emission that was appended and not delivered yet; room for it is reserved.
+pub struct Admitted {
+    pub shared: Arc<Shared>,
+    pub origin: Arc<Origin>,
+    pub wave: Held,
+    pub reserved: Reserved,
+    pub fate: Arc<Fate>,
+    /// It is delivered all the same if the journal refuses it.
+    pub undurably: bool,
+}
+
+/// Called by the thread that commits, in the order of the journal.
+pub fn settle(settled: Settled<Waiter>) {
+    let Settled { waiters, result, .. } = settled;
+    if waiters.is_empty() {
+        return;
+    }
+    let mut waiters = Some(waiters);
+    Python::try_attach(|py| {
+        for (sequence, waiter) in waiters.take().into_iter().flatten() {
+            waiter.settle(py, sequence, &result);
+        }
+    });
+    // The interpreter ends, and nobody may touch its objects any more.
+    waiters.into_iter().flatten().for_each(mem::forget);
+}
+
+impl Waiter {
+    fn settle(self, py: Python<'_>, sequence: u64, result: &Result<(), Refusal>) {
+        match self {
+            Self::Emission(admitted) => admitted.settle(py, sequence, result.as_ref().err()),
+            Self::Told(fate) => {
+                let told = result.clone().map_or_else(Told::Refused, |()| Told::Settled);
+                rouse(py, fate.tell(told));
+            }
+        }
+    }
+}
+
+impl Admitted {
+    fn settle(self, py: Python<'_>, sequence: u64, refusal: Option<&Refusal>) {
+        match refusal {
+            None => self.deliver(py, sequence),
+            Some(_) if self.undurably => self.deliver(py, 0),
+            Some(refusal) => {
+                let fate = Arc::clone(&self.fate);
+                self.give_up(py);
+                rouse(py, fate.tell(Told::Refused(refusal.clone())));
+            }
+        }
+    }
+
+    /// Delivers it; `sequence` is its place in the journal, or 0 if it is in none.
+    pub fn deliver(self, py: Python<'_>, sequence: u64) {
+        let Self { shared, origin, wave, reserved, fate, .. } = self;
+        let mut after = Aftermath::default();
+        // A wave has been emitted, so its channel is one.
+        let channel = text(wave.0.get().channel.bind(py)).unwrap_or_default();
+        let emission = emission_of(&shared, &origin, &wave, channel);
+        let sent =
+            shared.medium.deliver(reserved, &emission, sequence, &wave, &Hands(py), &mut after);
+        shared.tap(py, &wave, sent.sequence);
+        after.wakes.extend(fate.tell(Told::Delivered(sent)));
+        shared.settle(py, after);
+    }
+
+    /// Gives its room back: nobody gets it.
+    pub fn give_up(self, py: Python<'_>) {
+        let Self { shared, reserved, .. } = self;
+        let mut after = Aftermath::default();
+        shared.medium.unreserve(reserved, &mut after);
+        shared.settle(py, after);
+    }
+}
+
+fn rouse(py: Python<'_>, wakers: Vec<Waker>) {
+    for waker in wakers {
+        waker.rouse(py);
+    }
+}

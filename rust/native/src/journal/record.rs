@@ -1,0 +1,89 @@
+//! Waves as records: what is written of a wave, and how its payload is encoded.
+
+use aether_journal::record::{Codec, Encoded, HeaderBytes, Wave};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+use super::restore::{NONE, RAW};
+use crate::channel::text;
+use crate::draft::REPLY_HEADER;
+use crate::errors::PayloadError;
+use crate::wave::PyWave;
+
+/// What a payload becomes on the disk.
+struct Payload<'py> {
+    codec: Codec,
+    bytes: Option<Bound<'py, PyBytes>>,
+}
+
+impl<'py> Payload<'py> {
+    /// `None` and `bytes` are taken as they are, everything else goes to `encode`.
+    fn of(payload: &Bound<'py, PyAny>, encode: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if payload.is_none() {
+            return Ok(Self { codec: Codec(NONE), bytes: None });
+        }
+        if let Ok(bytes) = payload.cast_exact::<PyBytes>() {
+            return Ok(Self { codec: Codec(RAW), bytes: Some(bytes.clone()) });
+        }
+        let (codec, bytes): (u8, Bound<'py, PyBytes>) = encode.call1((payload,))?.extract()?;
+        Ok(Self { codec: Codec(codec), bytes: Some(bytes) })
+    }
+}
+
+/// The record of a wave, without its place; `encode` gives the number of a codec and the bytes of a payload of
+/// which at most `most` may be.
+pub fn encoded(
+    py: Python<'_>,
+    wave: &PyWave,
+    encode: &Bound<'_, PyAny>,
+    most: usize,
+) -> PyResult<Encoded> {
+    let channel = text(wave.channel.bind(py))?;
+    let Payload { codec, bytes } = Payload::of(wave.payload.bind(py), encode)?;
+    let payload = bytes.as_ref().map_or(&[][..], |bytes| bytes.as_bytes());
+    if payload.len() > most {
+        return Err(PayloadError::new_err(format!(
+            "the payload of {channel:?} has {} bytes, and max_payload_bytes is {most}; nothing was emitted: send \
+             less, or raise the limit",
+            payload.len()
+        )));
+    }
+    let source = wave.source.as_ref().map(|source| source.bind(py).to_str()).transpose()?;
+    let headers = wave.headers(py).map(header_bytes).transpose()?.unwrap_or_default();
+    let id = wave.id_text();
+    let written = Wave {
+        sequence: 0,
+        time: wave.timestamp,
+        channel,
+        source,
+        id: &id,
+        amplitude: wave.strength.amplitude,
+        priority: wave.strength.priority,
+        phase: wave.phase(),
+        frequency: wave.frequency(),
+        ttl: wave.ttl().unwrap_or(f64::INFINITY),
+        hops: u16::try_from(wave.strength.hops).unwrap_or(u16::MAX),
+        headers: headers.view(),
+        codec,
+        payload,
+    };
+    Encoded::wave(&written).map_err(|unfit| {
+        PayloadError::new_err(format!(
+            "the wave on {channel:?} does not fit into the journal: {unfit}; nothing was emitted"
+        ))
+    })
+}
+
+/// All headers but the address of an answer, which nobody can be reached at later.
+fn header_bytes(headers: &Bound<'_, PyDict>) -> PyResult<HeaderBytes> {
+    let mut texts = Vec::with_capacity(headers.len());
+    for (name, text) in headers {
+        let (name, text) = (name.cast_into::<PyString>()?, text.cast_into::<PyString>()?);
+        if name.to_str()? != REPLY_HEADER {
+            texts.push((name, text));
+        }
+    }
+    let pairs: PyResult<Vec<_>> =
+        texts.iter().map(|(name, text)| Ok((name.to_str()?, text.to_str()?))).collect();
+    Ok(HeaderBytes::new(pairs?))
+}

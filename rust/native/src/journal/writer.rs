@@ -1,0 +1,244 @@
+//! `JournalWriter`: a journal that a medium writes to.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aether_journal::disk::{Folder, Locked};
+use aether_journal::journal::{Durability, Journal, OpenError, Options, Refusal};
+use aether_journal::record::Encoded;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use super::commit::{Admitted, Waiter, settle};
+use super::fate::{DurableOp, Fate, Told};
+use super::record;
+use crate::awaitable::awaitable;
+use crate::errors::{JournalError, JournalFailed, JournalFull};
+use crate::fork;
+use crate::receipt::PyFate;
+use crate::wave::PyWave;
+
+/// A journal that a medium writes to.
+pub struct Writer {
+    journal: Journal<Folder, Waiter>,
+    path: PathBuf,
+    /// Gives the number of a codec and the bytes of a payload.
+    encode: Py<PyAny>,
+    /// The largest payload, in bytes.
+    most: usize,
+    /// What the journal refuses is delivered all the same.
+    pub undurably: bool,
+    /// The process that opened it, counted by forks.
+    generation: u32,
+}
+
+/// What an attempt to append came to.
+pub enum Appended {
+    /// It has its place, and will be delivered.
+    Placed(u64),
+    /// So much waits for the disk that there is no room; the emission is given back.
+    Busy(Box<Admitted>),
+    /// The journal takes nothing; the emission is given back.
+    Refused(Box<Admitted>, Refusal),
+}
+
+impl Writer {
+    /// The sequence that was given last; 0: none yet.
+    pub fn last(&self) -> u64 {
+        self.journal.last()
+    }
+
+    /// The record of a wave; `PayloadError` if its payload cannot be written.
+    pub fn encoded(&self, py: Python<'_>, wave: &PyWave) -> PyResult<Box<Encoded>> {
+        record::encoded(py, wave, self.encode.bind(py), self.most).map(Box::new)
+    }
+
+    /// Gives an emission its place, after all that have one.
+    pub fn append(&self, encoded: &mut Encoded, admitted: Box<Admitted>) -> Appended {
+        match self.journal.append(encoded, Some(Waiter::Emission(admitted))) {
+            Ok(sequence) => Appended::Placed(sequence),
+            Err((Refusal::Busy(_), Some(Waiter::Emission(admitted)))) => Appended::Busy(admitted),
+            Err((refusal, Some(Waiter::Emission(admitted)))) => {
+                Appended::Refused(admitted, refusal)
+            }
+            Err(_) => unreachable!("the journal gives back what it does not take"),
+        }
+    }
+
+    /// What becomes of all that was appended so far.
+    pub fn fate_of(&self, sequence: u64) -> Arc<Fate> {
+        let fate = Arc::new(Fate::default());
+        fate.place(sequence);
+        match self.journal.when(sequence, Waiter::Told(Arc::clone(&fate))) {
+            None => fate,
+            Some((result, _)) => {
+                let told = result.map_or_else(Told::Refused, |()| Told::Settled);
+                Arc::new(Fate::settled(sequence, told))
+            }
+        }
+    }
+
+    /// What becomes of the wave that was appended last.
+    pub fn latest(&self) -> Arc<Fate> {
+        self.fate_of(self.journal.last())
+    }
+
+    /// What to raise for a refusal.
+    #[cold]
+    pub fn refused(&self, refusal: &Refusal) -> PyErr {
+        let path = self.path.display();
+        match refusal {
+            Refusal::Full(error) => JournalFull::new_err(format!(
+                "the journal {path} has no room for another wave ({error}); it was neither written nor \
+                 delivered: make room, or let the journal keep less"
+            )),
+            Refusal::Failed { safe, error } => JournalFailed::new_err(format!(
+                "the journal {path} has failed ({error}) and takes no more; all waves up to position {safe} are \
+                 safe: mend what was wrong, and open it again"
+            )),
+            Refusal::Busy(bytes) => JournalError::new_err(format!(
+                "{bytes} bytes wait for the journal {path} already; emit again when it has written them"
+            )),
+            Refusal::NotGiven { sequence, last } => JournalError::new_err(format!(
+                "the journal {path} has given no position {sequence}: the last one is {last}"
+            )),
+            Refusal::Closed => JournalError::new_err(format!(
+                "the journal {path} is closed; open it again with a new medium"
+            )),
+        }
+    }
+}
+
+/// A journal that is open to be written.
+#[pyclass(frozen, name = "JournalWriter", module = "aether._native")]
+pub struct PyJournalWriter {
+    pub writer: Arc<Writer>,
+}
+
+#[pymethods]
+impl PyJournalWriter {
+    #[new]
+    #[pyo3(signature = (path, encode, *, durability, undurably, segment_bytes, pending_bytes, snapshot_interval,
+                        max_payload_bytes))]
+    #[expect(clippy::too_many_arguments, reason = "the options of a journal")]
+    fn py_new(
+        py: Python<'_>,
+        path: PathBuf,
+        encode: Py<PyAny>,
+        durability: &str,
+        undurably: bool,
+        segment_bytes: u64,
+        pending_bytes: usize,
+        snapshot_interval: u64,
+        max_payload_bytes: usize,
+    ) -> PyResult<Self> {
+        let durability = match durability {
+            "fsync" => Durability::Sync,
+            "os" => Durability::Written,
+            "none" => Durability::None,
+            _ => {
+                return Err(PyValueError::new_err(format!(
+                    "durability must be 'fsync', 'os' or 'none', not {durability:?}"
+                )));
+            }
+        };
+        let options = Options { segment_bytes, durability, pending_bytes };
+        let _ = snapshot_interval;
+        let opened = py.detach(|| {
+            let folder = Folder::new(&path)?;
+            Journal::open(folder, options, settle)
+        });
+        let journal = opened.map_err(|error| not_opened(&path, error))?;
+        let writer = Writer {
+            journal,
+            path,
+            encode,
+            most: max_payload_bytes,
+            undurably,
+            generation: fork::generation(),
+        };
+        Ok(Self { writer: Arc::new(writer) })
+    }
+
+    /// The sequence that was given last; 0: none yet.
+    #[getter]
+    fn last(&self) -> u64 {
+        self.writer.journal.last()
+    }
+
+    /// All waves up to this one are as durable as asked, but for those that were refused.
+    #[getter]
+    fn safe(&self) -> u64 {
+        self.writer.journal.safe()
+    }
+
+    /// Why it takes nothing now; `None`: it does.
+    #[getter]
+    fn trouble(&self) -> Option<String> {
+        self.writer.journal.trouble().map(|refusal| refusal.to_string())
+    }
+
+    /// How many bytes wait for the disk.
+    #[getter]
+    fn pending_bytes(&self) -> usize {
+        self.writer.journal.pending_bytes()
+    }
+
+    /// Awaits what becomes of a position: its final receipt.
+    fn durable<'py>(&self, position: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let fate = if let Some(fate) = PyFate::of(position)? {
+            fate
+        } else {
+            let sequence: u64 = position.extract()?;
+            let last = self.writer.journal.last();
+            if sequence == 0 || sequence > last {
+                return Err(PyValueError::new_err(format!(
+                    "position must be in 1..{last}, the last one of this journal, not {sequence}"
+                )));
+            }
+            self.writer.fate_of(sequence)
+        };
+        awaitable(position.py(), DurableOp { writer: Arc::clone(&self.writer), fate })
+    }
+
+    /// Awaits that all that was appended so far is as durable as asked.
+    fn flushed<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let fate = self.writer.latest();
+        awaitable(py, DurableOp { writer: Arc::clone(&self.writer), fate })
+    }
+
+    /// Commits what was appended, and takes no more; returns when the files are closed.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let closed = py.detach(|| self.writer.journal.close());
+        closed.map_err(|refusal| self.writer.refused(&refusal))
+    }
+
+    /// In the child of a fork: closes its files, and never writes to them.
+    fn forget(&self) {
+        self.writer.journal.forget();
+    }
+}
+
+#[cold]
+fn not_opened(path: &std::path::Path, error: OpenError) -> PyErr {
+    let path = path.display();
+    match error {
+        OpenError::Locked(Locked::Held { owner }) => JournalError::new_err(format!(
+            "the journal {path} is written by the process {owner}; a journal has one writer at a time, and any \
+             number of readers: close the other one, or read with Journal({path:?}).replay()",
+            path = path.to_string()
+        )),
+        error => JournalError::new_err(format!("the journal {path} cannot be opened: {error}")),
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.generation == fork::generation() {
+            // Its thread may wait for the interpreter, which this one holds, or be this one.
+            drop(self.journal.let_go());
+        } else {
+            self.journal.forget();
+        }
+    }
+}
