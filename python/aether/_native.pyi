@@ -32,6 +32,7 @@ __all__ = [
     "Engine",
     "Fate",
     "Field",
+    "JournalImport",
     "JournalReader",
     "JournalWriter",
     "Mailbox",
@@ -431,6 +432,26 @@ class Field:
 
     def rate_over(self, window: float) -> float:
         """Waves per second over the last seconds, by the medium's clock."""
+
+@final
+class JournalImport:
+    """Writes waves that were written down elsewhere into a new journal. Not on Windows."""
+
+    def __new__(cls, path: str | PathLike[str]) -> Self:
+        """A journal in a folder that is made, or has none yet."""
+
+    def append(
+        self,
+        named: tuple[str, str | None, str],
+        numbers: tuple[float, float, float, float, float, float | None, int],
+        headers: Sequence[tuple[str, str]],
+        codec: int,
+        payload: bytes,
+    ) -> int:
+        """Appends a wave: its channel, source and id, its numbers, headers, and payload as it is written."""
+
+    def close(self) -> None:
+        """Waits until all is safe, and closes the files."""
 
 @final
 class JournalWriter:

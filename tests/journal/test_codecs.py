@@ -402,6 +402,20 @@ def test_a_payload_may_be_as_large_as_it_may_and_no_larger() -> None:
         codecs.encode("x" * 101)
 
 
+@pytest.mark.filterwarnings("error")
+def test_another_limit_warns_of_nothing_again() -> None:
+    with pytest.warns(UserWarning, match="pickle"):
+        codecs = Codecs("pickle", also=[Reversed()])
+    limited = codecs.limited(10)
+    with pytest.raises(PayloadError, match="max_payload_bytes is 10"):
+        limited.encode({1j})
+    tag, data = codecs.encode({1j})
+    assert limited.decode(tag, data) == {1j}
+    assert limited.decode(200, b"cba") == "abc"
+    with pytest.raises(ValueError, match="max_payload_bytes must be 1 or more, not 0"):
+        codecs.limited(0)
+
+
 def test_a_refused_payload_leaves_the_codecs_as_they_were() -> None:
     codecs = Codecs()
     with pytest.raises(PayloadError):

@@ -349,6 +349,12 @@ def test_a_limit_counts_what_the_predicate_takes(folder: Path) -> None:
     assert asked == list(range(701))
 
 
+def test_nothing_is_read_behind_the_last_wave_that_is_wanted(folder: Path) -> None:
+    write(folder, [wave(), Written(payload=b"?", codec=99)])
+    assert sequences(Journal(folder).replay(limit=1)) == [1]
+    assert sequences(Journal(folder).replay(where=bool, limit=1)) == [1]
+
+
 def test_an_error_of_the_predicate_passes_over_its_wave(folder: Path) -> None:
     write(folder, [wave("a", number) for number in (1, 0, 2)])
     replay = Journal(folder).replay(where=lambda one: 1 / one.payload)

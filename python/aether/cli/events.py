@@ -39,7 +39,7 @@ from typing import Self, cast
 
 from .errors import SourceError, one_line
 
-__all__ = ["MAX_LINE", "Event", "EventReader", "Fault"]
+__all__ = ["MAX_LINE", "BadLineError", "Event", "EventReader", "Fault"]
 
 MAX_LINE = 16 * 1024 * 1024
 """The longest line in bytes; a file of no lines at all must not fill the memory."""
@@ -184,27 +184,27 @@ class EventReader:
             return None
         try:
             return self._event(number, _decode(line))
-        except _BadLineError as error:
+        except BadLineError as error:
             return Fault(number, str(error))
 
     def _event(self, number: int, record: dict[str, object]) -> Event:
         missing = [key for key in ("ts", "channel", "payload") if key not in record]
         if missing:
-            raise _BadLineError(f"missing: {', '.join(missing)}")
+            raise BadLineError(f"missing: {', '.join(missing)}")
         ts, channel = _seconds(record["ts"]), record["channel"]
         if not isinstance(channel, str):
-            raise _BadLineError(f"channel must be a string, not {_quote(channel)}")
+            raise BadLineError(f"channel must be a string, not {_quote(channel)}")
         # A good name is looked at once, as files repeat their channels.
         if channel not in self._known:
             if wrong := self._check(channel):
-                raise _BadLineError(one_line(wrong))
+                raise BadLineError(one_line(wrong))
             if len(self._known) >= _KNOWN_CHANNELS:
                 self._known.clear()
             self._known.add(channel)
         return Event(number, ts, channel, record["payload"])
 
 
-class _BadLineError(ValueError):
+class BadLineError(ValueError):
     """Why a line is no event."""
 
 
@@ -267,27 +267,27 @@ def _decode(line: bytes) -> dict[str, object]:
         record: object = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
         byte = f"0x{line[error.start]:02x}"
-        raise _BadLineError(f"not UTF-8: byte {byte} at column {error.start + 1}") from None
+        raise BadLineError(f"not UTF-8: byte {byte} at column {error.start + 1}") from None
     except json.JSONDecodeError as error:
-        raise _BadLineError(f"broken JSON: {error.msg} at column {error.pos + 1}") from None
+        raise BadLineError(f"broken JSON: {error.msg} at column {error.pos + 1}") from None
     except RecursionError:
-        raise _BadLineError("broken JSON: nested too deeply") from None
+        raise BadLineError("broken JSON: nested too deeply") from None
     except ValueError as error:
-        raise _BadLineError(f"broken JSON: {one_line(str(error))}") from None
+        raise BadLineError(f"broken JSON: {one_line(str(error))}") from None
     if not isinstance(record, dict):
-        raise _BadLineError(f"must be an object with ts, channel and payload, not {_quote(record)}")
+        raise BadLineError(f"must be an object with ts, channel and payload, not {_quote(record)}")
     return cast("dict[str, object]", record)
 
 
 def _seconds(ts: object) -> float:
     if isinstance(ts, bool) or not isinstance(ts, int | float):
-        raise _BadLineError(f"ts must be a number of seconds, not {_quote(ts)}")
+        raise BadLineError(f"ts must be a number of seconds, not {_quote(ts)}")
     try:
         seconds = float(ts)
     except OverflowError:
         seconds = math.inf
     if not math.isfinite(seconds):
-        raise _BadLineError(f"ts must be finite, not {_quote(ts)}")
+        raise BadLineError(f"ts must be finite, not {_quote(ts)}")
     return seconds
 
 

@@ -33,7 +33,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import msgspec
 
@@ -146,6 +146,19 @@ class Codecs:
     def name(self) -> str:
         """What the codec that writes is called."""
         return self._name
+
+    def limited(self, max_payload_bytes: int) -> Self:
+        """The same codecs with another limit.
+
+        Raises:
+            TypeError: The limit is no int.
+            ValueError: It is below 1.
+        """
+        limited = object.__new__(type(self))
+        for name in Codecs.__slots__:
+            setattr(limited, name, getattr(self, name))
+        limited._most = _checked_most(max_payload_bytes)
+        return limited
 
     def encode(self, payload: Any) -> tuple[int, bytes]:
         """The tag and the bytes of a payload.

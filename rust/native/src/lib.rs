@@ -89,7 +89,7 @@ mod _native {
     #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
-    use crate::journal::{PyJournalReader, PyJournalWriter};
+    use crate::journal::{PyJournalImport, PyJournalReader, PyJournalWriter};
     #[pymodule_export]
     use crate::mailbox::PyMailbox;
     #[pymodule_export]

@@ -10,7 +10,7 @@ __all__ = ["commands"]
 
 commands = typer.Typer(
     name="journal",
-    help="Look at a journal: the folder that waves were written to.",
+    help="Look at a journal, the folder that waves were written to; or make one.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -111,6 +111,30 @@ def replay(
     )
     if not show(Screen(), asked, json=json):
         raise typer.Exit(1)
+
+
+@commands.command(name="import", short_help="Make a journal of JSON lines.")
+def import_(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The new folder.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="JSON lines as export writes them, also .gz; - for stdin."
+        ),
+    ],
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first bad line, with status 1.")
+    ] = False,
+) -> None:
+    """Make a new journal of JSON lines: those of export, or any of {"ts", "channel", "payload"}.
+
+    The waves keep what the lines say of them, but the sequences, which are given anew, from 1. Bad lines are reported
+    with their number and skipped. The folder is there when it is complete.
+    """
+    from ..console import Screen
+    from .intake import import_lines
+
+    import_lines(Screen(), path, file, strict=strict)
 
 
 @commands.command(short_help="Write the waves of a journal as JSON lines.")

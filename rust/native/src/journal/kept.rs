@@ -17,6 +17,8 @@ pub struct KeptWave {
     pub headers: Vec<(Box<str>, Box<str>)>,
     pub codec: u8,
     pub payload: Vec<u8>,
+    /// See [`odd_number`].
+    pub odd: Option<(&'static str, f64)>,
     /// Channel, source and id in one.
     texts: Box<str>,
     channel: usize,
@@ -40,6 +42,7 @@ impl KeptWave {
             headers: wave.headers.iter().map(|(name, text)| (name.into(), text.into())).collect(),
             codec: wave.codec.0,
             payload: wave.payload.to_vec(),
+            odd: odd_number(wave),
             texts: texts.into(),
             channel,
             source: wave.source.map(|source| channel + source.len()),
@@ -57,20 +60,20 @@ impl KeptWave {
     pub fn id(&self) -> &str {
         &self.texts[self.source.unwrap_or(self.channel)..]
     }
+}
 
-    /// The number that no medium would have written, by name: the record is sound, but who wrote it broke the
-    /// rules of waves.
-    pub fn odd_number(&self) -> Option<(&'static str, f64)> {
-        let Strength { amplitude, priority, .. } = self.strength;
-        let loud = |loudness: &f64| (0.0..=1.0).contains(loudness);
-        let rules = [
-            ("amplitude", amplitude, loud(&amplitude)),
-            ("priority", priority, loud(&priority)),
-            ("timestamp", self.timestamp, self.timestamp.is_finite()),
-            ("phase", self.phase, self.phase.is_finite()),
-            ("frequency", self.frequency, self.frequency.is_finite() && self.frequency >= 0.0),
-            ("ttl", self.ttl, self.ttl >= 0.0),
-        ];
-        rules.into_iter().find(|(_, _, sound)| !sound).map(|(name, number, _)| (name, number))
-    }
+/// The number of a wave that no medium would have written, by name: the record is sound, but who wrote it broke
+/// the rules of waves.
+pub fn odd_number(wave: &Wave<'_>) -> Option<(&'static str, f64)> {
+    let &Wave { amplitude, priority, time, phase, frequency, ttl, .. } = wave;
+    let loud = |loudness: f64| (0.0..=1.0).contains(&loudness);
+    let rules = [
+        ("amplitude", amplitude, loud(amplitude)),
+        ("priority", priority, loud(priority)),
+        ("timestamp", time, time.is_finite()),
+        ("phase", phase, phase.is_finite()),
+        ("frequency", frequency, frequency.is_finite() && frequency >= 0.0),
+        ("ttl", ttl, ttl >= 0.0),
+    ];
+    rules.into_iter().find(|(_, _, sound)| !sound).map(|(name, number, _)| (name, number))
 }

@@ -1,7 +1,7 @@
 //! The journal, bound: emissions that are written down before they are delivered, and what reads them again.
 //!
 //! [`replay`] reads, [`kept`] holds a wave that was read without the interpreter, [`restore`] makes the Python object
-//! of it, [`columns`] takes its numbers alone. An emission of a medium with a journal goes this way, and nothing else delivers there:
+//! of it, [`columns`] takes its numbers alone; [`import`] writes what came from elsewhere. An emission of a medium with a journal goes this way, and nothing else delivers there:
 //!
 //! ```text
 //! encode (record) -> reserve room (the core) -> append (the crate `aether-journal`)
@@ -19,6 +19,7 @@
 mod columns;
 mod commit;
 mod fate;
+mod import;
 mod kept;
 mod record;
 mod refill;
@@ -29,5 +30,6 @@ mod writer;
 pub use self::commit::Admitted;
 pub use self::fate::{Fate, Told};
 pub use self::refill::Refill;
+pub use self::import::PyJournalImport;
 pub use self::replay::PyJournalReader;
 pub use self::writer::{Appended, PyJournalWriter, Writer};

@@ -39,7 +39,7 @@ impl Restorer {
         kept: &KeptWave,
     ) -> PyResult<Py<PyWave>> {
         let py = decode.py();
-        if let Some((name, number)) = kept.odd_number() {
+        if let Some((name, number)) = kept.odd {
             return Err(broken(kept, &format!("its {name} is {number}")));
         }
         let channel = self.channels.get(kept.channel(), |name| {
