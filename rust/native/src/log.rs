@@ -54,7 +54,7 @@ pub fn unreadable(py: Python<'_>, journal: &str, why: &str) {
         say(
             py,
             "error",
-            "the journal %s: %s; readers that are behind go on without it",
+            "the journal %s, read for a vibrator that is behind: %s",
             (journal, why),
             &extra,
         )

@@ -40,7 +40,7 @@ impl UntilOp {
                 Ok(self.shared.working.load(Ordering::Acquire) == 0
                     && self.shared.medium.is_quiet())
             }
-            Until::Delivered => Ok(self.shared.medium.undelivered() == 0),
+            Until::Delivered => Ok(!self.shared.medium.has_undelivered()),
             Until::Empty(mailboxes, idle) => {
                 let drained =
                     |mailbox: &Py<PyMailbox>| self.shared.medium.is_drained(mailbox.get().key);

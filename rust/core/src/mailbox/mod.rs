@@ -7,6 +7,7 @@
 //!   mailbox on the route before it touches any. The other policies always take, and let a wave go.
 //! - Whatever is let go is counted by [`Reason`], marked as a gap at its place in the order of arrival,
 //!   and handed out for its drop after the lock is gone.
+//! - Under `replay`, the wave that finds it full stands in the journal, and the mailbox is *behind* from it on.
 //! - While room is promised to an emission that was woken, a mailbox that blocks is full for all others,
 //!   whatever room it has (see [`crate::medium`]).
 //! - A closing mailbox takes no more and gives what it has and what was admitted before, then the end; a
@@ -17,6 +18,7 @@
 //! Everything here runs under the medium's lock; nothing here waits, allocates Python objects or drops a
 //! wave.
 
+mod behind;
 mod heap;
 mod overflow;
 mod pending;
@@ -30,11 +32,14 @@ use std::sync::Arc;
 
 pub use self::waiters::WaiterId;
 
+use self::behind::Behind;
+pub(crate) use self::behind::{Passed, Reading, Unread};
 pub(crate) use self::overflow::{Arrival, Victim};
 use self::pending::Pending;
 pub(crate) use self::queue::amplitude_key;
 use self::queue::{Mark, Queue, Rank};
 use self::resonances::Resonances;
+pub(crate) use self::resonances::{Span, wanted};
 pub(crate) use self::waiters::Left;
 use self::waiters::Waiters;
 use crate::clock::Clock;
@@ -70,6 +75,8 @@ pub enum Overflow {
     Conflate,
     /// The emitter is refused.
     Error,
+    /// The mailbox falls behind, and reads the wave from the journal when it has room again.
+    Replay,
 }
 
 /// Whom a mailbox feeds.
@@ -123,11 +130,12 @@ pub(crate) struct Mailbox<T, W> {
     /// It takes every wave that finds room: see [`Self::is_plain`].
     plain: bool,
     phase: Phase,
+    /// What it does when it is full: as it was made, or as one that is behind.
     overflow: Overflow,
     role: Role,
     /// It has lost waves of which no reader knows yet, or is in an episode of loss: see [`Rest`].
     losses: bool,
-    /// How many waves may be in it: what it holds, without the room that is held in it.
+    /// How many waves may be put into it: what it holds, without the room that is held; none while it is behind.
     capacity: usize,
     queue: Queue<T>,
     pub(crate) received: u64,
@@ -149,8 +157,14 @@ struct Rest {
     name: Arc<str>,
     order: Order,
     fading: Fading,
+    overflow: Overflow,
     /// How many waves it holds.
     capacity: usize,
+    /// What it has to read from the journal, if it is behind.
+    behind: Option<Box<Behind>>,
+    /// See `Reading`.
+    laps: u64,
+    detuned: u64,
     /// Waves that were admitted and are delivered later.
     pending: Pending,
     members: usize,
@@ -201,7 +215,11 @@ impl<T, W> Mailbox<T, W> {
                 name: spec.name,
                 order: spec.order,
                 fading,
+                overflow: spec.overflow,
                 capacity: spec.capacity.max(1),
+                behind: None,
+                laps: 0,
+                detuned: 0,
                 pending: Pending::default(),
                 members: 1,
                 lost: Tally::default(),
@@ -288,6 +306,11 @@ impl<T, W> Mailbox<T, W> {
         self.phase == Phase::Open
             && amplitude >= self.noise_floor
             && (self.ignored == 0 || self.ignored != emitter)
+    }
+
+    /// The emitter whose waves do not match here; 0: none.
+    pub(crate) fn ignored(&self) -> u64 {
+        self.ignored
     }
 
     /// Whether `emitter` is the one whose waves do not match here.

@@ -38,7 +38,7 @@ impl<T, W> Mailbox<T, W> {
         }
         let mark = self.mark(wave, clock);
         match self.overflow {
-            Overflow::Block | Overflow::Error => None,
+            Overflow::Block | Overflow::Error | Overflow::Replay => None,
             Overflow::DropNewest => Some(Victim::Newcomer(Reason::Full)),
             Overflow::DropFaintest if !self.queue.has_fainter(&mark) => {
                 Some(Victim::Newcomer(Reason::Faintest))
@@ -87,8 +87,8 @@ impl<T, W> Mailbox<T, W> {
         }
         if self.queue.len() >= self.capacity {
             match self.overflow {
-                // The medium has checked that there is room.
-                Overflow::Block | Overflow::Error | Overflow::Conflate => {}
+                // The medium has checked that there is room, or the wave is owed.
+                Overflow::Block | Overflow::Error | Overflow::Replay | Overflow::Conflate => {}
                 Overflow::DropNewest => return Err(self.refuse(item, Reason::Full, garbage)),
                 Overflow::DropOldest => {
                     let oldest = self.queue.pop_oldest();

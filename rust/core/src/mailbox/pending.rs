@@ -4,7 +4,7 @@
 //! whoever asks whether it is full, or adds a wave to it, needs to know nothing of them. What is shown is its
 //! whole capacity. The other policies hold nothing: what they let go is decided at the delivery.
 //!
-//! A closing mailbox is at its end only when none is on the way any more.
+//! A closing mailbox is at its end only when none is on the way any more, and it has read what it has to.
 
 use super::{Mailbox, Overflow, Phase};
 use crate::reason::Reason;
@@ -25,7 +25,7 @@ impl<T, W> Mailbox<T, W> {
         let held = matches!(self.overflow, Overflow::Block | Overflow::Error);
         self.rest.pending.waves += 1;
         self.rest.pending.held += usize::from(held);
-        self.note_capacity();
+        self.note_room();
         held
     }
 
@@ -33,11 +33,12 @@ impl<T, W> Mailbox<T, W> {
     pub(crate) fn end_wait(&mut self, held: bool) {
         self.rest.pending.waves -= 1;
         self.rest.pending.held -= usize::from(held);
-        self.note_capacity();
+        self.note_room();
     }
 
-    fn note_capacity(&mut self) {
-        self.capacity = self.rest.capacity - self.rest.pending.held;
+    /// For how many waves room is held.
+    pub(super) fn held(&self) -> usize {
+        self.rest.pending.held
     }
 
     /// Whether a wave is on the way to it.
@@ -48,11 +49,12 @@ impl<T, W> Mailbox<T, W> {
     /// Whether its readers are at the end once they have taken what is in it.
     #[inline]
     pub(crate) fn is_final(&self) -> bool {
-        self.phase != Phase::Open && !(self.phase == Phase::Closing && self.awaits_wave())
+        let more = || self.awaits_wave() || self.is_behind();
+        self.phase != Phase::Open && !(self.phase == Phase::Closing && more())
     }
 
     /// Counts a wave that comes too late.
-    pub(crate) fn turn_away(&mut self) {
-        self.rest.lost.add(Reason::Abandoned, 1);
+    pub(crate) fn turn_away(&mut self, reason: Reason) {
+        self.rest.lost.add(reason, 1);
     }
 }

@@ -167,8 +167,10 @@ impl<T> Queue<T> {
 
     /// Brings the queue into the form that the wave needs, if it has not got it, and adds it.
     fn turn_and_insert(&mut self, item: T, mark: &Mark<'_>, arrival: u64) {
-        let keyed =
-            matches!(self.overflow, Overflow::Block | Overflow::Error | Overflow::DropNewest);
+        let keyed = matches!(
+            self.overflow,
+            Overflow::Block | Overflow::Error | Overflow::Replay | Overflow::DropNewest
+        );
         if keyed && mark.expires == f64::INFINITY && matches!(self.form, Form::Line { .. }) {
             let mut heap: Heap<_> = self.take_standing().collect();
             heap.push(Rank { key: mark.key, arrival }, item);

@@ -14,9 +14,47 @@ use crate::seeds::Seeds;
 /// How many are looked through.
 const FEW: usize = 32;
 
+#[derive(Debug)]
+struct Resonance {
+    span: Span,
+    seat: Seat,
+}
+
+/// For which waves of a journal a pattern counts, while its mailbox is behind.
+#[derive(Clone, Debug)]
+pub(crate) struct Span {
+    pub(crate) pattern: Pattern,
+    /// It counts for the waves after this one.
+    pub(crate) start: u64,
+    /// The mailbox has had those of its waves that came after this one, up to the start; the greatest number: nobody
+    /// knows which.
+    pub(crate) had_after: u64,
+    /// The pattern is there no more: nothing new counts.
+    pub(crate) over: bool,
+}
+
+/// Whether a wave counts for some of these, and the mailbox has not had it by another one.
+pub(crate) fn wanted<'a>(
+    spans: impl Iterator<Item = &'a Span>,
+    channel: &str,
+    sequence: u64,
+) -> bool {
+    let mut wanted = false;
+    for Span { pattern, start, had_after, over } in spans {
+        let had = *had_after < sequence && sequence <= *start;
+        if (had || (*start < sequence && !over)) && pattern.matches(channel) {
+            if had {
+                return false;
+            }
+            wanted = true;
+        }
+    }
+    wanted
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Resonances {
-    places: Vec<Option<(Pattern, Seat)>>,
+    places: Vec<Option<Resonance>>,
     held: usize,
     /// The place of each pattern, by its canonical spelling; none for few.
     index: Option<Box<Index>>,
@@ -31,7 +69,19 @@ struct Index {
 impl Resonances {
     /// Each pattern, as it was spelled.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Pattern> {
-        self.places.iter().flatten().map(|(pattern, _)| pattern)
+        self.places.iter().flatten().map(|one| &one.span.pattern)
+    }
+
+    /// Each pattern, and for which waves it counts.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = &Span> {
+        self.places.iter().flatten().map(|one| &one.span)
+    }
+
+    /// What comes up to this sequence has been looked at, by every pattern that counts for it.
+    pub(crate) fn raise(&mut self, sequence: u64) {
+        for one in self.places.iter_mut().flatten() {
+            one.span.start = one.span.start.max(sequence);
+        }
     }
 
     /// Whether it is there, in whatever spelling.
@@ -42,7 +92,7 @@ impl Resonances {
     fn find(&self, pattern: &Pattern) -> Option<usize> {
         let same = |place: usize| {
             let known = self.places[place].as_ref();
-            known.is_some_and(|(known, _)| known.canonical() == pattern.canonical())
+            known.is_some_and(|known| known.span.pattern.canonical() == pattern.canonical())
         };
         match &self.index {
             None => (0..self.places.len()).find(|&place| same(place)),
@@ -54,8 +104,8 @@ impl Resonances {
     }
 
     /// Adds a pattern that is not there.
-    pub(crate) fn push(&mut self, pattern: Pattern, seat: Seat) {
-        self.places.push(Some((pattern, seat)));
+    pub(crate) fn push(&mut self, span: Span, seat: Seat) {
+        self.places.push(Some(Resonance { span, seat }));
         self.held += 1;
         let last = self.places.len() - 1;
         match &mut self.index {
@@ -66,7 +116,7 @@ impl Resonances {
     }
 
     /// Removes a pattern, in whatever spelling.
-    pub(crate) fn remove(&mut self, pattern: &Pattern) -> Option<Seat> {
+    pub(crate) fn remove(&mut self, pattern: &Pattern) -> Option<(Span, Seat)> {
         let place = self.find(pattern)?;
         if let Some(index) = &mut self.index {
             let hash = index.seeds.hash_one(pattern.canonical());
@@ -74,24 +124,24 @@ impl Resonances {
                 entry.remove();
             }
         }
-        let (_, seat) = self.places[place].take()?;
+        let Resonance { span, seat } = self.places[place].take()?;
         self.held -= 1;
         if self.places.len() > 2 * self.held {
             self.close_holes();
         }
-        Some(seat)
+        Some((span, seat))
     }
 
-    /// Removes every pattern that `goes` names, and gives its seat to `gone`. Returns how many.
+    /// Removes every pattern that `goes` names, and gives what it was to `gone`. Returns how many.
     pub(crate) fn remove_all(
         &mut self,
         mut goes: impl FnMut(&Pattern) -> bool,
-        mut gone: impl FnMut(Seat),
+        mut gone: impl FnMut(Span, Seat),
     ) -> usize {
         let before = self.held;
         for place in &mut self.places {
-            if let Some((_, seat)) = place.take_if(|(pattern, _)| goes(pattern)) {
-                gone(seat);
+            if let Some(one) = place.take_if(|one| goes(&one.span.pattern)) {
+                gone(one.span, one.seat);
                 self.held -= 1;
             }
         }
@@ -114,9 +164,9 @@ impl Resonances {
 }
 
 impl Index {
-    fn add(&mut self, places: &[Option<(Pattern, Seat)>], place: usize) {
+    fn add(&mut self, places: &[Option<Resonance>], place: usize) {
         let hash = |place: usize| {
-            let pattern = places[place].as_ref().map_or("", |(pattern, _)| pattern.canonical());
+            let pattern = places[place].as_ref().map_or("", |one| one.span.pattern.canonical());
             self.seeds.hash_one(pattern)
         };
         self.places.insert_unique(hash(place), place as u32, |&place| hash(place as usize));
@@ -148,7 +198,9 @@ mod tests {
                     0 | 1 => {
                         prop_assert_eq!(ours.contains(&given), plain.contains(&number));
                         if !plain.contains(&number) {
-                            ours.push(given.clone(), router.insert(&given, 0));
+                            let pattern = given.clone();
+                            let span = Span { pattern, start: 0, had_after: 0, over: false };
+                            ours.push(span, router.insert(&given, 0));
                             plain.push(number);
                         }
                     }
@@ -162,7 +214,7 @@ mod tests {
                         let before = plain.len();
                         plain.retain(|&known| !goes(known));
                         let named = |one: &Pattern| (0..120).any(|n| goes(n) && *one == pattern(n));
-                        let gone = if number % 5 == 0 { ours.remove_all(named, |_| {}) } else {
+                        let gone = if number % 5 == 0 { ours.remove_all(named, |_, _| {}) } else {
                             let mut gone = 0;
                             for known in (0..120).filter(|&known| goes(known)) {
                                 gone += usize::from(ours.remove(&pattern(known)).is_some());

@@ -1,6 +1,7 @@
 //! The mailboxes of a medium side by side, under stable numbers.
 
 use super::Ticket;
+use super::refill::Refills;
 use crate::mailbox::Mailbox;
 
 /// Names a mailbox. A key outlives its mailbox: used later it finds nothing.
@@ -14,6 +15,7 @@ pub struct Key {
 pub(super) struct Boxes<T, W> {
     slots: Vec<Slot<T, W>>,
     free: Vec<u32>,
+    pub(super) refills: Refills<W>,
 }
 
 /// Begins with a cache line, and what every wave looks at is in its first two.
@@ -26,7 +28,7 @@ struct Slot<T, W> {
 
 impl<T, W> Boxes<T, W> {
     pub(super) fn new() -> Self {
-        Self { slots: Vec::new(), free: Vec::new() }
+        Self { slots: Vec::new(), free: Vec::new(), refills: Refills::new() }
     }
 
     pub(super) fn insert(&mut self, mailbox: Mailbox<T, W>) -> Key {
@@ -89,6 +91,12 @@ impl<T, W> Boxes<T, W> {
                 mailbox.promise(None);
             }
         }
+    }
+
+    /// A mailbox is behind.
+    pub(super) fn enroll(&mut self, index: u32) {
+        let key = self.key_at(index);
+        self.refills.enroll(key);
     }
 
     pub(super) fn key_at(&self, index: u32) -> Key {

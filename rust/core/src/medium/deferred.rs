@@ -12,11 +12,13 @@
 //! - A mailbox that is closing is not at its end before what was reserved in it has come. One that was closed has
 //!   dropped it: counted as abandoned.
 
+use std::collections::VecDeque;
+
 use smallvec::SmallVec;
 
 use super::emit::land;
 use super::{
-    Aftermath, BoxPhase, Carry, Counted, Emission, Key, Medium, Phase, Refusal, Sent, State, Ticket,
+    Aftermath, BoxPhase, Carry, Emission, Key, Medium, Phase, Refusal, Sent, State, Ticket,
 };
 use crate::mailbox::{Mailbox, amplitude_key};
 use crate::reason::{Reason, Tally};
@@ -28,6 +30,8 @@ use crate::sync::RawLock;
 #[derive(Debug)]
 #[must_use = "the room is held until this is delivered or given back"]
 pub struct Reserved {
+    /// See [`Outstanding`].
+    age: u64,
     places: SmallVec<[Place; 4]>,
 }
 
@@ -70,7 +74,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     /// Gives the room of an emission back that comes to nothing, to those who wait for it.
     pub fn unreserve(&self, reserved: Reserved, after: &mut Aftermath<T, W>) {
         let mut state = self.lock();
-        state.reserved -= 1;
+        state.outstanding.remove(reserved.age);
         let mut freed: SmallVec<[u32; 4]> = SmallVec::new();
         for Place { key, held } in reserved.places {
             if state.end_wait(key, held, after) && held {
@@ -78,6 +82,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
             }
         }
         state.offer_rooms(freed, after);
+        state.tell_unsettled(after);
         state.stir(after);
     }
 
@@ -98,9 +103,9 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         sent
     }
 
-    /// How many emissions were admitted that are neither delivered nor given back.
-    pub fn undelivered(&self) -> usize {
-        self.lock().reserved
+    /// Whether emissions were admitted that are neither delivered nor given back.
+    pub fn has_undelivered(&self) -> bool {
+        !self.lock().outstanding.is_empty()
     }
 
     /// The sequence of the wave that was delivered last; 0 if none was.
@@ -132,14 +137,14 @@ impl<T, W> State<T, W> {
         if !room {
             self.check_again(emission, hint, promised, after)?;
         }
-        self.reserved += 1;
+        let age = self.outstanding.add();
         let mut places = SmallVec::new();
         for index in self.matching(emission, hint) {
             let key = self.boxes.key_at(index);
             let held = self.boxes.at_mut(index).is_some_and(Mailbox::await_wave);
             places.push(Place { key, held });
         }
-        Ok(Reserved { places })
+        Ok(Reserved { age, places })
     }
 
     fn deliver(
@@ -151,13 +156,14 @@ impl<T, W> State<T, W> {
         carry: &impl Carry<T>,
         after: &mut Aftermath<T, W>,
     ) -> Sent {
-        self.reserved -= 1;
+        self.outstanding.remove(reserved.age);
         self.counted.count(sequence);
         carry.number(item, sequence);
         let arrival = emission.arrival(&self.clock);
         let amplitude_key = amplitude_key(arrival.priority);
         let matched = reserved.places.len();
         let mut freed: SmallVec<[u32; 4]> = SmallVec::new();
+        let mut fallen: SmallVec<[Key; 4]> = SmallVec::new();
         let (mut dropped, mut lanes, mut reasons) = (0, 0, None::<Box<Tally>>);
         for Place { key, held } in reserved.places {
             let here = self.end_wait(key, held, after);
@@ -168,13 +174,27 @@ impl<T, W> State<T, W> {
                     Some(Reason::Abandoned)
                 }
                 Some(mailbox) if mailbox.phase() == BoxPhase::Closed => {
-                    mailbox.turn_away();
+                    mailbox.turn_away(Reason::Abandoned);
                     Some(Reason::Abandoned)
                 }
+                // The journal does not have it, to be read there later.
+                Some(mailbox) if sequence == 0 && !held && mailbox.is_out_of_room() => {
+                    mailbox.turn_away(Reason::Full);
+                    Some(Reason::Full)
+                }
                 Some(mailbox) => {
+                    let share = || carry.share(item);
+                    let overtaken = !held && mailbox.is_full() && mailbox.phase() == BoxPhase::Open;
+                    if overtaken {
+                        // It was behind when this was admitted, so that no room is held; now it is not.
+                        mailbox.fall_behind(sequence - 1);
+                    }
                     let kept =
-                        land(mailbox, &arrival, amplitude_key, clock, || carry.share(item), after);
+                        land(mailbox, &arrival, amplitude_key, sequence, clock, share, after);
                     lanes += usize::from(kept.is_ok() && mailbox.is_lane());
+                    if overtaken || kept == Ok(true) {
+                        fallen.push(key);
+                    }
                     kept.err()
                 }
             };
@@ -188,6 +208,10 @@ impl<T, W> State<T, W> {
         }
         // It may have left its room, and time may have made some.
         self.offer_rooms(freed, after);
+        for key in fallen {
+            self.note_fallen(key, after);
+        }
+        self.tell_unsettled(after);
         self.counted.delivered += (matched - dropped) as u64;
         self.counted.unheard += u64::from(matched == 0);
         Sent { sequence, matched, dropped, lanes, reasons }
@@ -201,30 +225,60 @@ impl<T, W> State<T, W> {
         if mailbox.is_final() {
             after.wakes.extend(mailbox.waiters.wake_all());
         }
+        if mailbox.is_behind() {
+            self.feed(key, after);
+        }
         true
     }
 }
 
-impl Counted {
-    /// How many waves were delivered.
-    pub(super) fn emitted(&self) -> u64 {
-        self.sequence - self.skipped + self.unplaced
+/// The emissions that are out, counted by age. The age grows whenever somebody asks to know when all that are out now
+/// have come in.
+#[derive(Debug)]
+pub(super) struct Outstanding {
+    /// The age of the first count.
+    oldest: u64,
+    /// Never empty; the last is of those that go out now.
+    counts: VecDeque<usize>,
+}
+
+impl Outstanding {
+    pub(super) fn new() -> Self {
+        Self { oldest: 1, counts: VecDeque::from([0]) }
     }
 
-    /// The next wave is beyond this one.
-    fn skip_to(&mut self, sequence: u64) {
-        self.skipped += sequence.saturating_sub(self.sequence);
-        self.sequence = self.sequence.max(sequence);
+    /// One goes out; returns its age.
+    fn add(&mut self) -> u64 {
+        let last = self.counts.len() - 1;
+        self.counts[last] += 1;
+        self.oldest + last as u64
     }
 
-    /// Counts a wave of this sequence, or of none.
-    fn count(&mut self, sequence: u64) {
-        if sequence == 0 {
-            self.unplaced += 1;
-            return;
+    fn remove(&mut self, age: u64) {
+        self.counts[(age - self.oldest) as usize] -= 1;
+        while self.counts.len() > 1 && self.counts[0] == 0 {
+            self.counts.pop_front();
+            self.oldest += 1;
         }
-        debug_assert!(sequence > self.sequence, "{sequence} comes after {}", self.sequence);
-        self.skip_to(sequence.saturating_sub(1));
-        self.sequence += 1;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.counts.iter().all(|&count| count == 0)
+    }
+
+    /// All that are out have at most this age, and all that go out later are younger; none if none is out.
+    pub(super) fn youngest(&mut self) -> Option<u64> {
+        if self.is_empty() {
+            return None;
+        }
+        if self.counts.back().is_some_and(|&count| count > 0) {
+            self.counts.push_back(0);
+        }
+        Some(self.oldest + self.counts.len() as u64 - 2)
+    }
+
+    /// None that is out is of a lower age.
+    pub(super) fn oldest(&self) -> u64 {
+        self.oldest
     }
 }

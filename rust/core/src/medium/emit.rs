@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::boxes::Boxes;
 use super::{Aftermath, Counted, Key, Medium, Phase, State, Ticket, note_episode};
 use crate::clock::Clock;
-use crate::mailbox::{Arrival, Mailbox, Overflow, amplitude_key};
+use crate::mailbox::{Arrival, Mailbox, Overflow, Passed, amplitude_key};
 use crate::reason::{Reason, Tally};
 use crate::router::{Hint, Route};
 use crate::sync::RawLock;
@@ -165,7 +165,10 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
             return false;
         };
         let before = mailbox.len();
-        let kept = mailbox.put(item, &emission.arrival(clock), clock, &mut after.garbage).is_ok();
+        let arrival = emission.arrival(clock);
+        // It stands in no journal, and cannot be read later.
+        let kept = mailbox
+            .as_made(|mailbox| mailbox.put(item, &arrival, clock, &mut after.garbage).is_ok());
         counted.delivered += u64::from(kept);
         note_episode(mailbox, &mut after.episodes);
         if mailbox.len() > before {
@@ -338,10 +341,14 @@ fn deliver<T, W>(
         matched += 1;
         lanes += usize::from(mailbox.is_lane());
         let share = || carry.share(item);
-        if let Err(reason) = land(mailbox, &arrival, amplitude_key, clock, share, after) {
-            dropped += 1;
-            lanes -= usize::from(mailbox.is_lane());
-            reasons.get_or_insert_default().add(reason, 1);
+        match land(mailbox, &arrival, amplitude_key, sequence, clock, share, after) {
+            Ok(passed) if passed => boxes.enroll(member),
+            Ok(_) => {}
+            Err(reason) => {
+                dropped += 1;
+                lanes -= usize::from(mailbox.is_lane());
+                reasons.get_or_insert_default().add(reason, 1);
+            }
         }
     });
     counted.delivered += (matched - dropped) as u64;
@@ -349,31 +356,41 @@ fn deliver<T, W>(
     Sent { sequence, matched, dropped, lanes, reasons }
 }
 
-/// Puts a wave into a mailbox that matches, and has a reader woken for it; `Err`: why it was let go.
+/// Puts a wave into a mailbox that matches, and has a reader woken for it. True if that mailbox
+/// is behind from it on; `Err`: why it was let go.
 #[inline]
 pub(super) fn land<T, W>(
     mailbox: &mut Mailbox<T, W>,
     arrival: &Arrival<'_>,
     amplitude_key: u64,
+    sequence: u64,
     clock: &Clock,
     share: impl Fn() -> T,
     after: &mut Aftermath<T, W>,
-) -> Result<(), Reason> {
+) -> Result<bool, Reason> {
     if arrival.is_immortal() && mailbox.append(amplitude_key, &share) {
         if mailbox.waiters.has_listed() {
             after.wakes.extend(mailbox.wake_one());
         }
-        return Ok(());
+        return Ok(false);
+    }
+    if mailbox.overflow() == Overflow::Replay {
+        if let Some(passed) = mailbox.pass(sequence, clock, &mut after.garbage) {
+            return Ok(passed == Passed::First);
+        }
     }
     let before = (after.garbage.len(), mailbox.len());
-    let kept = mailbox.put(share(), arrival, clock, &mut after.garbage);
+    let mut put =
+        |mailbox: &mut Mailbox<T, W>| mailbox.put(share(), arrival, clock, &mut after.garbage);
+    // One without a place in the journal goes in also where others would pass by.
+    let kept = if sequence == 0 { mailbox.as_made(put) } else { put(mailbox) };
     if after.garbage.len() != before.0 {
         note_episode(mailbox, &mut after.episodes);
     }
     if mailbox.len() > before.1 {
         after.wakes.extend(mailbox.wake_one());
     }
-    kept
+    kept.map(|()| false)
 }
 
 impl Sent {

@@ -21,8 +21,10 @@ mod boxes;
 mod deferred;
 mod emit;
 mod explain;
+mod refill;
 mod ring;
 mod senders;
+mod statistics;
 mod take;
 
 use std::collections::BTreeMap;
@@ -34,19 +36,23 @@ use smallvec::SmallVec;
 
 use self::boxes::Boxes;
 pub use self::boxes::Key;
+use self::deferred::Outstanding;
 pub use self::deferred::Reserved;
 pub use self::emit::{Carry, Emission, Refusal, Sent};
 pub use self::explain::{Row, Verdict};
+pub use self::refill::{Hungry, Read, Refilled};
 pub use self::ring::Link;
 use self::senders::Sender;
 pub use self::senders::{Enlisted, Patience, Stall};
+use self::statistics::Counted;
+pub use self::statistics::{MailboxStatistics, MediumStatistics};
 pub use self::take::{Take, Unlisted};
 use crate::channel::Pattern;
 use crate::clock::Clock;
 use crate::decay::Fading;
-use crate::mailbox::{Mailbox, Phase as BoxPhase, Role, Spec};
+use crate::mailbox::{Mailbox, Phase as BoxPhase, Role, Span, Spec};
 use crate::reason::{Reason, Tally};
-use crate::router::{CACHE_CAPACITY, Router, RouterStatistics};
+use crate::router::{CACHE_CAPACITY, Router};
 use crate::seeds::Seeds;
 use crate::sync::{DefaultLock, Mutex, RawLock};
 
@@ -111,46 +117,6 @@ pub enum Phase {
     Closed,
 }
 
-/// Counters of a medium since it was made.
-#[derive(Clone, Debug, Default)]
-pub struct MediumStatistics {
-    /// Waves admitted, and delivered where they are delivered later.
-    pub emitted: u64,
-    /// Deliveries into mailboxes.
-    pub delivered: u64,
-    /// Waves admitted that matched no mailbox.
-    pub unheard: u64,
-    /// Waves taken by readers and handlers.
-    pub received: u64,
-    /// Waves let go after they had matched.
-    pub dropped: Tally,
-    /// Waves that wait in mailboxes now.
-    pub waiting: u64,
-    /// Mailboxes now.
-    pub mailboxes: usize,
-    /// Emissions that wait for room now.
-    pub waiting_send: usize,
-    /// The router's own.
-    pub router: RouterStatistics,
-}
-
-/// Counters of one mailbox.
-#[derive(Clone, Debug, Default)]
-pub struct MailboxStatistics {
-    /// Waves that wait.
-    pub used: usize,
-    /// How many it holds.
-    pub capacity: usize,
-    /// Readers that wait.
-    pub waiting_receive: usize,
-    /// Emissions for which it is full, and the one to which room in it is promised.
-    pub waiting_send: usize,
-    /// Waves taken from it.
-    pub received: u64,
-    /// Waves it let go.
-    pub dropped: Tally,
-}
-
 /// A medium of items `T` whose waiting tasks are woken through `W`, under a lock of the kind `R`.
 pub struct Medium<T, W, R = DefaultLock> {
     clock: Clock,
@@ -166,7 +132,7 @@ struct State<T, W> {
     round: u64,
     counted: Counted,
     /// Emissions that were admitted and are not delivered.
-    reserved: usize,
+    outstanding: Outstanding,
     senders: BTreeMap<Ticket, Sender<W>>,
     /// Who waits with which ticket.
     waiting_actors: HashMap<Actor, Ticket, Seeds>,
@@ -177,29 +143,6 @@ struct State<T, W> {
     /// Counted by mailboxes that are gone.
     retired: Tally,
     retired_received: u64,
-}
-
-/// What emissions have done.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counted {
-    /// The sequence of the last wave delivered.
-    sequence: u64,
-    /// Sequences that no wave has had.
-    skipped: u64,
-    /// Waves that were delivered without a place in the journal that they were meant for.
-    unplaced: u64,
-    delivered: u64,
-    unheard: u64,
-}
-
-impl Counted {
-    /// Counts a wave that nobody resonates with, and returns its sequence.
-    #[inline]
-    fn count_unheard(&mut self) -> u64 {
-        self.sequence += 1;
-        self.unheard += 1;
-        self.sequence
-    }
 }
 
 impl<T, W> Medium<T, W> {
@@ -221,7 +164,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
                 boxes: Boxes::new(),
                 round: 0,
                 counted: Counted::default(),
-                reserved: 0,
+                outstanding: Outstanding::new(),
                 senders: BTreeMap::new(),
                 waiting_actors: HashMap::default(),
                 next_ticket: 0,
@@ -290,13 +233,16 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     /// closed.
     pub fn resonate(&self, key: Key, pattern: Pattern) -> Option<bool> {
         let mut state = self.lock();
-        let State { router, boxes, .. } = &mut *state;
+        let State { router, boxes, counted, outstanding, .. } = &mut *state;
         let mailbox = boxes.get_mut(key).filter(|mailbox| mailbox.phase() == BoxPhase::Open)?;
         if mailbox.patterns().contains(&pattern) {
             return Some(false);
         }
         let seat = router.insert(&pattern, key.index);
-        mailbox.patterns_mut().push(pattern, seat);
+        let start = counted.sequence;
+        // What was admitted before does not reach it, and may come after.
+        let had_after = if outstanding.is_empty() { start } else { u64::MAX };
+        mailbox.patterns_mut().push(Span { pattern, start, had_after, over: false }, seat);
         Some(true)
     }
 
@@ -305,10 +251,10 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         let mut state = self.lock();
         let State { router, boxes, .. } = &mut *state;
         let mailbox = boxes.get_mut(key);
-        let Some(seat) = mailbox.and_then(|mailbox| mailbox.patterns_mut().remove(pattern)) else {
-            return false;
-        };
+        let removed = mailbox.and_then(|mailbox| mailbox.patterns_mut().remove(pattern));
+        let Some((span, seat)) = removed else { return false };
         router.remove(seat);
+        state.note_detuned(key, [span], after);
         state.reconsider_senders(&[key], after);
         true
     }
@@ -321,7 +267,14 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     ) -> usize {
         let mut state = self.lock();
         let keys = state.boxes.keys();
-        let removed = keys.iter().map(|&key| state.detune(key, &mut covered)).sum();
+        let mut removed = 0;
+        for &key in &keys {
+            let gone = state.detune(key, &mut covered);
+            removed += gone.len();
+            if !gone.is_empty() {
+                state.note_detuned(key, gone, after);
+            }
+        }
         state.reconsider_senders(&keys, after);
         removed
     }
@@ -364,6 +317,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
             }
         }
         state.offer_rooms(keys.iter().map(|key| key.index), after);
+        state.feed_all(after);
         state.stir(after);
         cleared
     }
@@ -399,9 +353,10 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     pub fn is_quiet(&self) -> bool {
         let state = self.lock();
         let unread = |mailbox: &Mailbox<T, W>| {
-            mailbox.len() > 0 && (mailbox.is_lane() || mailbox.waiters.len() > 0)
+            let more = mailbox.len() > 0 || mailbox.has_unread();
+            more && (mailbox.is_lane() || mailbox.waiters.len() > 0)
         };
-        state.reserved == 0 && !state.boxes.iter().any(|(_, mailbox)| unread(mailbox))
+        state.outstanding.is_empty() && !state.boxes.iter().any(|(_, mailbox)| unread(mailbox))
     }
 
     /// Wakes `waker` at the next change that may make the medium quiet. Returns a number for
@@ -411,6 +366,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         state.last_watcher += 1;
         let number = state.last_watcher;
         state.watchers.push((number, waker));
+        state.note_attention();
         number
     }
 
@@ -419,56 +375,12 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         let mut state = self.lock();
         let place = state.watchers.iter().position(|&(watcher, _)| watcher == number);
         after.spent.extend(place.map(|place| state.watchers.swap_remove(place).1));
+        state.note_attention();
     }
 
     /// Tells the watchers that something has changed outside the core, such as a handler's end.
     pub fn stir(&self, after: &mut Aftermath<T, W>) {
         self.lock().stir(after);
-    }
-
-    /// A number that grows with everything that is emitted or taken.
-    pub fn progress(&self) -> u64 {
-        let state = self.lock();
-        let received: u64 = state.boxes.iter().map(|(_, mailbox)| mailbox.received).sum();
-        state.counted.emitted() + state.retired_received + received
-    }
-
-    /// Counters of the medium.
-    pub fn statistics(&self) -> MediumStatistics {
-        let state = self.lock();
-        let mut statistics = MediumStatistics {
-            emitted: state.counted.emitted(),
-            delivered: state.counted.delivered,
-            unheard: state.counted.unheard,
-            received: state.retired_received,
-            dropped: state.retired,
-            waiting_send: state.senders.len(),
-            router: state.router.statistics(),
-            ..MediumStatistics::default()
-        };
-        for (_, mailbox) in state.boxes.iter() {
-            statistics.mailboxes += 1;
-            statistics.waiting += mailbox.len() as u64;
-            statistics.received += mailbox.received;
-            statistics.dropped.merge(mailbox.lost());
-        }
-        statistics
-    }
-
-    /// Counters of a mailbox, without what is expired or faded by now; empty ones for a stale key.
-    pub fn mailbox_statistics(&self, key: Key, after: &mut Aftermath<T, W>) -> MailboxStatistics {
-        let mut state = self.lock();
-        state.purge(key, after);
-        let waiting_send = state.count_waiting(key);
-        let Some(mailbox) = state.boxes.get(key) else { return MailboxStatistics::default() };
-        MailboxStatistics {
-            used: mailbox.len(),
-            capacity: mailbox.capacity(),
-            waiting_receive: mailbox.waiters.len(),
-            waiting_send,
-            received: mailbox.received,
-            dropped: *mailbox.lost(),
-        }
     }
 
     /// The patterns of a mailbox as they were spelled.
@@ -522,24 +434,33 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
 
 impl<T, W> State<T, W> {
     /// The caller reconsiders the emissions that wait for this mailbox.
-    fn detune(&mut self, key: Key, covered: impl FnMut(&Pattern) -> bool) -> usize {
+    fn detune(&mut self, key: Key, covered: impl FnMut(&Pattern) -> bool) -> Vec<Span> {
         let Self { router, boxes, .. } = self;
-        let Some(mailbox) = boxes.get_mut(key) else { return 0 };
-        mailbox.patterns_mut().remove_all(covered, |seat| router.remove(seat))
+        let mut gone = Vec::new();
+        if let Some(mailbox) = boxes.get_mut(key) {
+            mailbox.patterns_mut().remove_all(covered, |span, seat| {
+                router.remove(seat);
+                gone.push(span);
+            });
+        }
+        gone
     }
 
     fn finish(&mut self, key: Key, after: &mut Aftermath<T, W>) {
-        self.detune(key, |_| true);
         let Some(mailbox) = self.boxes.get_mut(key) else { return };
         if mailbox.phase() == BoxPhase::Open {
+            mailbox.close_books(self.counted.sequence);
             mailbox.set_phase(BoxPhase::Closing);
             after.wakes.extend(mailbox.waiters.wake_all());
+            self.detune(key, |_| true);
             self.reconsider_senders(&[key], after);
+            self.catch_up(key, after);
         }
     }
 
     fn close(&mut self, key: Key, after: &mut Aftermath<T, W>) {
         self.finish(key, after);
+        self.stop_reading(key);
         let Some(mailbox) = self.boxes.get_mut(key) else { return };
         mailbox.set_phase(BoxPhase::Closed);
         after.garbage.extend(mailbox.empty(Reason::Abandoned));
@@ -560,6 +481,8 @@ impl<T, W> State<T, W> {
         let gone = mailbox.purge(&self.clock, &mut after.garbage);
         if gone {
             note_episode(mailbox, &mut after.episodes);
+            let key = self.boxes.key_at(index);
+            self.feed(key, after);
             self.stir(after);
         }
         gone
@@ -569,6 +492,7 @@ impl<T, W> State<T, W> {
     fn stir(&mut self, after: &mut Aftermath<T, W>) {
         if !self.watchers.is_empty() {
             after.wakes.extend(self.watchers.drain(..).map(|(_, waker)| waker));
+            self.note_attention();
         }
     }
 }

@@ -31,7 +31,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     #[inline]
     pub fn take_quickly(&self, key: Key, fetch: impl FnOnce(&T)) -> Option<Taken<T>> {
         let mut state = self.lock();
-        if !state.watchers.is_empty() {
+        if state.boxes.refills.attentive {
             return None;
         }
         let mailbox = state.boxes.get_mut(key)?;
@@ -44,7 +44,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     pub fn take_many_quickly(&self, key: Key, most: usize) -> Option<Vec<T>> {
         let mut state = self.lock();
         let mut taken = Vec::new();
-        if state.watchers.is_empty() {
+        if !state.boxes.refills.attentive {
             state.boxes.get_mut(key)?.take_line(most, &mut taken);
         }
         (!taken.is_empty()).then_some(taken)
@@ -64,11 +64,12 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         let woken = waiter.is_some_and(|waiter| state.unlist(key, waiter, after));
         let before = taken.len();
         state.purge(key, after);
-        let enough = state.boxes.get(key).is_none_or(|mailbox| {
-            mailbox.is_final() || mailbox.len() >= least.min(mailbox.capacity())
-        });
+        let enough = state
+            .boxes
+            .get(key)
+            .is_none_or(|mailbox| mailbox.is_final() || mailbox.len() >= mailbox.enough(least));
         let mut missed = 0;
-        if enough && state.watchers.is_empty() {
+        if enough && !state.boxes.refills.attentive {
             if let Some(mailbox) = state.boxes.get_mut(key) {
                 mailbox.take_line(most, taken);
             }
@@ -89,9 +90,11 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         Some(missed)
     }
 
-    /// Whether nothing waits in a mailbox, and nothing is on the way to it.
+    /// Whether nothing waits in a mailbox, nothing is on the way to it, and it has nothing to read.
     pub fn is_drained(&self, key: Key) -> bool {
-        let drained = |mailbox: &Mailbox<T, W>| mailbox.len() == 0 && !mailbox.awaits_wave();
+        let drained = |mailbox: &Mailbox<T, W>| {
+            mailbox.len() == 0 && !mailbox.awaits_wave() && !mailbox.has_unread()
+        };
         self.lock().boxes.get(key).is_none_or(drained)
     }
 
@@ -114,7 +117,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     ) -> Result<WaiterId, Unlisted<W>> {
         let mut state = self.lock();
         let Some(mailbox) = state.boxes.get_mut(key) else { return Err(Unlisted::Retry(waker)) };
-        let want = if want > 1 { want.min(mailbox.capacity()) } else { 1 };
+        let want = if want > 1 { mailbox.enough(want) } else { 1 };
         if mailbox.is_final() || mailbox.len() >= want {
             return Err(Unlisted::Retry(waker));
         }
@@ -205,7 +208,10 @@ impl<T, W> State<T, W> {
         if !mailbox.senders.is_empty() {
             self.offer_room(key.index, after);
         }
-        self.stir(after);
+        if self.boxes.refills.attentive {
+            self.stir(after);
+            self.feed(key, after);
+        }
         match taken {
             Some(wave) => Take::Wave(wave),
             None if last => Take::Ended,

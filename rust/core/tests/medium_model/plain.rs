@@ -168,7 +168,9 @@ impl Plain {
             assert!(!self.is_stuffed() || self.came_back > 0, "the medium had room");
         } else if self.is_stuffed() {
             let (reason, place) = match self.how.overflow {
-                Overflow::Block | Overflow::Error => unreachable!("they have room"),
+                Overflow::Block | Overflow::Error | Overflow::Replay => {
+                    unreachable!("they have room")
+                }
                 Overflow::DropNewest => (Reason::Full, None),
                 Overflow::DropOldest | Overflow::Conflate => {
                     let oldest = (0..self.waves.len()).min_by_key(|&at| self.waves[at].arrival);

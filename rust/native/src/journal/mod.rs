@@ -29,7 +29,7 @@ mod writer;
 
 pub use self::commit::Admitted;
 pub use self::fate::{Fate, Told};
-pub use self::refill::Refill;
 pub use self::import::PyJournalImport;
+pub use self::refill::Refill;
 pub use self::replay::PyJournalReader;
 pub use self::writer::{Appended, PyJournalWriter, Writer};

@@ -6,7 +6,8 @@
 //!
 //! Contract:
 //! - No emitter waits for it, and no reader is disturbed: a reader that waits is woken when waves are there.
-//! - What cannot be read, or made of what was read, is logged with its sequence, and passed over.
+//! - A wave that cannot be made of what was read is logged with its sequence, and passed over. A disk that cannot be
+//!   read is logged, and tried again every second.
 //! - It ends with the medium. At the end of the program it stops where it waits.
 
 use std::collections::HashMap;
@@ -15,9 +16,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread::Builder;
+use std::thread::{self, Builder};
+use std::time::Duration;
 
-use aether_core::medium::{Emission, Hungry, Key};
+use aether_core::medium::{Emission, Hungry, Key, Read};
 use aether_journal::disk::Folder;
 use aether_journal::reader::{Event, Reader};
 use pyo3::prelude::*;
@@ -25,7 +27,6 @@ use pyo3::prelude::*;
 use super::kept::KeptWave;
 use super::restore::Restorer;
 use super::writer::Writer;
-use crate::channel::text;
 use crate::ids::Own;
 use crate::log;
 use crate::shared::Shared;
@@ -34,6 +35,9 @@ use crate::wave::{Hands, Held};
 
 /// How many waves are read at once, and how many bytes of payloads.
 const AT_ONCE: (usize, usize) = (512, 1 << 20);
+
+/// How long to wait before a journal that could not be read is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The thread of a medium, once there is one.
 #[derive(Default)]
@@ -113,13 +117,11 @@ impl Filling {
             return Next::End;
         }
         let sleeper = Sleeper::Native(Arc::clone(&self.gate));
-        let (hungry, spent) = shared.medium.next_hungry(Waker { post: Post::Watcher, sleeper });
-        drop(spent);
-        let _ = py;
-        match hungry {
-            Some(hungry) => Next::Fill(hungry, writer),
-            None => Next::Wait,
-        }
+        let waker = Waker { post: Post::Watcher, sleeper };
+        let mut after = Aftermath::default();
+        let hungry = shared.medium.next_hungry(waker, &mut after);
+        shared.settle(py, after);
+        hungry.map_or(Next::Wait, |(hungry, _unused)| Next::Fill(hungry, writer))
     }
 
     fn fill(&mut self, hungry: &Hungry, writer: &Writer) {
@@ -135,11 +137,13 @@ impl Filling {
             let waves = source.read(hungry)?;
             Ok((source, waves))
         });
-        let filled = Python::try_attach(|py| {
+        let failed = read.is_err();
+        // At the end of the interpreter nothing is filled any more.
+        let _ = Python::try_attach(|py| {
             let shared = self.shared.upgrade()?;
             match read {
                 Ok((mut source, waves)) => {
-                    if hand(py, &shared, writer, hungry, &mut source, waves) {
+                    if hand(py, &shared, writer, hungry, &mut source, &waves) {
                         self.sources.insert(hungry.key, source);
                     }
                 }
@@ -149,7 +153,10 @@ impl Filling {
             }
             Some(())
         });
-        drop(filled);
+        if failed {
+            // It may be readable again: nothing is given up.
+            thread::sleep(PAUSE);
+        }
     }
 }
 
@@ -164,15 +171,9 @@ impl Source {
         let Self { reader, position, ahead, .. } = self;
         let (mut waves, mut bytes) = (Vec::new(), 0);
         let room = hungry.room.min(AT_ONCE.0);
-        let wanted = |channel: &str, sequence: u64| {
-            hungry
-                .patterns
-                .iter()
-                .any(|(pattern, after)| sequence > *after && pattern.matches(channel))
-        };
         if let Some(wave) = ahead.take_if(|wave| wave.sequence <= hungry.delivered) {
             *position = wave.sequence;
-            if wanted(wave.channel(), wave.sequence) {
+            if hungry.wants(wave.channel(), wave.strength.amplitude, 0, wave.sequence) {
                 waves.push(wave);
             }
         }
@@ -186,7 +187,7 @@ impl Source {
                     full = true;
                 } else {
                     *position = wave.sequence;
-                    if wanted(wave.channel, wave.sequence) {
+                    if hungry.wants(wave.channel, wave.amplitude, 0, wave.sequence) {
                         bytes += wave.payload.len();
                         waves.push(KeptWave::of(&wave));
                     }
@@ -214,7 +215,33 @@ fn hand(
     writer: &Writer,
     hungry: &Hungry,
     source: &mut Source,
-    waves: Vec<KeptWave>,
+    waves: &[KeptWave],
 ) -> bool {
-    todo!()
+    let own = Own::now();
+    let mut read = Vec::with_capacity(waves.len());
+    for kept in waves {
+        match source.restorer.wave(writer.decode(py), &own, kept) {
+            Ok(wave) => {
+                let lifetime = wave.get().lifetime(shared.medium.clock());
+                let emission = Emission {
+                    channel: kept.channel(),
+                    amplitude: kept.strength.amplitude,
+                    priority: kept.strength.priority,
+                    lifetime,
+                    emitter: 0,
+                    inside: true,
+                    require: 0,
+                };
+                read.push(Read { emission, sequence: kept.sequence, item: Held(wave) });
+            }
+            Err(error) => {
+                let why = error.value(py).to_string();
+                log::unreadable(py, &writer.path().to_string_lossy(), &why);
+            }
+        }
+    }
+    let mut after = Aftermath::default();
+    let refilled = shared.medium.refill(hungry, source.position, read, &Hands(py), &mut after);
+    shared.settle(py, after);
+    !refilled.live
 }

@@ -164,8 +164,7 @@ impl PyJournalWriter {
                 )));
             }
         };
-        let options = Options { segment_bytes, durability, pending_bytes };
-        let _ = snapshot_interval;
+        let options = Options { segment_bytes, durability, pending_bytes, snapshot_interval };
         let opened = py.detach(|| {
             let folder = Folder::new(&path)?;
             Journal::open(folder, options, settle)
