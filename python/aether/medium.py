@@ -96,6 +96,8 @@ class Aether(Emitting, _native.Medium):
     )
 
     _default: ClassVar[Aether | None] = None
+    # May be asked for again in the midst of it, by the end of some object.
+    _choosing: ClassVar[threading.RLock] = threading.RLock()
 
     def __new__(
         cls, config: AetherConfig | None = None, *, clock: ManualClock | None = None
@@ -130,7 +132,7 @@ class Aether(Emitting, _native.Medium):
         self._home: Home | None = None
         self._runs = 0
         self._entered: contextlib.AsyncExitStack | None = None
-        self._physics: PhysicsEngine | None = None
+        self._physics: list[PhysicsEngine] = []
         self._watches: set[Watch] = set()
         self._fields: weakref.WeakValueDictionary[tuple[str, int], Field] = (
             weakref.WeakValueDictionary()
@@ -145,9 +147,15 @@ class Aether(Emitting, _native.Medium):
 
         Once it is closed, the next call makes a new one.
         """
-        if Aether._default is None or Aether._default.phase == "closed":
-            Aether._default = Aether()
-        return Aether._default
+        default = Aether._default
+        if default is None or default.phase == "closed":
+            made = Aether()
+            with Aether._choosing:
+                # Another thread may have made one meanwhile.
+                default = Aether._default
+                if default is None or default.phase == "closed":
+                    default = Aether._default = made
+        return default
 
     @property
     def config(self) -> AetherConfig:
@@ -171,11 +179,12 @@ class Aether(Emitting, _native.Medium):
     @property
     def physics(self) -> PhysicsEngine:
         """The physics of this medium's waves."""
-        if self._physics is None:
+        if not self._physics:
             from aether.physics import PhysicsEngine
 
-            self._physics = PhysicsEngine()
-        return self._physics
+            self._physics.append(PhysicsEngine())
+        # Of those that threads have made at once, the first serves all.
+        return self._physics[0]
 
     def __repr__(self) -> str:
         return f"<Aether {self.phase} with {len(self._vibrators)} vibrators>"
@@ -681,7 +690,9 @@ class Aether(Emitting, _native.Medium):
 
 
 def _forget_after_fork() -> None:
-    Aether._default = None  # noqa: SLF001 - the child of a fork begins anew
+    # The child of a fork begins anew, also if another thread of its parent was just choosing.
+    Aether._default = None  # noqa: SLF001 - of this file
+    Aether._choosing = threading.RLock()  # noqa: SLF001 - of this file
 
 
 if sys.platform != "win32":
