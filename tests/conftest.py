@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, settings
 NO_UVLOOP = pytest.mark.skipif(
     importlib.util.find_spec("uvloop") is None, reason="uvloop is not available on this platform"
 )
+LOOPS = ["asyncio", pytest.param("uvloop", marks=NO_UVLOOP), "trio"]
+"""The names of the three, for tests that start a loop of their own."""
 
 # Builds and the first import are slow on a busy machine; hangs are the business of pytest-timeout.
 settings.register_profile(

@@ -11,6 +11,7 @@ Contract:
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import TYPE_CHECKING
 
@@ -44,12 +45,14 @@ class Shared:
 class Groups:
     """The groups of one medium: the name of a group, and for handlers also their patterns."""
 
-    __slots__ = ("_shared",)
+    __slots__ = ("_joining", "_shared")
 
     def __init__(self) -> None:
         self._shared: weakref.WeakValueDictionary[tuple[str, ...], Shared] = (
             weakref.WeakValueDictionary()
         )
+        # May be asked for again in the midst of it, by the end of some object.
+        self._joining = threading.RLock()
 
     def join(
         self,
@@ -80,8 +83,14 @@ class Groups:
             if not is_lane:
                 options = {**options, "ignored": identity if ignore_own else 0}
             mailbox = open_mailbox(f"{key[0]} (group)", options, lane=is_lane, readers=readers)
-            shared = self._shared[key] = Shared(mailbox, identity, said)
-            return shared
+            made = Shared(mailbox, identity, said)
+            with self._joining:
+                # Another thread may have made it meanwhile; then nobody has heard of this one.
+                shared = self._shared.get(key)
+                if shared is None or not shared.mailbox.join(readers):
+                    self._shared[key] = made
+                    return made
+            mailbox.close()
         if shared.options != said:
             shared.mailbox.leave()
             message = (

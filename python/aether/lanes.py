@@ -8,6 +8,7 @@ Contract:
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
 class Lanes:
     """The lanes of a medium, each with its vibrator. Iterating looks at those of that moment."""
 
-    __slots__ = ("_gone", "_owners")
+    __slots__ = ("_counting", "_gone", "_owners")
 
     def __init__(self) -> None:
         self._owners: dict[Lane, Vibrator] = {}
         self._gone: Counter[str] = Counter()
         """What lanes that are forgotten have dropped."""
+        # May be asked for again in the midst of it, by the end of some object.
+        self._counting = threading.RLock()
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(list(self._owners))
@@ -45,7 +48,8 @@ class Lanes:
 
     def _forget(self, lane: Lane) -> None:
         if self._owners.pop(lane, None) is not None:
-            self._gone.update(lane.dropped)
+            with self._counting:
+                self._gone.update(lane.dropped)
 
     def figures(self) -> tuple[int, Counter[str]]:
         """Of the waves taken from mailboxes: how many stand behind busy keys, and what was dropped."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aether import _native
@@ -73,6 +74,8 @@ class Aether(Emitting, Running):
     )
 
     _default: ClassVar[Aether | None] = None
+    # May be asked for again in the midst of it, by the end of some object.
+    _choosing: ClassVar[threading.RLock] = threading.RLock()
 
     def __new__(
         cls,
@@ -122,9 +125,15 @@ class Aether(Emitting, Running):
 
         Once it is closed, the next call makes a new one.
         """
-        if Aether._default is None or Aether._default.phase == "closed":
-            Aether._default = Aether()
-        return Aether._default
+        default = Aether._default
+        if default is None or default.phase == "closed":
+            made = Aether()
+            with Aether._choosing:
+                # Another thread may have made one meanwhile.
+                default = Aether._default
+                if default is None or default.phase == "closed":
+                    default = Aether._default = made
+        return default
 
     @property
     def requests(self) -> Requests:
@@ -389,7 +398,9 @@ class Aether(Emitting, Running):
 
 
 def _forget_after_fork() -> None:
-    Aether._default = None  # noqa: SLF001 - the child of a fork begins anew
+    # The child of a fork begins anew, also if another thread of its parent was just choosing.
+    Aether._default = None  # noqa: SLF001 - of this file
+    Aether._choosing = threading.RLock()  # noqa: SLF001 - of this file
 
 
 if sys.platform != "win32":

@@ -26,7 +26,7 @@ class Observed(_native.Medium):
     __slots__ = ("_fields", "_making", "_physics", "_watches")
 
     def _begin_observed(self) -> None:
-        self._physics: PhysicsEngine | None = None
+        self._physics: list[PhysicsEngine] = []
         self._watches: set[Watch] = set()
         self._fields: weakref.WeakValueDictionary[tuple[str, int], Field] = (
             weakref.WeakValueDictionary()
@@ -37,11 +37,12 @@ class Observed(_native.Medium):
     @property
     def physics(self) -> PhysicsEngine:
         """The physics of this medium's waves."""
-        if self._physics is None:
+        if not self._physics:
             from aether.physics import PhysicsEngine
 
-            self._physics = PhysicsEngine()
-        return self._physics
+            self._physics.append(PhysicsEngine())
+        # Of those that threads have made at once, the first serves all.
+        return self._physics[0]
 
     def field(self, pattern: str, size: int = 65_536) -> Field:
         """The last `size` waves of a pattern, as columns for numpy; it records while somebody holds it.

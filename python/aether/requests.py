@@ -146,8 +146,9 @@ class Requests:
                     "answer it"
                 )
                 raise NoReceiver(message)
-            slot.expected = receipt.delivered
+            # In this order: from the second on, handlers in other threads settle it.
             slot.handlers = receipt.handlers
+            slot.expected = receipt.delivered
             self._settle(slot, None)
             try:
                 left = None if deadline is None else max(0.0, deadline - loop_time())

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
@@ -108,6 +109,7 @@ class Vibrator(Emitting, _native.Vibrator):
 
     __slots__ = (
         "_closed",
+        "_ending",
         "_group",
         "_identity",
         "_lanes",
@@ -140,6 +142,8 @@ class Vibrator(Emitting, _native.Vibrator):
         self._shares: list[object] = []
         self._ordinals: dict[tuple[str, ...], int] = {}
         self._to_end: list[Mailbox] = []
+        # Taken for good by the first who closes it. Nobody waits for it, in the child of a fork neither.
+        self._ending = threading.Lock()
         self._closed = False
 
     @classmethod
@@ -494,7 +498,8 @@ class Vibrator(Emitting, _native.Vibrator):
 
     def _detach(self) -> list[Mailbox]:
         """Leaves its mailboxes, and returns those that are its own to end: no other member reads them."""
-        if not self._closed:
+        # In one step: a second thread that closes it now would take another member out of its group.
+        if self._ending.acquire(blocking=False):
             self._closed = True
             mailboxes = [self.mailbox, *(lane.mailbox for lane in self._lanes)]
             self._to_end = [mailbox for mailbox in mailboxes if mailbox.resign()]

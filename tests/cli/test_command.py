@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from tests.conftest import LOOPS
 
 from aether.cli import main
 from aether.cli.choices import Overflow
 
 AETHER = [sys.executable, "-W", "error", "-m", "aether.cli"]
-LOOPS = ["asyncio", "trio", *(["uvloop"] if sys.platform != "win32" else [])]
 
 
 def aether(*arguments: str | Path) -> Result:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.conftest import NO_UVLOOP
 
 from aether import Aether
 
@@ -38,11 +39,13 @@ async def give_up(medium: Aether, v: Any) -> None:
 def new_loop(kind: str) -> Any:
     if kind == "asyncio":
         return asyncio.new_event_loop()
-    return pytest.importorskip("uvloop").new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
 
 
 @pytest.mark.parametrize("act", [receive, emit, wait_for_room, give_up], ids=lambda a: a.__name__)
-@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("kind", ["asyncio", pytest.param("uvloop", marks=NO_UVLOOP)])
 def test_a_closed_loop_is_let_go_of(kind: str, act: Callable[[Aether, Any], Any]) -> None:
     """With all that hangs on it, before the next loop runs in this thread."""
     medium = Aether()

@@ -14,6 +14,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from tests.conftest import LOOPS
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc"),
@@ -63,7 +64,7 @@ def growth(source: str) -> int:
     return grown
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+@pytest.mark.parametrize("backend", LOOPS)
 def test_a_million_waves_leave_nothing(backend: str) -> None:
     """By every way in and out, in bursts of a hundred; a third of a million a loop."""
     source = f"""
@@ -123,7 +124,7 @@ def test_ten_thousand_vibrators_leave_nothing() -> None:
     assert growth(source) < ALLOWED
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+@pytest.mark.parametrize("backend", LOOPS)
 def test_cancelled_waits_leave_nothing(backend: str) -> None:
     """Parked receives, parked emissions, requests and expects that are given up."""
     source = f"""

@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import ANY
 
 import pytest
+from tests.conftest import LOOPS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 
@@ -302,7 +303,7 @@ v.close()
     assert program(FORK + source).exited().out == ["status 0"] * 40
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+@pytest.mark.parametrize("backend", LOOPS)
 def test_forking_beside_a_parked_reader(program: Callable[..., Any], backend: str) -> None:
     """The parent's reader stays parked over the fork and gets its wave; the child starts a new loop."""
     source = f"""

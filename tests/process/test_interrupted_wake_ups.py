@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.conftest import LOOPS
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs POSIX signals")
-LOOPS = pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+ON_EACH_LOOP = pytest.mark.parametrize("backend", LOOPS)
 
 # A reader in a loop of its own thread. `fail_once(error)` has the next wake-up of that loop fail.
 SETUP = """
@@ -56,7 +57,7 @@ def steps():
 """
 
 
-@LOOPS
+@ON_EACH_LOOP
 def test_the_reader_wakes_and_the_error_is_raised(
     program: Callable[..., Any], backend: str
 ) -> None:
@@ -82,7 +83,7 @@ v.close()
     assert ended.err == ""
 
 
-@LOOPS
+@ON_EACH_LOOP
 def test_in_another_thread_the_error_is_reported(program: Callable[..., Any], backend: str) -> None:
     """No signal handler runs there, and the thread is somebody else's."""
     source = """
@@ -179,7 +180,7 @@ os._exit(0)
     "AETHER_TORTURE" not in os.environ,
     reason="chance decides where an alarm comes: run with AETHER_TORTURE=1",
 )
-@LOOPS
+@ON_EACH_LOOP
 def test_a_storm_of_alarms_among_wake_ups(program: Callable[..., Any], backend: str) -> None:
     """They come wherever they come: each is caught, none is swallowed, and the last wave is read."""
     source = """

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.conftest import LOOPS
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="needs POSIX signals")
-LOOPS = pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+ON_EACH_LOOP = pytest.mark.parametrize("backend", LOOPS)
 
 SETUP = """
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -99,7 +100,7 @@ v.receive_sync()
     assert "KeyboardInterrupt" in ended.err
 
 
-@LOOPS
+@ON_EACH_LOOP
 def test_ctrl_c_beside_an_awaited_receive(program: Callable[..., Any], backend: str) -> None:
     """The loop's own way of ending is not disturbed, and the medium works in the next loop."""
     source = f"""
@@ -123,7 +124,7 @@ run(again, "{backend}")
     assert program(SETUP + source).exited().out == ["interrupted", "1"]
 
 
-@LOOPS
+@ON_EACH_LOOP
 def test_ctrl_c_inside_async_with_runs_no_handler_on(
     program: Callable[..., Any], backend: str
 ) -> None:
@@ -158,7 +159,7 @@ v.close()
     assert program(SETUP + source).exited().out == ["interrupted"]
 
 
-@LOOPS
+@ON_EACH_LOOP
 @pytest.mark.parametrize("emitter", ["medium", "v.emitter()"])
 def test_emitting_from_a_signal_handler_wakes_a_parked_reader(
     program: Callable[..., Any], backend: str, emitter: str
@@ -180,7 +181,7 @@ run(main, "{backend}")
     assert program(SETUP + source).exited().out == ["woken"]
 
 
-@LOOPS
+@ON_EACH_LOOP
 @pytest.mark.parametrize("act", ["v.close", "medium.clear", "lambda: medium.remove_channel('a')"])
 def test_a_signal_handler_that_ends_what_a_task_waits_for(
     program: Callable[..., Any], backend: str, act: str
@@ -237,7 +238,7 @@ v.close()
     assert program(SETUP + source).exited().out == ["True"]
 
 
-@LOOPS
+@ON_EACH_LOOP
 def test_signal_storm_on_a_busy_loop(program: Callable[..., Any], backend: str) -> None:
     """Signals arrive between any two byte codes of emits and receives: none is lost or doubled."""
     source = f"""

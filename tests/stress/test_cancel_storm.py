@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from tests.conftest import NO_UVLOOP
 
 import aether
 
@@ -30,12 +31,15 @@ def seeded() -> random.Random:
 
 
 def run_uvloop(main: Coroutine[Any, Any, None]) -> None:
-    uvloop = pytest.importorskip("uvloop", reason="not on this platform")
+    import uvloop
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)
 
 
-@pytest.fixture(params=[asyncio.run, run_uvloop], ids=["asyncio", "uvloop"])
+@pytest.fixture(
+    params=[asyncio.run, pytest.param(run_uvloop, marks=NO_UVLOOP)], ids=["asyncio", "uvloop"]
+)
 def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, None]], None]:
     """Native asyncio, on both of its loops: for what only `task.cancel` can do."""
     runner: Callable[[Coroutine[Any, Any, None]], None] = request.param

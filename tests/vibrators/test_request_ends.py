@@ -16,7 +16,7 @@ from tests.probes import (
     until,
 )
 
-from aether import Aether, ChannelError, Closed, NoReceiver, RequestFailed, Vibrator, Wave
+from aether import Aether, ChannelError, Closed, NoReceiver, RequestFailed, Vibrator, Wave, requests
 
 
 async def test_no_receiver_at_once() -> None:
@@ -36,6 +36,28 @@ async def test_times_out_and_names_who_did_not_answer() -> None:
         assert_says(caught.value, "queries.x", "silent-one")
         assert_waiting(v, 1)
         await assert_works(medium)
+
+
+async def test_a_failure_while_the_receivers_are_noted_leaves_the_answer_to_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Handlers in other threads are that fast; what they find noted must not look like the end."""
+    medium = Aether()
+    v = tuned(medium, "queries.*")
+
+    class Noting(requests._Slot):
+        __slots__ = ()
+
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name == "expected" and value is not None:
+                medium.requests.failed(v.receive_nowait(), ValueError("early"))
+
+    monkeypatch.setattr(requests, "_Slot", Noting)
+    for _ in range(2):
+        v.on("queries.x")(lambda _wave: "an answer")
+    async with medium:
+        assert (await medium.request("queries.x", timeout=None)).payload == "an answer"
 
 
 async def test_a_reply_after_the_time_is_over_does_no_harm() -> None:

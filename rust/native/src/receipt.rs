@@ -29,7 +29,13 @@ use crate::shared::Shared;
 ///     (True, False)
 ///     >>> medium.emit_nowait("progress.3").reasons
 ///     {'full': 1}
-#[pyclass(frozen, freelist = 256, name = "Receipt", module = "aether")]
+// A thread that waits for the lock of PyO3's list comes back to the interpreter with that lock: without the
+// interpreter's own, it may be stopped there, and a fork then leaves its child a lock that nobody opens.
+#[cfg_attr(Py_GIL_DISABLED, pyclass(frozen, name = "Receipt", module = "aether"))]
+#[cfg_attr(
+    not(Py_GIL_DISABLED),
+    pyclass(frozen, freelist = 256, name = "Receipt", module = "aether")
+)]
 pub struct PyReceipt {
     /// 0 for a wave that was not admitted.
     sequence: AtomicU64,

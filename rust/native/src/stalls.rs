@@ -54,9 +54,10 @@ impl PyStalls {
     fn __call__(&self, py: Python<'_>) -> PyResult<bool> {
         let Some(shared) = self.shared.upgrade() else { return Ok(false) };
         look(py, &shared)?;
+        // In this order: who comes to wait in another thread is seen here, or begins to look himself.
+        shared.watched.store(false, Ordering::Release);
         let waiting = shared.medium.statistics().waiting_send > 0;
-        shared.watched.store(waiting, Ordering::Release);
-        Ok(waiting)
+        Ok(waiting && !shared.watched.swap(true, Ordering::AcqRel))
     }
 
     /// The loop that looked is gone; another may begin.

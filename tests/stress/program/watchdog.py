@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import gc
 import os
 import sys
 import threading
@@ -62,8 +63,10 @@ class Watchdog:
         if self._watched is not None:
             for line in self._watched.describe():
                 print(line, flush=True)
-        for task in tuple(asyncio.tasks._all_tasks):  # type: ignore[attr-defined]
-            task.print_stack(file=sys.stderr)
+        # asyncio tells the tasks of one loop only, and only to whoever has the loop.
+        for task in gc.get_objects():
+            if issubclass(type(task), asyncio.Task) and not task.done():
+                task.print_stack(file=sys.stderr)
         faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
         sys.stderr.flush()
         os._exit(1)
