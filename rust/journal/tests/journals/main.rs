@@ -3,6 +3,7 @@
 
 mod damage;
 mod killed;
+mod large;
 mod reading;
 mod writing;
 
