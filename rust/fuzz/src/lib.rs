@@ -7,6 +7,7 @@
 //! | [`routes`] | relations of patterns, the router and its cache | patterns written out to a depth; a plain list |
 //! | [`medium`] | sequences of everything that a medium does | the model of plain vectors of the core's tests |
 //! | [`heap`] | mailboxes of many waves of any priority | the standard library's heap |
+//! | [`segment`] | files of a journal: any bytes, any records, sound ones changed | the waves that were written |
 //!
 //! `make fuzz` runs them, one after the other. `rust/fuzz/corpus` keeps, for each, inputs that reach everything
 //! that was ever reached, as `cargo fuzz cmin` leaves them; `tests/corpus.rs` runs those in a plain build.
@@ -15,6 +16,7 @@ pub mod channel;
 pub mod heap;
 pub mod medium;
 pub mod routes;
+pub mod segment;
 #[path = "../../core/tests/support/mod.rs"]
 mod support;
 
@@ -22,11 +24,12 @@ mod support;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 4] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("channel", channel::run),
     ("heap", heap::run),
     ("medium", medium::run),
     ("routes", routes::run),
+    ("segment", segment::run),
 ];
 
 /// Runs the files that the program was given as arguments.

@@ -48,6 +48,11 @@ fn routes() {
 }
 
 #[test]
+fn segment() {
+    run("segment");
+}
+
+#[test]
 fn the_empty_input_is_a_sound_one() {
     for (_, target) in TARGETS {
         target(&[]);

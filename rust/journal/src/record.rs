@@ -392,7 +392,8 @@ impl<'a> Record<'a> {
         let body = &padded[..u32_at(head, 8) as usize];
         let sequence = u64_at(head, 16);
         let read = match head[12] {
-            kind::WAVE => Wave::read(head, body).map(Self::Wave),
+            // The greatest number is the sequence of no wave: each has one after it.
+            kind::WAVE if sequence < u64::MAX => Wave::read(head, body).map(Self::Wave),
             kind::REMOVED => Removed::read(body).map(Self::Removed),
             kind::ACKNOWLEDGED => acknowledged(head, body)
                 .map(|(cursor, state)| Self::Acknowledged { sequence, cursor, state }),
@@ -464,7 +465,9 @@ impl<'a> Wave<'a> {
 
 impl Removed {
     fn read(body: &[u8]) -> Option<Self> {
-        (body.len() == 16).then(|| Self { first: u64_at(body, 0), last: u64_at(body, 8) })
+        let read = || Self { first: u64_at(body, 0), last: u64_at(body, 8) };
+        // The last comes before the first: it says nothing.
+        (body.len() == 16).then(read).filter(|removed| removed.first <= removed.last)
     }
 
     /// As a range.

@@ -14,7 +14,7 @@ use std::iter;
 
 use super::draft::{Anew, Copy, identity};
 use super::ranges::Ranges;
-use super::summary::{Depth, Summary, ends, is_left_over, opened};
+use super::summary::{Depth, Summary, ends, left_over, opened};
 use super::verify::{Report, report};
 use super::{Failure, Meter, Progress, fault};
 use crate::disk::{Disk, File};
@@ -76,11 +76,13 @@ pub fn repair<D: Disk, E: Disk>(
     }
     let journal = into.random();
     let (mut last, mut begun) = (0, (0, 0));
-    for ((segment, summary), end) in segments.iter().zip(&summaries).zip(ends) {
+    let left_over = left_over(&summaries);
+    let all = segments.iter().zip(&summaries).zip(left_over).zip(ends);
+    for (((segment, summary), left_over), end) in all {
         // What was refused may be noted in the next one: it is not missing.
         let missing = Ranges::from(segment.base.max(1)..=end).without(&removed);
         let nothing = summary.void && missing.is_empty();
-        if nothing || is_left_over(summary, &summaries) {
+        if nothing || left_over {
             continue;
         }
         let mut header = Header {

@@ -224,6 +224,18 @@ pub(crate) fn is_left_over(one: &Summary, all: &[impl std::borrow::Borrow<Summar
     all.iter().any(|other| anew(other.borrow()))
 }
 
+/// Which of them say nothing any more: those, and those of which all was noted as removed, but the files are still
+/// there.
+pub(crate) fn left_over(all: &[Summary]) -> Vec<bool> {
+    let mut removed = Ranges::default();
+    let left_over = |one: &Summary| {
+        let gone = !one.there.is_empty() && one.there.without(&removed).is_empty();
+        removed.add_all(&one.removed);
+        gone || is_left_over(one, all)
+    };
+    all.iter().map(left_over).collect()
+}
+
 /// The last sequence that belongs to each segment: those up to where the next one begins; for the last, up to `last`.
 ///
 /// Of several of the same base, one has the waves, and all of that goes with it.

@@ -12,7 +12,7 @@ use std::ops::{Range, RangeInclusive};
 
 use super::ranges::Ranges;
 pub use super::summary::Moment;
-use super::summary::{Depth, Summary, ends, is_left_over, opened};
+use super::summary::{Depth, Summary, ends, left_over, opened};
 use super::{Failure, Meter, Progress};
 use crate::disk::Disk;
 use crate::header::HeaderFault;
@@ -40,7 +40,8 @@ pub struct Report {
     pub removed: Vec<RangeInclusive<u64>>,
     /// Waves that stand behind a later one, or a second time: nobody is given them.
     pub repeated: u64,
-    /// Files of segments that were written anew: they count no more, and the next retention removes them.
+    /// Files of segments that were written anew, or taken out: they say nothing any more, and the next retention
+    /// removes them.
     pub left_over: Vec<String>,
 }
 
@@ -108,12 +109,15 @@ pub fn verify<D: Disk>(disk: &D, watch: Progress<'_>) -> Result<Report, Failure>
 
 /// What segments say together.
 pub(super) fn report(summaries: &[Summary]) -> Report {
-    let current: Vec<&Summary> =
-        summaries.iter().filter(|summary| !is_left_over(summary, summaries)).collect();
-    let left_over = summaries.iter().filter(|summary| is_left_over(summary, summaries));
-    let mut report = told(&current);
-    report.left_over = left_over.map(|summary| summary.name.clone()).collect();
-    report
+    let (mut current, mut left) = (Vec::with_capacity(summaries.len()), Vec::new());
+    for (summary, is_left) in summaries.iter().zip(left_over(summaries)) {
+        if is_left {
+            left.push(summary.name.clone());
+        } else {
+            current.push(summary);
+        }
+    }
+    Report { left_over: left, ..told(&current) }
 }
 
 fn told(summaries: &[&Summary]) -> Report {
@@ -121,7 +125,9 @@ fn told(summaries: &[&Summary]) -> Report {
     let mut report = Report { journal, ..Report::default() };
     let (mut there, mut removed) = (Ranges::default(), Ranges::default());
     for summary in summaries {
-        there.add_all(&summary.there);
+        // What stands behind a later one, nobody is given.
+        let after = there.last().map_or(0, |last| last.saturating_add(1));
+        there.add_all(&summary.there.within(after..=u64::MAX));
         removed.add_all(&summary.removed);
     }
     let end = summaries.iter().map(|summary| summary.end()).max().unwrap_or(0);

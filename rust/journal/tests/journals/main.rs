@@ -4,6 +4,7 @@
 mod damage;
 mod history;
 mod killed;
+mod large;
 mod reading;
 mod snapshots;
 mod waiting;
