@@ -189,13 +189,14 @@ impl Cursor {
         self.open.values().map(until).fold(f64::INFINITY, f64::min)
     }
 
-    /// A wave whose time was over is in the mailbox again, unless it was acknowledged, or taken again, meanwhile.
-    pub fn brought(&mut self, sequence: u64, deliveries: u32) {
-        if let Some(open) =
-            self.open.get_mut(&sequence).filter(|open| open.deliveries == deliveries)
-        {
-            open.place = Place::Brought;
-        }
+    /// A wave whose time was over comes into the mailbox again. False: it was acknowledged, or taken again, meanwhile.
+    pub fn brought(&mut self, sequence: u64, deliveries: u32) -> bool {
+        let out = |open: &&mut Open| {
+            open.deliveries == deliveries && matches!(open.place, Place::Out { .. })
+        };
+        let Some(open) = self.open.get_mut(&sequence).filter(out) else { return false };
+        open.place = Place::Brought;
+        true
     }
 
     /// A wave stays out until another moment, with nobody.

@@ -97,7 +97,7 @@ impl World {
                 self.now += 10.0;
                 for (sequence, deliveries) in self.cursor.overdue(self.now, most) {
                     assert_eq!(self.out.get(&sequence), Some(&deliveries));
-                    self.cursor.brought(sequence, deliveries);
+                    assert!(self.cursor.brought(sequence, deliveries));
                     self.mailbox.push((sequence, deliveries + 1));
                 }
             }
@@ -272,7 +272,7 @@ fn time_is_over_one_by_one() {
     assert_eq!((cursor.overdue(4.0, 9), cursor.next_until().to_bits()), (vec![], 5f64.to_bits()));
     assert_eq!(cursor.overdue(7.0, 9), [(1, 1), (2, 3)]);
     cursor.postpone(1, 9.0);
-    cursor.brought(2, 3);
+    assert!(cursor.brought(2, 3) && !cursor.brought(2, 3));
     assert_eq!(cursor.overdue(8.0, 9), []);
     assert_eq!(cursor.overdue(9.0, 9), [(1, 1)]);
     // It is too late for the reader to finish it in time, but not to finish it.

@@ -10,6 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::commit::{Admitted, Waiter, settle};
+use super::cursor::Noted;
 use super::fate::{DurableOp, Fate, Told};
 use super::record;
 use crate::awaitable::awaitable;
@@ -80,6 +81,30 @@ impl Writer {
         }
     }
 
+    /// Notes what a cursor says; what waits for it comes back if it is refused.
+    pub fn acknowledge(&self, cursor: &str, said: &[u8], noted: Noted) -> Option<(Refusal, Noted)> {
+        let noted = Waiter::Noted(Box::new(noted));
+        match self.journal.acknowledge(cursor, said, Some(noted)) {
+            Ok(()) => None,
+            Err((refusal, Some(Waiter::Noted(noted)))) => Some((refusal, *noted)),
+            Err(_) => unreachable!("the journal gives back what it does not take"),
+        }
+    }
+
+    /// Has a cursor told when all that waits for the disk now is written; it comes back if nothing does.
+    pub fn when_written(&self, noted: Noted) -> Option<Noted> {
+        match self.journal.when(self.journal.last(), Waiter::Noted(Box::new(noted))) {
+            None => None,
+            Some((_, Waiter::Noted(noted))) => Some(*noted),
+            Some(_) => unreachable!("the journal gives back what it does not take"),
+        }
+    }
+
+    /// What a cursor says, as far as it is in the files.
+    pub fn cursor(&self, name: &str) -> Option<Vec<u8>> {
+        self.journal.cursor(name)
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -102,6 +127,23 @@ impl Writer {
     /// What becomes of the wave that was appended last.
     pub fn latest(&self) -> Arc<Fate> {
         self.fate_of(self.journal.last())
+    }
+
+    /// What to raise for an acknowledgement that was refused.
+    #[cold]
+    pub fn not_noted(&self, sequence: u64, refusal: &Refusal) -> PyErr {
+        let said = format!(
+            "the acknowledgement of wave {sequence} is not in the journal {} ({refusal}): in this program it holds, after \
+             the next start the wave comes again, unless a later acknowledgement gets there",
+            self.path.display()
+        );
+        match refusal {
+            Refusal::Full(_) => JournalFull::new_err(said),
+            Refusal::Failed { .. } => JournalFailed::new_err(said),
+            Refusal::Busy(_) | Refusal::NotGiven { .. } | Refusal::Closed => {
+                JournalError::new_err(said)
+            }
+        }
     }
 
     /// What to raise for a refusal.
