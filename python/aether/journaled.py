@@ -21,6 +21,9 @@ Ack: TypeAlias = Literal["manual", "next"]
 
 _MOST_DELIVERIES = 2**32 - 2
 
+# In bytes.
+_LONGEST_NAME = 1024
+
 
 @contextlib.contextmanager
 def opened(journal: Any, *limit: int) -> Iterator[JournalWriter | None]:
@@ -82,8 +85,8 @@ def cursor_settings(
     """
     if not isinstance(cursor, str):
         raise TypeError(f"cursor must be a str, not {type(cursor).__name__}")
-    if not 1 <= len(cursor.encode(errors="replace")) <= 1024:
-        message = f"cursor must be a name of 1 to 1024 bytes, not {cursor[:32]!r}"
+    if not 1 <= len(cursor.encode(errors="replace")) <= _LONGEST_NAME:
+        message = f"cursor must be a name of 1 to {_LONGEST_NAME} bytes, not {cursor[:32]!r}"
         raise ValueError(message)
     if ack not in {"manual", "next"}:
         raise ValueError(f"ack must be 'manual' or 'next', not {ack!r}")

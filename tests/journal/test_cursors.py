@@ -189,6 +189,41 @@ async def test_asking_in_vain_acknowledges_too(tmp_path: Path) -> None:
         assert said([await receive(billing)]) == [(2, 1)]
 
 
+async def test_acknowledgements_that_nobody_awaits_are_kept_at_the_end(tmp_path: Path) -> None:
+    async with Aether(journal=Journal(tmp_path)) as medium:
+        billing = medium.vibrator("billing")
+        await billing.resonate_on("orders.*", cursor="billing")
+        await orders(medium, *range(50))
+        for wave in (await take(billing, 40))[:35]:
+            billing.ack(wave)
+    async with Aether(journal=Journal(tmp_path)) as medium:
+        billing = medium.vibrator("billing")
+        await billing.resonate_on("orders.*", cursor="billing")
+        again = [(number, 2) for number in range(35, 40)]
+        assert said(await take(billing, 15)) == again + [(number, 1) for number in range(40, 50)]
+
+
+async def test_many_acknowledge_at_once(tmp_path: Path) -> None:
+    async with Aether(journal=Journal(tmp_path)) as medium:
+        billing = medium.vibrator("billing")
+        await billing.resonate_on("orders.*", cursor="billing")
+        await orders(medium, *range(64))
+        waves = await take(billing, 64)
+        async with anyio.create_task_group() as group:
+            for wave in waves:
+                group.start_soon(_ack, billing, wave)
+    async with Aether(journal=Journal(tmp_path)) as medium:
+        billing = medium.vibrator("billing")
+        await billing.resonate_on("orders.*", cursor="billing")
+        await orders(medium, "next")
+        assert said(await take(billing, 1)) == [("next", 1)]
+
+
+async def _ack(vibrator: Vibrator, wave: Wave[Any]) -> None:
+    with anyio.fail_after(PATIENCE):
+        await vibrator.ack(wave)
+
+
 async def test_an_acknowledgement_of_what_is_not_out_is_an_error(tmp_path: Path) -> None:
     async with Aether(journal=Journal(tmp_path)) as medium:
         plain = medium.vibrator("plain")
@@ -299,9 +334,7 @@ async def test_after_too_many_deliveries_it_goes_to_the_dead(tmp_path: Path) -> 
         await dead.resonate_on("dead.*")
         billing = medium.vibrator("billing")
         await billing.resonate_on("orders.*", cursor="billing", ack_timeout=10, max_deliveries=3)
-        await medium.emit_wave(
-            "orders.created", {"id": 7}, amplitude=0.5, headers={"tenant": "a"}
-        )
+        await medium.emit_wave("orders.created", {"id": 7}, amplitude=0.5, headers={"tenant": "a"})
         for count in (1, 2, 3):
             wave = await receive(billing)
             assert wave.delivery_count == count
@@ -470,8 +503,9 @@ async def test_options_out_of_range_change_nothing(
         billing = medium.vibrator("billing")
         with pytest.raises(ValueError, match=says):
             billing.resonate_on("orders.*", **options)
-        with pytest.raises(TypeError):
-            billing.resonate_on("orders.*", cursor=7)  # type: ignore[arg-type]  # pyright: ignore
+        number: Any = 7
+        with pytest.raises(TypeError, match="cursor must be a str, not int"):
+            billing.resonate_on("orders.*", cursor=number)
         assert billing.patterns == ()
 
 

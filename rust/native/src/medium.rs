@@ -347,8 +347,7 @@ impl PyMedium {
         let mut after = Aftermath::default();
         self.shared.medium.shut(phase, at_once, &mut after);
         self.shared.settle(py, after);
-        // What was handed out last, before the journal is closed.
-        self.shared.cursors.all(py).iter().for_each(|cursor| cursor.catch_up(py));
+
         Ok(())
     }
 

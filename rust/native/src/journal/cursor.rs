@@ -3,8 +3,9 @@
 //! Contract:
 //! - A wave is *out* from the moment it is taken until it is acknowledged, its time is over, or it is given up. An
 //!   acknowledgement acts at the call; its [`Fate`] is told when a note that has it is as durable as the journal.
-//! - Each acknowledgement is noted at once, behind all waves that were emitted before. What was handed out is noted
-//!   too, at most one such note at a time: who dies with a wave in hand has had it, and it is counted.
+//! - What was handed out is noted as well as what was acknowledged: who dies with a wave in hand has had it, and it is
+//!   counted. One note is on its way at a time, behind all waves that were emitted before; what happens meanwhile is in
+//!   the next, and when the journal is closed in order, in the last.
 //! - A note is refused as a wave is: what was acknowledged stays so here, and goes out with the next note.
 //! - A cursor outlives its mailbox: the next one that asks for it goes on, in this program or a later one.
 //!
@@ -70,8 +71,9 @@ struct State {
     moves: u64,
     /// Something has changed that no note has.
     changed: bool,
-    /// It is to be noted at once, for those who wait.
-    pressing: bool,
+    /// Nor has one what was refused.
+    refused: bool,
+    /// Who waits for the next note.
     waiting: Vec<Arc<Fate>>,
     /// Somebody makes a note just now.
     writing: bool,
@@ -184,7 +186,7 @@ impl Cursor {
             self.gate.open();
         }
         if !waves.is_empty() {
-            self.note(py, None, false);
+            self.note(py, None);
         }
         needed
     }
@@ -204,7 +206,7 @@ impl Cursor {
         let acknowledged =
             self.state.with(py, |state| state.rules.by_next && state.marks.acknowledge_all(reader));
         if acknowledged {
-            self.note(py, None, true);
+            self.note(py, None);
         }
     }
 
@@ -221,7 +223,7 @@ impl Cursor {
         }
         let fate = Arc::new(Fate::default());
         fate.place(sequence);
-        self.note(py, Some(&fate), true);
+        self.note(py, Some(&fate));
         Ok(fate)
     }
 
@@ -232,47 +234,41 @@ impl Cursor {
 
     // Notes
 
-    /// Something has changed: writes it down, at once if that is pressing.
-    fn note(self: &Arc<Self>, py: Python<'_>, fate: Option<&Arc<Fate>>, pressing: bool) {
+    /// Something has changed, and somebody may wait until that is noted.
+    fn note(self: &Arc<Self>, py: Python<'_>, fate: Option<&Arc<Fate>>) {
         let due = self.state.with(py, |state| {
             state.changed = true;
-            state.pressing |= pressing;
             state.waiting.extend(fate.map(Arc::clone));
-            state.pressing || state.notes == 0
+            state.notes == 0
         });
         if due {
             self.write(py);
         }
     }
 
-    /// Writes down what no note has yet.
+    /// Notes what no note has yet, before the journal is closed.
     pub fn catch_up(self: &Arc<Self>, py: Python<'_>) {
-        if self.state.with(py, |state| state.changed) {
+        if self.state.with(py, |state| state.changed || state.refused) {
             self.write(py);
         }
     }
 
     fn write(self: &Arc<Self>, py: Python<'_>) {
         // One at a time, so that the last note is the latest.
-        while !self.state.with(py, |state| mem::replace(&mut state.writing, true)) {
-            self.survey(py);
-            let (said, fates) = self.state.with(py, |state| {
-                (state.changed, state.pressing) = (false, false);
-                state.notes += 1;
-                (state.marks.encode(), mem::take(&mut state.waiting))
-            });
-            let noted = Noted { cursor: Arc::clone(self), fates, held_back: false };
-            let refused = self.writer.acknowledge(&self.name, &said, noted);
-            let more = self.state.with(py, |state| {
-                state.writing = false;
-                state.pressing && refused.is_none()
-            });
-            if let Some((refusal, noted)) = refused {
-                noted.settle(py, Some(&refusal));
-            }
-            if !more {
-                return;
-            }
+        if self.state.with(py, |state| mem::replace(&mut state.writing, true)) {
+            return;
+        }
+        self.survey(py);
+        let (said, fates) = self.state.with(py, |state| {
+            (state.changed, state.refused) = (false, false);
+            state.notes += 1;
+            (state.marks.encode(), mem::take(&mut state.waiting))
+        });
+        let noted = Noted { cursor: Arc::clone(self), fates, held_back: false };
+        let refused = self.writer.acknowledge(&self.name, &said, noted);
+        self.state.with(py, |state| state.writing = false);
+        if let Some((refusal, noted)) = refused {
+            noted.settle(py, Some(&refusal));
         }
     }
 
@@ -398,14 +394,14 @@ impl Cursor {
             finished
         });
         if finished {
-            self.note(py, None, true);
+            self.note(py, None);
         }
     }
 
     /// A wave cannot come again: nobody has it any more.
     pub fn give_up(self: &Arc<Self>, py: Python<'_>, sequence: u64) {
         self.state.with(py, |state| state.marks.acknowledge(sequence));
-        self.note(py, None, true);
+        self.note(py, None);
     }
 }
 
@@ -420,14 +416,10 @@ impl Noted {
         }
         let more = cursor.state.with(py, |state| {
             state.notes -= 1;
-            if held_back {
-                state.pressing = true;
-                state.waiting.append(&mut fates);
-            }
-            let more = held_back || (state.changed && state.notes == 0 && refusal.is_none());
-            // What is not written down goes out with the next note.
-            state.changed |= held_back || refusal.is_some();
-            more
+            state.waiting.splice(..0, if held_back { mem::take(&mut fates) } else { Vec::new() });
+            state.changed |= held_back;
+            state.refused |= refusal.is_some();
+            state.changed && state.notes == 0
         });
         for fate in fates {
             let told = refusal.map_or(Told::Settled, |refusal| Told::Refused(refusal.clone()));
@@ -498,6 +490,7 @@ impl Cursors {
             Some(said) => Marks::decode(&said).ok_or_else(|| unreadable(writer, name))?,
         };
         let made = Arc::new(Cursor::new(name, shared, writer, marks, rules));
+        writer.keep(py, &made);
         Ok(self.0.with(py, |cursors| {
             // Another thread may have made it meanwhile.
             let first = cursors.iter().find(|cursor| &*cursor.name == name).cloned();
@@ -530,7 +523,7 @@ impl Cursor {
                 moving: 0,
                 moves: 0,
                 changed: false,
-                pressing: false,
+                refused: false,
                 waiting: Vec::new(),
                 writing: false,
                 notes: 0,
@@ -552,7 +545,7 @@ impl Cursor {
             state.key = state.claimed;
             state.moves += 1;
         });
-        self.note(py, None, true);
+        self.note(py, None);
         self.gate.open();
     }
 }

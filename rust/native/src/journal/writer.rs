@@ -1,7 +1,8 @@
 //! `JournalWriter`: a journal that a medium writes to.
 
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use aether_journal::disk::{Folder, Locked};
 use aether_journal::journal::{Durability, Journal, OpenError, Options, Refusal};
@@ -10,12 +11,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::commit::{Admitted, Waiter, settle};
-use super::cursor::Noted;
+use super::cursor::{Cursor, Noted};
 use super::fate::{DurableOp, Fate, Told};
 use super::record;
 use crate::awaitable::awaitable;
 use crate::errors::{JournalError, JournalFailed, JournalFull};
 use crate::fork;
+use crate::guarded::Guarded;
 use crate::receipt::PyFate;
 use crate::wave::PyWave;
 
@@ -31,6 +33,8 @@ pub struct Writer {
     most: usize,
     /// What the journal refuses is delivered all the same.
     pub undurably: bool,
+    /// What writes notes here.
+    cursors: Guarded<Vec<Weak<Cursor>>>,
     /// The process that opened it, counted by forks.
     generation: u32,
 }
@@ -89,6 +93,11 @@ impl Writer {
             Err((refusal, Some(Waiter::Noted(noted)))) => Some((refusal, *noted)),
             Err(_) => unreachable!("the journal gives back what it does not take"),
         }
+    }
+
+    /// Has a cursor asked for its last note before the journal is closed.
+    pub fn keep(&self, py: Python<'_>, cursor: &Arc<Cursor>) {
+        self.cursors.with(py, |cursors| cursors.push(Arc::downgrade(cursor)));
     }
 
     /// Has a cursor told when all that waits for the disk now is written; it comes back if nothing does.
@@ -219,6 +228,7 @@ impl PyJournalWriter {
             decode,
             most: max_payload_bytes,
             undurably,
+            cursors: Guarded::default(),
             generation: fork::generation(),
         };
         Ok(Self { writer: Arc::new(writer) })
@@ -273,6 +283,8 @@ impl PyJournalWriter {
 
     /// Commits what was appended, and takes no more; returns when the files are closed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let cursors = self.writer.cursors.with(py, mem::take);
+        cursors.iter().filter_map(Weak::upgrade).for_each(|cursor| cursor.catch_up(py));
         let closed = py.detach(|| self.writer.journal.close());
         closed.map_err(|refusal| self.writer.refused(&refusal))
     }
