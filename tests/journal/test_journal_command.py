@@ -156,8 +156,91 @@ def test_a_newer_format(tmp_path: Path) -> None:
     newer = Segment(version=2)
     newer.wave(wave())
     newer.save(tmp_path / "newer")
-    for name in ("info", "verify", "replay", "export"):
+    assert "its format is of version 2" in command("verify", tmp_path / "newer").out
+    for name in ("info", "replay", "export"):
         assert "its format is of version 2" in failure(command(name, tmp_path / "newer"))
+
+
+def test_a_wave_that_is_there_twice(tmp_path: Path) -> None:
+    segment = Segment()
+    for sequence in (1, 2, 2, 3):
+        segment.wave(wave(), sequence=sequence)
+    segment.save(tmp_path / "journal")
+    done = command("verify", tmp_path / "journal")
+    assert done.status == 1
+    assert (
+        done.out
+        == "3 waves in 1 segment sound; 1 wave there a second time or out of order, and passed over\n"
+    )
+
+
+def test_a_segment_of_another_journal(folder: Path, segments: list[Segment]) -> None:
+    other = Segment(100, journal=8, identity=b"f" * 16)
+    other.wave(wave())
+    other.save(folder)
+    done = command("verify", folder)
+    assert done.status == 1
+    assert [other.name, "0", str(len(other.data)), str(len(other.data))] == done.rows()[2][:4]
+    assert "belongs to another journal" in done.out
+
+
+# -- repair ------------------------------------------------------------------------------------
+
+
+def test_a_sound_copy_has_what_can_be_read(
+    folder: Path, segments: list[Segment], tmp_path: Path
+) -> None:
+    flip(folder, segments[1], segments[1].places[5].start)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    copy = tmp_path / "copy"
+    done = command("repair", folder, copy)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines()[-2:] == [
+        "8 waves in 3 segments sound; 1 damaged range, 1 wave missing",
+        f"{copy}: 8 waves",
+    ]
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+    shown = command("export", copy)
+    assert shown.out == command("export", folder).out
+    assert shown.err.splitlines()[0] == "1 wave missing in 1 gap, from sequence 5 to 5"
+    assert "no record" not in command("verify", copy).out
+
+
+def test_a_head_that_is_left_in_part_is_made_anew(
+    folder: Path, segments: list[Segment], tmp_path: Path
+) -> None:
+    flip(folder, segments[1], 0)
+    flip(folder, segments[1], 64)
+    done = command("repair", folder, tmp_path / "copy")
+    assert f"{segments[1].name}: its head was made anew from what was left of it" in done.out
+    assert command("verify", tmp_path / "copy").out == "9 waves in 3 segments sound\n"
+
+
+def test_a_copy_goes_into_an_empty_folder(
+    folder: Path, segments: list[Segment], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert command("repair", folder, tmp_path / "empty").status == 0
+    before = sorted(folder.iterdir())
+    assert "name a new or empty folder" in failure(command("repair", folder, folder))
+    assert sorted(folder.iterdir()) == before
+    copied = sorted((tmp_path / "empty").iterdir())
+    assert "name a new or empty folder" in failure(command("repair", folder, copied[0]))
+    assert "name a new or empty folder" in failure(command("repair", folder, tmp_path / "empty"))
+    assert sorted((tmp_path / "empty").iterdir()) == copied
+    assert "cannot open" in failure(command("repair", folder, "/proc/none/copy"))
+    assert "there is no journal" in failure(command("repair", tmp_path / "none", tmp_path / "copy"))
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_newer_format_is_not_copied(tmp_path: Path) -> None:
+    newer = Segment(version=2)
+    newer.wave(wave())
+    newer.save(tmp_path / "newer")
+    assert "its format is of version 2" in failure(
+        command("repair", tmp_path / "newer", tmp_path / "copy")
+    )
+    assert not (tmp_path / "copy").exists()
 
 
 # -- replay ------------------------------------------------------------------------------------
@@ -623,5 +706,5 @@ def test_ctrl_c_ends_it_in_one_line(folder: Path) -> None:
 
 def test_help_names_the_commands() -> None:
     out = aether("journal", "--help").out
-    assert all(name in out for name in [*COMMANDS, "import"])
+    assert all(name in out for name in [*COMMANDS, "import", "repair"])
     assert "journal" in aether("--help").out

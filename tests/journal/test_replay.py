@@ -670,4 +670,4 @@ def test_what_a_replay_is_called(folder: Path) -> None:
     replay = Journal(folder).replay("orders.*", after=3, limit=0)
     assert repr(replay) == f"<Replay of {str(folder)!r}, 'orders.*', after=3, limit=0>"
     assert repr(Journal(folder)) == f"<Journal {str(folder)!r}>"
-    assert Journal(str(folder)).path == str(folder)
+    assert Journal(str(folder)).path == folder
