@@ -219,7 +219,7 @@ impl<T, W> Mailbox<T, W> {
 
     /// With how many waves a reader is content that wants so many: more than half is not waited for, where the rest
     /// comes later.
-    #[inline]
+    #[cold]
     pub(crate) fn enough(&self, want: usize) -> usize {
         let most = self.rest.capacity;
         want.min(if self.overflow == Overflow::Replay && self.is_behind() {

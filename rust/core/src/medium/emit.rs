@@ -340,10 +340,16 @@ fn deliver<T, W>(
         mailbox.visited = *round;
         matched += 1;
         lanes += usize::from(mailbox.is_lane());
+        if plain && mailbox.append(amplitude_key, || carry.share(item)) {
+            if mailbox.waiters.has_listed() {
+                after.wakes.extend(mailbox.wake_one());
+            }
+            return;
+        }
         let share = || carry.share(item);
-        match land(mailbox, &arrival, amplitude_key, sequence, clock, share, after) {
-            Ok(passed) if passed => boxes.enroll(member),
-            Ok(_) => {}
+        match land(mailbox, &arrival, sequence, clock, share, after) {
+            Ok(true) => boxes.enroll(member),
+            Ok(false) => {}
             Err(reason) => {
                 dropped += 1;
                 lanes -= usize::from(mailbox.is_lane());
@@ -356,24 +362,17 @@ fn deliver<T, W>(
     Sent { sequence, matched, dropped, lanes, reasons }
 }
 
-/// Puts a wave into a mailbox that matches, and has a reader woken for it. True if that mailbox
+/// Puts a wave into a mailbox that matches, where it does not only join a line, and has a reader woken for it. True if that mailbox
 /// is behind from it on; `Err`: why it was let go.
-#[inline]
+#[inline(never)]
 pub(super) fn land<T, W>(
     mailbox: &mut Mailbox<T, W>,
     arrival: &Arrival<'_>,
-    amplitude_key: u64,
     sequence: u64,
     clock: &Clock,
-    share: impl Fn() -> T,
+    share: impl FnOnce() -> T,
     after: &mut Aftermath<T, W>,
 ) -> Result<bool, Reason> {
-    if arrival.is_immortal() && mailbox.append(amplitude_key, &share) {
-        if mailbox.waiters.has_listed() {
-            after.wakes.extend(mailbox.wake_one());
-        }
-        return Ok(false);
-    }
     if mailbox.overflow() == Overflow::Replay {
         if let Some(passed) = mailbox.pass(sequence, clock, &mut after.garbage) {
             return Ok(passed == Passed::First);
