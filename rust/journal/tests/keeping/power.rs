@@ -7,7 +7,7 @@ use aether_journal::keeping::unwatched;
 use proptest::prelude::*;
 
 use crate::retention::{any_rules, any_steps, applied, kept, planned};
-use crate::{Plain, Told, read, read_after, said, verified, write};
+use crate::{Plain, Told, check_known, read, read_after, said, verified, write};
 
 const EIO: i32 = 5;
 
@@ -33,6 +33,7 @@ impl Begun<'_> {
         let later = self.kept.iter().filter(|wave| wave.sequence > middle);
         assert!(later.clone().all(|wave| behind.waves.contains(wave)), "{told}");
         assert_eq!(behind.gaps, [], "{told}");
+        check_known(disk, told);
         let report = verified(disk);
         assert!(report.is_sound(), "{told}: {report:?}");
         applied(disk, self.rules, self.keep_after);
