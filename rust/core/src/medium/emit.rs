@@ -379,7 +379,7 @@ pub(super) fn land<T, W>(
         }
     }
     let before = (after.garbage.len(), mailbox.len());
-    let mut put =
+    let put =
         |mailbox: &mut Mailbox<T, W>| mailbox.put(share(), arrival, clock, &mut after.garbage);
     // One without a place in the journal goes in also where others would pass by.
     let kept = if sequence == 0 { mailbox.as_made(put) } else { put(mailbox) };
