@@ -188,9 +188,10 @@ impl<T, W> State<T, W> {
                         // It was behind when this was admitted, so that no room is held; now it is not.
                         mailbox.fall_behind(sequence - 1);
                     }
-                    let kept = land(mailbox, &arrival, sequence, clock, share, after);
-                    lanes += usize::from(kept.is_ok() && mailbox.is_lane());
-                    if overtaken || kept == Ok(true) {
+                    let lane = mailbox.is_lane();
+                    let kept = land(boxes, key.index, &arrival, sequence, clock, share, after);
+                    lanes += usize::from(kept.is_ok() && lane);
+                    if overtaken {
                         fallen.push(key);
                     }
                     kept.err()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::boxes::Boxes;
 use super::{Aftermath, Counted, Key, Medium, Phase, State, Ticket, note_episode};
 use crate::clock::Clock;
-use crate::mailbox::{Arrival, Mailbox, Overflow, Passed, amplitude_key};
+use crate::mailbox::{Arrival, Overflow, Passed, amplitude_key};
 use crate::reason::{Reason, Tally};
 use crate::router::{Hint, Route};
 use crate::sync::RawLock;
@@ -346,15 +346,11 @@ fn deliver<T, W>(
             }
             return;
         }
-        let share = || carry.share(item);
-        match land(mailbox, &arrival, sequence, clock, share, after) {
-            Ok(true) => boxes.enroll(member),
-            Ok(false) => {}
-            Err(reason) => {
-                dropped += 1;
-                lanes -= usize::from(mailbox.is_lane());
-                reasons.get_or_insert_default().add(reason, 1);
-            }
+        let (lane, share) = (mailbox.is_lane(), || carry.share(item));
+        if let Err(reason) = land(boxes, member, &arrival, sequence, clock, share, after) {
+            dropped += 1;
+            lanes -= usize::from(lane);
+            reasons.get_or_insert_default().add(reason, 1);
         }
     });
     counted.delivered += (matched - dropped) as u64;
@@ -362,20 +358,25 @@ fn deliver<T, W>(
     Sent { sequence, matched, dropped, lanes, reasons }
 }
 
-/// Puts a wave into a mailbox that matches, where it does not only join a line, and has a reader woken for it. True if that mailbox
-/// is behind from it on; `Err`: why it was let go.
+/// Puts a wave into a mailbox that matches, where it does not only join a line, and has a reader woken for it; `Err`:
+/// why it was let go.
 #[inline(never)]
 pub(super) fn land<T, W>(
-    mailbox: &mut Mailbox<T, W>,
+    boxes: &mut Boxes<T, W>,
+    member: u32,
     arrival: &Arrival<'_>,
     sequence: u64,
     clock: &Clock,
     share: impl FnOnce() -> T,
     after: &mut Aftermath<T, W>,
-) -> Result<bool, Reason> {
+) -> Result<(), Reason> {
+    let Some(mailbox) = boxes.at_mut(member) else { return Ok(()) };
     if mailbox.overflow() == Overflow::Replay {
         if let Some(passed) = mailbox.pass(sequence, clock, &mut after.garbage) {
-            return Ok(passed == Passed::First);
+            if passed == Passed::First {
+                boxes.enroll(member);
+            }
+            return Ok(());
         }
     }
     let before = (after.garbage.len(), mailbox.len());
@@ -389,7 +390,7 @@ pub(super) fn land<T, W>(
     if mailbox.len() > before.1 {
         after.wakes.extend(mailbox.wake_one());
     }
-    kept.map(|()| false)
+    kept
 }
 
 impl Sent {
