@@ -183,7 +183,8 @@ impl<T, W> State<T, W> {
                 }
                 Some(mailbox) => {
                     let share = || carry.share(item);
-                    let overtaken = !held && mailbox.is_full() && mailbox.phase() == BoxPhase::Open;
+                    let full = mailbox.is_full() && mailbox.phase() == BoxPhase::Open;
+                    let overtaken = sequence != 0 && !held && full;
                     if overtaken {
                         // It was behind when this was admitted, so that no room is held; now it is not.
                         mailbox.fall_behind(sequence - 1);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::boxes::Boxes;
 use super::{Aftermath, Counted, Key, Medium, Phase, State, Ticket, note_episode};
 use crate::clock::Clock;
-use crate::mailbox::{Arrival, Overflow, Passed, amplitude_key};
+use crate::mailbox::{Arrival, Mailbox, Overflow, Passed, amplitude_key};
 use crate::reason::{Reason, Tally};
 use crate::router::{Hint, Route};
 use crate::sync::RawLock;
