@@ -605,6 +605,13 @@ class Mailbox:
     def resonate(self, pattern: str) -> bool:
         """Resonates on a pattern; false if it does already."""
 
+    def resonate_after(self, pattern: str, sequence: int) -> bool:
+        """The same with history: what the journal has after a sequence comes first. In a medium with a journal."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it has waves to come from the journal before live ones."""
+
     def detune(self, pattern: str) -> bool:
         """Takes back a pattern, in any spelling; false if it is not resonated on."""
 
