@@ -164,7 +164,8 @@ fn it_is_done_while_the_journal_is_written_and_taken_from() {
             let safe = journal.safe();
             let (copy, _) = copied(&disk, backup::Options { safe: Some(safe), link: false });
             let told = read(copy.clone());
-            let ends = told.waves.last().map_or(0, |wave| wave.sequence);
+            // All of it up to there, unless that was taken from the journal before it was copied.
+            let ends = told.waves.last().map_or(safe, |wave| wave.sequence);
             assert_eq!((ends, told.gaps, told.damage, told.torn), (safe, vec![], 0, 0));
             assert!(told.waves.iter().all(|wave| wave.payload == wave.sequence.to_le_bytes()));
             let report = verified(&copy);
