@@ -292,6 +292,8 @@ impl PyJournalReader {
         let pattern = pattern.map(self::pattern).transpose()?;
         let filter = Filter { pattern, after, before, since, until, amplitude, source, headers };
         must_be_there(Path::new(&path))?;
+        fork::goes_on()?;
+        let _inside = Inside::enter(py);
         let opened = py.detach(|| {
             let folder = Folder::new(&path)?;
             Reader::after(folder, after.unwrap_or(0))
