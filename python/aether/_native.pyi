@@ -57,9 +57,11 @@ __all__ = [
     "new_identity",
     "overlaps",
     "parse_pattern",
+    "repair_journal",
     "restore_channel",
     "restore_wave",
     "threads_inside",
+    "verify_journal",
 ]
 
 _T = TypeVar("_T")
@@ -353,6 +355,33 @@ class Emitter:
             [1, 2, 3, 4]
         """
 
+class _JournalReport(TypedDict):
+    segments: list[tuple[str, int, int, int, bool, bool, str | None]]
+    """Name, base, waves, bytes, whether it is sealed, whether it is another journal's, and why it cannot be read."""
+    waves: int
+    bytes: int
+    span: tuple[tuple[int, float], tuple[int, float]] | None
+    """Sequence and timestamp of the first wave and of the last."""
+    damage: list[tuple[str, int, int, bool]]
+    """Segment, first byte and the one after the last, and whether it is a write that was cut off."""
+    gaps: list[tuple[int, int]]
+    removed: list[tuple[int, int]]
+    repeated: int
+    sound: bool
+
+def verify_journal(
+    path: str | PathLike[str], watch: Callable[[int, int], object], /
+) -> _JournalReport:
+    """Says what is in a journal, and what should be and is not."""
+
+def repair_journal(
+    path: str | PathLike[str],
+    copy: str | PathLike[str],
+    watch: Callable[[int, int], object],
+    /,
+) -> tuple[_JournalReport, int, list[str]]:
+    """Writes a sound copy of a journal into an empty folder; says what was found, and what the copy has."""
+
 class _EngineCounters(TypedDict):
     waves: int
     late: int
@@ -590,6 +619,13 @@ class Mailbox:
     @property
     def cursor_name(self) -> str | None:
         """The name of its cursor, if it has one."""
+
+    def resonate_after(self, pattern: str, sequence: int) -> bool:
+        """The same with history: what the journal has after a sequence comes first. In a medium with a journal."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it has waves to come from the journal before live ones."""
 
     def detune(self, pattern: str) -> bool:
         """Takes back a pattern, in any spelling; false if it is not resonated on."""

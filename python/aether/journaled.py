@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from aether._native import JournalWriter
     from aether.journal import Journal
@@ -26,7 +26,7 @@ _LONGEST_NAME = 1024
 
 
 @contextlib.contextmanager
-def opened(journal: Any, *limit: int) -> Iterator[JournalWriter | None]:
+def opened(journal: Any, *limit: int) -> Generator[JournalWriter | None]:
     """Opens a journal, if there is one, for a medium that is made in this block; closed again if that fails."""
     if journal is None:
         yield None
@@ -44,7 +44,7 @@ def opened(journal: Any, *limit: int) -> Iterator[JournalWriter | None]:
         raise
 
 
-def history_after(journal: Journal | None, replay: Replayed) -> int:
+def history_after(journal: Journal | None, replay: object) -> int:
     """The sequence after which the history begins that is asked for.
 
     Raises:

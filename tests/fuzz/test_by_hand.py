@@ -221,7 +221,7 @@ def test_a_payload_that_makes_waves_as_it_ends(medium: Aether, reader: Vibrator)
     class Ending:
         def __del__(self) -> None:
             medium.emit_nowait("ended", Wave("a.b", [Wave("x")]))
-            gc.collect()
+            gc.collect(0)
 
     for _ in range(100):
         medium.emit_nowait("a.b", Ending())

@@ -156,8 +156,91 @@ def test_a_newer_format(tmp_path: Path) -> None:
     newer = Segment(version=2)
     newer.wave(wave())
     newer.save(tmp_path / "newer")
-    for name in ("info", "verify", "replay", "export"):
+    assert "its format is of version 2" in command("verify", tmp_path / "newer").out
+    for name in ("info", "replay", "export"):
         assert "its format is of version 2" in failure(command(name, tmp_path / "newer"))
+
+
+def test_a_wave_that_is_there_twice(tmp_path: Path) -> None:
+    segment = Segment()
+    for sequence in (1, 2, 2, 3):
+        segment.wave(wave(), sequence=sequence)
+    segment.save(tmp_path / "journal")
+    done = command("verify", tmp_path / "journal")
+    assert done.status == 1
+    assert (
+        done.out
+        == "3 waves in 1 segment sound; 1 wave there a second time or out of order, and passed over\n"
+    )
+
+
+def test_a_segment_of_another_journal(folder: Path, segments: list[Segment]) -> None:
+    other = Segment(100, journal=8, identity=b"f" * 16)
+    other.wave(wave())
+    other.save(folder)
+    done = command("verify", folder)
+    assert done.status == 1
+    assert [other.name, "0", str(len(other.data)), str(len(other.data))] == done.rows()[2][:4]
+    assert "belongs to another journal" in done.out
+
+
+# -- repair ------------------------------------------------------------------------------------
+
+
+def test_a_sound_copy_has_what_can_be_read(
+    folder: Path, segments: list[Segment], tmp_path: Path
+) -> None:
+    flip(folder, segments[1], segments[1].places[5].start)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    copy = tmp_path / "copy"
+    done = command("repair", folder, copy)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines()[-2:] == [
+        "8 waves in 3 segments sound; 1 damaged range, 1 wave missing",
+        f"{copy}: 8 waves",
+    ]
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+    shown = command("export", copy)
+    assert shown.out == command("export", folder).out
+    assert shown.err.splitlines()[0] == "1 wave missing in 1 gap, from sequence 5 to 5"
+    assert "no record" not in command("verify", copy).out
+
+
+def test_a_head_that_is_left_in_part_is_made_anew(
+    folder: Path, segments: list[Segment], tmp_path: Path
+) -> None:
+    flip(folder, segments[1], 0)
+    flip(folder, segments[1], 64)
+    done = command("repair", folder, tmp_path / "copy")
+    assert f"{segments[1].name}: its head was made anew from what was left of it" in done.out
+    assert command("verify", tmp_path / "copy").out == "9 waves in 3 segments sound\n"
+
+
+def test_a_copy_goes_into_an_empty_folder(
+    folder: Path, segments: list[Segment], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert command("repair", folder, tmp_path / "empty").status == 0
+    before = sorted(folder.iterdir())
+    assert "name a new or empty folder" in failure(command("repair", folder, folder))
+    assert sorted(folder.iterdir()) == before
+    copied = sorted((tmp_path / "empty").iterdir())
+    assert "name a new or empty folder" in failure(command("repair", folder, copied[0]))
+    assert "name a new or empty folder" in failure(command("repair", folder, tmp_path / "empty"))
+    assert sorted((tmp_path / "empty").iterdir()) == copied
+    assert "cannot open" in failure(command("repair", folder, "/proc/none/copy"))
+    assert "there is no journal" in failure(command("repair", tmp_path / "none", tmp_path / "copy"))
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_newer_format_is_not_copied(tmp_path: Path) -> None:
+    newer = Segment(version=2)
+    newer.wave(wave())
+    newer.save(tmp_path / "newer")
+    assert "its format is of version 2" in failure(
+        command("repair", tmp_path / "newer", tmp_path / "copy")
+    )
+    assert not (tmp_path / "copy").exists()
 
 
 # -- replay ------------------------------------------------------------------------------------
@@ -382,185 +465,6 @@ def test_a_failed_export_leaves_the_older_file(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "journal", target])
 
 
-# -- import ------------------------------------------------------------------------------------
-
-
-def imported(tmp_path: Path, *lines: str | bytes, strict: bool = False) -> Result:
-    source = tmp_path / "lines.jsonl"
-    source.write_bytes(
-        b"\n".join(line.encode() if isinstance(line, str) else line for line in lines)
-    )
-    return command("import", tmp_path / "new", source, *(["--strict"] if strict else []))
-
-
-def event(**fields: Any) -> str:
-    return json.dumps({"ts": 1.5, "channel": "a.b", "payload": 1, **fields})
-
-
-@pytest.mark.parametrize("name", ["waves.jsonl", "waves.jsonl.gz"])
-def test_what_was_exported_is_imported_as_it_was(tmp_path: Path, name: str) -> None:
-    payloads: list[Any] = [
-        {"n": 1},
-        None,
-        b"raw",
-        np.arange(3),
-        float("nan"),
-        {1: 2},
-        "ü",
-        [],
-        2**63,
-    ]
-    fields: dict[str, Any] = {
-        "time": 5.5,
-        "amplitude": 0.5,
-        "priority": 0.75,
-        "phase": 1.25,
-        "frequency": 3.0,
-        "ttl": 60.0,
-        "hops": 4,
-        "source": "",
-        "id": "feedbeef-2a",
-        "headers": {"größe": "数"},
-    }
-    waves = [wave("a.b", payload, **fields) for payload in payloads]
-    tag, data = Codecs("json").encode({"a": [None]})
-    waves += [Written(payload=b"???", codec=99), Written(payload=data, codec=tag)]
-    write(tmp_path / "journal", waves)
-    target = tmp_path / name
-    command("export", tmp_path / "journal", "-o", target)
-    done = command("import", tmp_path / "new", target)
-    assert (done.status, done.out, done.err) == (0, f"{tmp_path / 'new'}: 11 waves\n", "")
-    assert command("export", tmp_path / "new").out == command("export", tmp_path / "journal").out
-    assert command("verify", tmp_path / "new").out == "11 waves in 1 segment sound\n"
-    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "journal", tmp_path / "new", target])
-
-
-def test_sequences_are_given_anew(folder: Path, segments: list[Segment], tmp_path: Path) -> None:
-    target = tmp_path / "some.jsonl"
-    command("export", folder, "-o", target, "-p", "users.*")
-    assert command("import", tmp_path / "new", target).status == 0
-    assert [(one["sequence"], one["payload"]) for one in exported(tmp_path / "new")] == [
-        (1, {"n": 3}),
-        (2, {"n": 6}),
-        (3, {"n": 9}),
-    ]
-
-
-def test_an_event_file_will_do(tmp_path: Path) -> None:
-    assert imported(tmp_path, event(payload={"a": 1}), "", event(payload=None)).status == 0
-    first, second = exported(tmp_path / "new")
-    assert (first["channel"], first["ts"], first["payload"], first["codec"]) == (
-        "a.b",
-        1.5,
-        {"a": 1},
-        1,
-    )
-    assert (first["amplitude"], first["priority"], first["propagation_count"]) == (1.0, 1.0, 1)
-    assert (first["phase"], first["frequency"], first["ttl"], first["source"]) == (
-        0.0,
-        1.0,
-        None,
-        None,
-    )
-    assert (second["payload"], second["codec"]) == (None, 5)
-    assert first["id"] != second["id"]
-
-
-def test_many_waves_are_imported(tmp_path: Path) -> None:
-    text = "x" * 200_000
-    done = imported(tmp_path, *(event(payload=text) for _ in range(200)))
-    assert done.status == 0
-    assert command("verify", tmp_path / "new").out == "200 waves in 1 segment sound\n"
-
-
-@pytest.mark.parametrize(
-    ("line", "why"),
-    [
-        (b"\xff", "not UTF-8"),
-        ("{", "broken JSON"),
-        (event(channel="a.*"), "is a pattern"),
-        (event(amplitude=1.5), "amplitude must not be 1.5"),
-        (event(amplitude="loud"), "amplitude must be a number, not str"),
-        (event(priority=-1), "priority must not be -1"),
-        (event(phase=float("nan")), "phase must not be NaN"),
-        (event(frequency=-1), "frequency must not be -1"),
-        (event(frequency=10**400), "frequency is too large"),
-        (event(ttl=-1), "ttl must not be -1"),
-        (event(propagation_count=-1), "propagation_count must be a whole number in 0..65535"),
-        (event(propagation_count=True), "propagation_count must be a whole number"),
-        (event(source=3), "source must be a text, not int"),
-        (event(source="x" * 70_000), "its source has 70000 bytes"),
-        (event(id=[]), "id must be a text, not list"),
-        (event(headers=["a"]), "headers must be an object of texts"),
-        (event(headers={"a": 1}), "headers must be an object of texts"),
-        (event(headers={"a": "\ud800"}), "surrogates not allowed"),
-        (event(codec=256), "codec must be a whole number in 0..255"),
-        (event(codec=99), "a payload of codec 99 has to be there as encoded, in base64"),
-        (event(codec=0), "a payload of codec 0 has to be there as encoded"),
-        (event(encoded="?"), "encoded is no base64"),
-        (event(payload=2**64), "cannot be written with the codec 'msgpack'"),
-        (event(codec=2, payload=float("nan")), "NaN or an infinity"),
-    ],
-)
-def test_a_bad_line_is_told_counted_and_skipped(
-    tmp_path: Path, line: str | bytes, why: str
-) -> None:
-    done = imported(tmp_path, event(), line, event())
-    assert (done.status, done.out) == (0, f"{tmp_path / 'new'}: 2 waves; 1 bad line skipped\n")
-    assert done.err.startswith("line 2: ")
-    assert why in done.err
-    assert len(exported(tmp_path / "new")) == 2
-
-
-def test_strict_leaves_nothing(tmp_path: Path) -> None:
-    line = failure(imported(tmp_path, event(), event(amplitude=2), event(), strict=True))
-    assert line.endswith("lines.jsonl: line 2: amplitude must not be 2")
-    assert [*tmp_path.iterdir()] == [tmp_path / "lines.jsonl"]
-
-
-def test_a_file_of_bad_lines_leaves_nothing(tmp_path: Path) -> None:
-    done = imported(tmp_path, "{", "[]")
-    assert done.status == 1
-    assert done.err.splitlines()[-1].endswith(
-        "none of its lines is a wave (2 bad); each is an object with ts, channel and payload"
-    )
-    assert [*tmp_path.iterdir()] == [tmp_path / "lines.jsonl"]
-
-
-def test_an_empty_file_is_an_empty_journal(tmp_path: Path) -> None:
-    assert imported(tmp_path).out == f"{tmp_path / 'new'}: 0 waves\n"
-
-
-def test_what_is_there_is_not_touched(
-    folder: Path, segments: list[Segment], tmp_path: Path
-) -> None:
-    source = tmp_path / "lines.jsonl"
-    source.write_text(event())
-    before = sorted(folder.iterdir())
-    assert failure(command("import", folder, source)).endswith(
-        ": is there already; name a new folder"
-    )
-    assert failure(command("import", source, source)).endswith(
-        ": is there already; name a new folder"
-    )
-    assert sorted(folder.iterdir()) == before
-    part = tmp_path / "new.part"
-    part.mkdir()
-    assert "left by an import that was cut off; remove it first" in failure(
-        command("import", tmp_path / "new", source)
-    )
-    assert "the journal cannot be made" in failure(
-        command("import", tmp_path / "no" / "folder", source)
-    )
-    assert "no such file" in failure(command("import", tmp_path / "other", tmp_path / "nothing"))
-
-
-def test_an_empty_folder_may_be_there(tmp_path: Path) -> None:
-    (tmp_path / "new").mkdir()
-    assert imported(tmp_path, event()).status == 0
-    assert len(exported(tmp_path / "new")) == 1
-
-
 # -- All of them -------------------------------------------------------------------------------
 
 COMMANDS = ["info", "verify", "replay", "export"]
@@ -623,5 +527,5 @@ def test_ctrl_c_ends_it_in_one_line(folder: Path) -> None:
 
 def test_help_names_the_commands() -> None:
     out = aether("journal", "--help").out
-    assert all(name in out for name in [*COMMANDS, "import"])
+    assert all(name in out for name in [*COMMANDS, "import", "repair"])
     assert "journal" in aether("--help").out

@@ -42,23 +42,20 @@ def test_what_was_acknowledged_survives_any_kill(tmp_path: Path) -> None:
     acknowledged: dict[int, int] = {}
     first = 0
     for _ in range(KILLS):
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", WRITER, str(tmp_path), str(first)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert process.stdout is not None
-        for _ in range(chance.randrange(1, 60)):
-            position, number = map(int, process.stdout.readline().split())
-            assert position not in acknowledged
-            acknowledged[position] = number
-        process.send_signal(signal.SIGKILL)
-        out, err = process.communicate()
-        assert not err, err.decode()
-        # The last line may be cut off.
-        for line in out.decode().split("\n")[:-1]:
-            position, number = map(int, line.split())
-            acknowledged[position] = number
+        ) as process:
+            assert process.stdout is not None
+            for _ in range(chance.randrange(1, 60)):
+                position, number = map(int, process.stdout.readline().split())
+                assert position not in acknowledged
+                acknowledged[position] = number
+            process.send_signal(signal.SIGKILL)
+            # The last line may be cut off.
+            for line in process.stdout.read().split(b"\n")[:-1]:
+                position, number = map(int, line.split())
+                acknowledged[position] = number
         first = max(acknowledged.values()) + 1000
     replay = Journal(tmp_path).replay()
     found = {wave.sequence: wave.payload for wave in replay}
@@ -97,15 +94,16 @@ os._exit(0)
     process = subprocess.Popen(
         [sys.executable, "-c", source, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "F\n"
-    child = int(process.stdout.readline())
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "F\n"
+        child = int(process.stdout.readline())
     try:
-        process.wait(60)
         # The parent is gone without closing, the child lives: the journal is free.
         medium = Aether(journal=Journal(tmp_path))
         medium.emit_sync("a.b", "another")
-        medium.shut("closed", at_once=False)
+        assert medium.journal is not None
+        medium.journal.close()
         assert [wave.payload for wave in Journal(tmp_path).replay()] == [
             "parent",
             "parent again",
@@ -156,6 +154,8 @@ sys.stdin.read()
     with pytest.raises(JournalError, match=f"by the process {process.pid}"):
         Aether(journal=Journal(tmp_path))
     process.kill()
-    process.wait()
+    process.communicate()
     # The right to write goes with the process.
-    Aether(journal=Journal(tmp_path)).shut("closed", at_once=True)
+    journal = Journal(tmp_path)
+    Aether(journal=journal)
+    journal.close()

@@ -382,6 +382,23 @@ def test_interpreter_exit(program: Callable[..., Any], shape: str) -> None:
             assert "Error" not in ended.err, ended.err
 
 
+def test_a_loop_the_collector_has_emptied_is_woken_no_more(program: Callable[..., Any]) -> None:
+    """A mailbox that goes after the loop of its readers reports nothing, and begins no thread."""
+    source = """
+    loop = asyncio.new_event_loop()
+    medium = aether.Aether()
+    v = medium.vibrator("reader")
+    v.resonate_on("a")
+    tasks = [loop.create_task(v.receive()) for _ in range(5)]
+    loop.call_later(0.01, loop.stop)
+    loop.run_forever()
+    loop.kept = [loop, medium, v, tasks]
+    """
+    for _ in range(REPEAT):
+        ended = program(source).exited()
+        assert "call_soon_threadsafe" not in ended.err, ended.err
+
+
 def test_waves_received_before_the_end_are_there(program: Callable[..., Any]) -> None:
     """A thread that was handed a wave before the end keeps it: nothing is handed out and lost."""
     source = """

@@ -134,9 +134,6 @@ def replay(
     from .replay import replay as replay_file
     from .summary import tables
 
-    if journal is not None:
-        from aether.journal import Journal
-
     multiple, screen = parse_speed(speed), Screen()
     patterns = list(dict.fromkeys(pattern or ["*"]))
     with (
@@ -151,7 +148,7 @@ def replay(
                 overflow=overflow,
                 buffer_size=buffer_size,
                 strict=strict,
-                journal=None if journal is None else Journal(journal),
+                journal=journal,
                 on_fault=lambda fault: screen.complain(f"line {fault.line}: {fault.reason}"),
                 on_progress=tick,
             ),

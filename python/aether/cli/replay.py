@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -92,7 +93,7 @@ async def replay(
     overflow: Overflow = "block",
     buffer_size: int | None = None,
     strict: bool = False,
-    journal: Journal | None = None,
+    journal: Path | None = None,
     on_fault: Callable[[Fault], None] = _ignore,
     on_progress: Callable[[int], None] = _ignore,
 ) -> Replay:
@@ -105,7 +106,7 @@ async def replay(
         overflow: policy of the vibrators' mailboxes.
         buffer_size: room in each mailbox; the medium's default if None.
         strict: stop at the first bad line.
-        journal: where each event is written before it is delivered.
+        journal: the folder where each event is written before it is delivered.
         on_fault: told of each bad line that is skipped.
         on_progress: told now and then how many bytes of the file were read.
 
@@ -116,8 +117,9 @@ async def replay(
     """
     done = Replay()
     got = [0] * len(patterns)
-    after = 0 if journal is None else _line_reached(journal)
-    medium = _medium(journal)
+    store = None if journal is None else _journal(journal)
+    after = 0 if store is None else _line_reached(store)
+    medium = _medium(store)
     vibrators = [_listener(medium, pattern, overflow, buffer_size) for pattern in patterns]
     pacer = Pacer(speed)
     started = time.perf_counter()
@@ -164,6 +166,12 @@ def _listener(
 async def _read_all(vibrator: Vibrator, got: list[int], index: int) -> None:
     while waves := await vibrator.receive_many(_READ_AT_ONCE):
         got[index] += len(waves)
+
+
+def _journal(folder: Path) -> Journal:
+    from aether.journal import Journal
+
+    return Journal(folder)
 
 
 def _medium(journal: Journal | None) -> Aether:

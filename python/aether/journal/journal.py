@@ -88,8 +88,7 @@ class Journal:
         snapshot_interval: int = 1000,
     ) -> None:
         self._path = Path(_folder(path))
-        self._codec, self._also = codec, tuple(also)
-        self._codecs = Codecs(codec, also=self._also)
+        self._codecs = Codecs(codec, also=also)
         self._durability = _one_of("durability", durability, ("fsync", "os", "none"))
         self._on_failure = _one_of("on_failure", on_failure, ("refuse", "deliver_undurably"))
         self._segment_bytes = _at_least("segment_bytes", segment_bytes, 4096)
@@ -193,7 +192,7 @@ class Journal:
             raise JournalError(message)
         self._writer = _native.JournalWriter(
             self._path,
-            Codecs(self._codec, also=self._also, max_payload_bytes=max_payload_bytes).encode,
+            self._codecs.limited(max_payload_bytes).encode,
             self._codecs.decode,
             durability=self._durability,
             undurably=self._on_failure == "deliver_undurably",

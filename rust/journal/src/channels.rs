@@ -2,8 +2,8 @@
 //!
 //! The filter takes in every front part of a name that ends with a token (`a`, `a.b` and `a.b.c` of `a.b.c`). So a
 //! pattern is asked for by its tokens before the first wildcard; one that begins with a wildcard may always be there.
-//! The hash is FNV-1a of 64 bits; its lower half, and thrice its lower half plus a multiple of its upper half, are
-//! the numbers of the bits.
+//! The hash is FNV-1a of 64 bits: its lower half, and that plus its upper half once, twice and thrice, are the numbers
+//! of the bits.
 
 use std::collections::BTreeSet;
 

@@ -241,6 +241,12 @@ impl<D: Disk, T> Journal<D, T> {
         self.shared.known().cursors.get(name).map(|cursor| cursor.state.clone())
     }
 
+    /// Looks at the folder again, after retention has taken out segments or written some anew. Until then,
+    /// [`Self::last_of`] may name places where nothing is any more.
+    pub fn refresh(&self) -> Result<(), OpenError> {
+        opening::refreshed(&self.shared.disk, &self.shared.known)
+    }
+
     /// How many waves there are in the segments.
     pub fn waves(&self) -> u64 {
         self.shared.known().waves()

@@ -79,6 +79,8 @@ pub(crate) struct Known {
     pub(crate) cursors: BTreeMap<Box<str>, Cursor>,
     /// The segment that was begun last, if its records are known from its first one on.
     pub(crate) open: Option<Open>,
+    /// The waves up to this one are told by other segments than the open one, if it has them.
+    pub(crate) told: u64,
 }
 
 /// A segment that grows.
@@ -131,7 +133,10 @@ impl Known {
     pub(crate) fn note_open(&mut self, size: Option<u64>) {
         if let Some(Open { part, base, outline }) = &self.open {
             self.last = self.last.max(outline.last());
-            let noted = Part::of(*base, outline, size.unwrap_or(outline.end));
+            let mut noted = Part::of(*base, outline, size.unwrap_or(outline.end));
+            if noted.last <= self.told {
+                noted.waves = 0;
+            }
             self.parts.insert(*part, noted);
         }
     }
@@ -155,7 +160,7 @@ impl Known {
         let Some(open) = &mut self.open else { return };
         open.outline.take(offset, record);
         match *record {
-            Record::Wave(wave) => {
+            Record::Wave(wave) if wave.sequence > self.told => {
                 let last = Last { sequence: wave.sequence, part: open.part, offset };
                 if let Some(known) = self.channels.get_mut(wave.channel) {
                     // In each segment, a channel is added once.
@@ -186,18 +191,62 @@ impl Known {
                     }
                 }
             }
-            Record::Removed(_) | Record::Seal { .. } | Record::Unknown { .. } => {}
+            _ => {}
         }
     }
 
-    /// Forgets the segments that are not there any more.
-    pub(crate) fn retain(&mut self, mut is_there: impl FnMut(&Part) -> bool) {
-        let before = self.parts.len();
-        self.parts.retain(|_, part| is_there(part));
-        if self.parts.len() < before {
-            let Self { parts, channels, open, .. } = self;
-            channels.retain(|_, last| parts.contains_key(&last.part));
-            open.take_if(|open| !parts.contains_key(&open.part));
+    /// Forgets the segments that are not there any more. Gives the channels whose last wave was in one of them, with its
+    /// base.
+    pub(crate) fn retain(
+        &mut self,
+        mut is_there: impl FnMut(&Part) -> bool,
+    ) -> Vec<(Box<str>, u64)> {
+        let mut gone = HashMap::new();
+        self.parts.retain(|number, part| {
+            let stays = is_there(part);
+            if !stays {
+                gone.insert(*number, part.base);
+            }
+            stays
+        });
+        if gone.is_empty() {
+            return Vec::new();
+        }
+        self.open.take_if(|open| gone.contains_key(&open.part));
+        let mut dropped = Vec::new();
+        self.channels.retain(|channel, last| {
+            let base = gone.get(&last.part);
+            dropped.extend(base.map(|base| (channel.clone(), *base)));
+            base.is_none()
+        });
+        dropped
+    }
+
+    /// Whether an earlier wave of channels that were dropped may be in one of these segments, so that it has to be
+    /// looked for.
+    pub(crate) fn may_be_earlier(&self, dropped: &[(Box<str>, u64)], parts: &[Part]) -> bool {
+        dropped.iter().any(|(channel, base)| {
+            let known = self.channels.get(channel).map_or(0, |last| last.sequence);
+            let may = |part: &Part| part.base < *base && part.last > known && part.waves > 0;
+            parts.iter().any(may)
+        })
+    }
+
+    /// Takes in what is known of other segments.
+    pub(crate) fn merge(&mut self, other: Self) {
+        let numbers: HashMap<u32, u32> =
+            other.parts.into_iter().map(|(number, part)| (number, self.add(part))).collect();
+        for (channel, last) in other.channels {
+            let Some(&part) = numbers.get(&last.part) else { continue };
+            let known = self.channels.get(&channel).map_or(0, |known| known.sequence);
+            if known <= last.sequence {
+                self.channels.insert(channel, Last { part, ..last });
+            }
+        }
+        for (name, cursor) in other.cursors {
+            if self.cursors.get(&name).is_none_or(|known| known.said < cursor.said) {
+                self.cursors.insert(name, cursor);
+            }
         }
     }
 

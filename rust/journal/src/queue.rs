@@ -32,20 +32,14 @@ impl Queue {
         Self { journal, limit, end: None, last, begun, in_vain: None, runs: Vec::new(), bytes: 0 }
     }
 
-    /// The next sequence is given to nobody.
-    pub(crate) fn leave_one_out(&mut self) {
-        self.last += 1;
-        self.in_vain = Some(self.last);
+    /// The last segment of the folder has this base, and an identity that begins so.
+    pub(crate) fn goes_on_after(&mut self, begun: (u64, u32)) {
+        self.begun = begun;
     }
 
     /// The sequence that was given last.
     pub(crate) fn last(&self) -> u64 {
         self.last
-    }
-
-    /// The last sequence that is in the files, or needs not be.
-    pub(crate) fn safe(&self) -> u64 {
-        self.in_vain.map_or(self.last, |first| first - 1)
     }
 
     /// How many bytes wait.

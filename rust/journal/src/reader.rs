@@ -234,12 +234,15 @@ impl<D: Disk> Reader<D> {
 
     /// A segment is gone that was there before: it was taken out, or written anew under another name.
     fn look_again(&mut self, gone: &Place, error: io::Error) -> io::Result<()> {
-        self.ahead = newer(&self.disk, &self.begun)?;
-        if self.ahead.contains(gone) {
+        let mut now = places(&self.disk)?;
+        if now.contains(gone) {
             return Err(error);
         }
-        // What is read twice comes once.
-        self.ahead.retain(|place| place.base >= gone.base);
+        // The note of what was taken out may stand in an earlier one. What is read twice comes once.
+        now.drain(..segment::holding(&now, self.missing.next()));
+        now.retain(|place| !self.begun.contains(place));
+        now.reverse();
+        self.ahead = now;
         Ok(())
     }
 

@@ -284,14 +284,14 @@ impl<D: Disk> Backwards<D> {
 
     /// A segment is gone that was there before: it was taken out, or written anew under another name.
     fn look_again(&mut self, gone: &Place, error: io::Error) -> io::Result<()> {
-        let now = places(&self.disk)?;
+        let mut now = places(&self.disk)?;
         if now.contains(gone) {
             return Err(error);
         }
-        let first = self.ahead.first().unwrap_or(gone).clone();
         // What is read twice comes once.
+        now.drain(..segment::holding(&now, self.lowest));
+        now.retain(|place| place.base <= gone.base);
         self.ahead = now;
-        self.ahead.retain(|place| *place >= first && place.base <= gone.base);
         Ok(())
     }
 }

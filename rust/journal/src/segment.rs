@@ -40,6 +40,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Its base, and the beginning of its identity, by its name.
+    pub(crate) fn begins(&self) -> (u64, u32) {
+        let identity = self.name.get(21..29).map(|identity| u32::from_str_radix(identity, 16));
+        (self.base, identity.and_then(Result::ok).unwrap_or(u32::MAX))
+    }
+
     pub(crate) fn open<D: Disk>(self, disk: &D) -> io::Result<Segment<D::File>> {
         let Self { base, name } = self;
         let file = disk.open(&name)?;

@@ -84,7 +84,7 @@ pub(crate) fn clean<D: Disk>(disk: &D) -> io::Result<()> {
 
 /// All of the file.
 pub(crate) fn encode(journal: u64, known: &Known, now: f64) -> Vec<u8> {
-    let Known { last, parts, channels, cursors, open } = known;
+    let Known { last, parts, channels, cursors, open, told: _ } = known;
     let open = open.as_ref().filter(|open| open.outline.is_whole());
     let numbers: HashMap<u32, u32> = parts.keys().copied().zip(0..).collect();
     let mut bytes = MAGIC.to_vec();

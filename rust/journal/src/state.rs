@@ -68,7 +68,7 @@ struct UnderWay<T> {
 
 impl<T> State<T> {
     pub(crate) fn new(queue: Queue) -> Self {
-        let (last, safe) = (queue.last(), queue.safe());
+        let last = queue.last();
         Self {
             queue,
             waiting: Vec::new(),
@@ -76,7 +76,7 @@ impl<T> State<T> {
             taken: 0,
             told: 0,
             settled: last,
-            safe,
+            safe: last,
             kept: None,
             refused: Vec::new(),
             refused_batch: None,

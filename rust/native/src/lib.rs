@@ -89,7 +89,9 @@ mod _native {
     #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
-    use crate::journal::{PyJournalImport, PyJournalReader, PyJournalWriter};
+    use crate::journal::{
+        PyJournalImport, PyJournalReader, PyJournalWriter, repair_journal, verify_journal,
+    };
     #[pymodule_export]
     use crate::mailbox::PyMailbox;
     #[pymodule_export]

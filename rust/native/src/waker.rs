@@ -87,6 +87,12 @@ pub fn thread_ident() -> u64 {
     unsafe { pyo3::ffi::PyThread_get_thread_ident() as u64 }
 }
 
+/// Whether the interpreter is being taken down: this thread is the last, and what it drops was left by others.
+fn is_taken_down() -> bool {
+    // SAFETY: takes no arguments, and may be called at any time. It says so before modules and garbage go.
+    unsafe { pyo3::ffi::Py_IsInitialized() == 0 }
+}
+
 impl Sleeper {
     /// Wakes it in the next turn of its loop: a way to let others run.
     pub fn wake_soon(&self, py: Python<'_>) -> PyResult<()> {
@@ -154,13 +160,16 @@ impl Waker {
     pub fn rouse(self, py: Python<'_>) -> bool {
         let _inside = Inside::enter(py);
         match self.wake(py) {
-            Ok(woken) => {
-                self.release(py);
-                woken
-            }
-            Err(error) => {
+            Err(error) if !is_taken_down() => {
                 raise_later(py, error);
                 self.wake_apart()
+            }
+            // At the end, the collector may have emptied the loop already: it is gone, whatever it says. And no
+            // thread is begun any more: without the interpreter's lock, none would be kept from running Python code
+            // beside the teardown.
+            woken => {
+                self.release(py);
+                woken.unwrap_or(false)
             }
         }
     }
@@ -169,7 +178,9 @@ impl Waker {
     /// False if there is no such thread.
     fn wake_apart(self) -> bool {
         let wake = move || {
-            Python::attach(|py| {
+            // Refused while the interpreter is taken down, where nobody is left to wake.
+            Python::try_attach(|py| {
+                let _inside = Inside::enter(py);
                 if let Err(error) = self.wake(py) {
                     error.write_unraisable(py, None);
                 }

@@ -11,6 +11,7 @@ __all__ = ["commands"]
 commands = typer.Typer(
     name="journal",
     help="Look at a journal, the folder that waves were written to; or make one.",
+    short_help="Look at a journal of waves, mend or make one.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -80,6 +81,24 @@ def verify(path: Path) -> None:
 
     if not check(Screen(), path):
         raise typer.Exit(1)
+
+
+@commands.command(short_help="Write a sound copy of a damaged journal.")
+def repair(
+    path: Path,
+    copy: Annotated[
+        str, typer.Argument(metavar="COPY", help="The folder of the copy: new or empty.")
+    ],
+) -> None:
+    """Write a sound copy of a journal that was damaged; the original is not changed.
+
+    The copy has every wave that can be read, with its sequence. What is missing in the original is missing there too,
+    and is told to whoever reads it.
+    """
+    from ..console import Screen
+    from .verify import repair as mend
+
+    mend(Screen(), path, copy)
 
 
 @commands.command(short_help="Print the waves of a journal.")

@@ -12,7 +12,6 @@ from __future__ import annotations
 import binascii
 import os
 import shutil
-import sys
 from base64 import b64decode
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -57,8 +56,6 @@ def import_lines(screen: Screen, target: str, source: str, *, strict: bool) -> N
         CliError: there is something at `target`; no line is a wave; a bad line under `strict`; a full disk.
         SourceError: the file cannot be read.
     """
-    if sys.platform == "win32":
-        raise CliError("there are no journals on Windows yet, only on Linux and macOS")
     waves = faults = 0
     fields = _Fields()
     with (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,8 +84,6 @@ def segment_files(path: str) -> list[SegmentFile]:
     Raises:
         CliError: there is no journal.
     """
-    if sys.platform == "win32":
-        raise CliError("there are no journals on Windows yet, only on Linux and macOS")
     try:
         with os.scandir(path) as entries:
             files = [
@@ -110,8 +107,6 @@ def opened(bounds: Bounds) -> Generator[_native.JournalReader]:
     Raises:
         CliError: the pattern is none, or the journal cannot be read.
     """
-    if sys.platform == "win32":
-        raise CliError("there are no journals on Windows yet, only on Linux and macOS")
     try:
         yield _native.JournalReader(
             bounds.path,

@@ -1,31 +1,89 @@
-"""Every byte of a journal checked, and what is wrong with it as a table."""
+"""Every byte of a journal checked, what is wrong with it as a table, and a sound copy of it."""
 
 from __future__ import annotations
 
-from aether.journal.bounds import Bounds
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from aether import JournalError, _native
 
 from ..console import Screen, table
-from .reading import many, opened, segment_files
+from ..errors import CliError
+from .reading import many, segment_files
 
-__all__ = ["verify"]
+if TYPE_CHECKING:
+    from aether._native import _JournalReport
+
+__all__ = ["repair", "verify"]
+
+_Watch: TypeAlias = Callable[[int, int], None]
 
 
 def verify(screen: Screen, path: str) -> bool:
     """Names each damaged range of bytes and each gap in the sequences; whether there is none."""
-    files = segment_files(path)
-    total = sum(one.size for one in files)
-    waves = 0
-    with (
-        opened(Bounds(path)) as reader,
-        screen.progress(f"checking {path}", total, counted=False) as tick,
-    ):
-        while (found := reader.skim()) is not None:
-            waves += found
-            tick(reader.counted[1])
-    sizes = {one.name: one.size for one in files}
-    broken = [(name, start, end, "no record") for name, start, end in reader.damage]
-    broken += [(name, 0, sizes.get(name, 0), why) for name, why in reader.unreadable_segments]
-    gaps = reader.gaps
+    with _watched(screen, f"checking {path}", path) as watch:
+        report = _native.verify_journal(path, watch)
+    _tell(screen, report)
+    return report["sound"]
+
+
+def repair(screen: Screen, path: str, copy: str) -> None:
+    """Writes a sound copy of a journal, and says what was found and is missing in both.
+
+    Raises:
+        CliError: there is something in the folder of the copy, or it cannot be written.
+    """
+    with _new_folder(Path(copy)), _watched(screen, f"repairing {path}", path) as watch:
+        found, waves, recovered = _native.repair_journal(path, copy, watch)
+    _tell(screen, found)
+    for name in recovered:
+        screen.print(f"{name}: its head was made anew from what was left of it")
+    screen.print(f"{copy}: {many(waves, 'wave')}")
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Generator[None]:
+    """A folder that is new or empty; after an error, it is as it was."""
+    is_new = not folder.exists()
+    if not is_new and not (folder.is_dir() and not any(folder.iterdir())):
+        raise CliError(f"{folder}: is there already; name a new or empty folder")
+    try:
+        yield
+    except BaseException:
+        (folder / "lock").unlink(missing_ok=True)
+        if is_new and folder.is_dir():
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+@contextmanager
+def _watched(screen: Screen, what: str, path: str) -> Generator[_Watch]:
+    """A bar, and errors in a line."""
+    total = sum(one.size for one in segment_files(path))
+    with screen.progress(what, total, counted=False) as tick:
+
+        def watch(done: int, of: int) -> None:
+            # A repair reads everything twice.
+            tick(done * total // of if of else total)
+
+        try:
+            yield watch
+        except JournalError as error:
+            raise CliError(str(error)) from None
+
+
+def _tell(screen: Screen, report: _JournalReport) -> None:
+    broken = [
+        (name, start, end, "no record") for name, start, end, torn in report["damage"] if not torn
+    ]
+    for name, _, _, size, _, is_foreign, fault in report["segments"]:
+        if fault is not None:
+            broken.append((name, 0, size, fault))
+        elif is_foreign:
+            broken.append((name, 0, size, "belongs to another journal"))
     if broken:
         rows = [
             (name, f"{start:,}", f"{end:,}", f"{end - start:,}", why)
@@ -33,19 +91,20 @@ def verify(screen: Screen, path: str) -> bool:
         ]
         head = ("segment", "from byte", "to", "bytes", "what")
         screen.print(table(head, rows, text={"segment", "what"}), "")
+    gaps = report["gaps"]
     if gaps:
         missed = [(f"{first:,}", f"{last:,}", f"{last - first + 1:,}") for first, last in gaps]
         screen.print(table(("missing from", "to", "waves"), missed, text=()), "")
-    if torn := reader.torn_tail:
-        name, start, end = torn
-        screen.print(
-            f"{name}: bytes {start:,} to {end:,} are a write that was cut off or is under way; nothing of it was"
-            f" acknowledged"
-        )
-    missing = sum(last - first + 1 for first, last in gaps)
-    sound = f"{many(waves, 'wave')} in {many(len(files), 'segment')} sound"
-    if not broken and not gaps:
-        screen.print(sound)
-        return True
-    screen.print(f"{sound}; {many(len(broken), 'damaged range')}, {many(missing, 'wave')} missing")
-    return False
+    for name, start, end, torn in report["damage"]:
+        if torn:
+            screen.print(
+                f"{name}: bytes {start:,} to {end:,} are a write that was cut off or is under way; nothing of it was"
+                f" acknowledged"
+            )
+    said = f"{many(report['waves'], 'wave')} in {many(len(report['segments']), 'segment')} sound"
+    if broken or gaps:
+        missing = sum(last - first + 1 for first, last in gaps)
+        said += f"; {many(len(broken), 'damaged range')}, {many(missing, 'wave')} missing"
+    if report["repeated"]:
+        said += f"; {many(report['repeated'], 'wave')} there a second time or out of order, and passed over"
+    screen.print(said)

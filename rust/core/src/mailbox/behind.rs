@@ -107,6 +107,18 @@ impl<T, W> Mailbox<T, W> {
         self.note_room();
     }
 
+    /// Adds a pattern. If the mailbox falls behind, it counts for the waves after `start`, and the mailbox has had those
+    /// that came after `had_after`.
+    pub(crate) fn resonate(
+        &mut self,
+        (pattern, seat): (Pattern, Seat),
+        start: u64,
+        had_after: u64,
+    ) {
+        let born = self.rest.detuned;
+        self.rest.patterns.push(Span { pattern, start, had_after, born, gone: None }, seat);
+    }
+
     /// Adds a pattern that counts after a sequence of its own. `delivered` is the sequence delivered last; `strangers`
     /// the age of the youngest emission that is out.
     pub(crate) fn fall_back(
@@ -128,8 +140,7 @@ impl<T, W> Mailbox<T, W> {
         behind.strangers = strangers.or(behind.strangers);
         behind.from = behind.from.max(after);
         self.rest.laps += 1;
-        let span = Span { pattern, start: after, had_after: after, over: false };
-        self.rest.patterns.push(span, seat);
+        self.resonate((pattern, seat), after, after);
     }
 
     /// Some of its patterns went. Without any, there is nothing to look at.
@@ -137,7 +148,8 @@ impl<T, W> Mailbox<T, W> {
         self.rest.detuned += 1;
         if let Some(behind) = &mut self.rest.behind {
             let again = gone.into_iter().filter(|span| span.start > behind.position);
-            behind.over.extend(again.map(|span| Span { over: true, ..span }));
+            let gone = Some(self.rest.detuned);
+            behind.over.extend(again.map(|span| Span { gone, ..span }));
         }
         let none = self.rest.patterns.iter().next().is_none();
         if let Some(behind) =
@@ -230,7 +242,7 @@ impl<T, W> Mailbox<T, W> {
 
     /// With how many waves a reader is content that wants so many: more than half is not waited for, where the rest
     /// comes later.
-    #[inline]
+    #[cold]
     pub(crate) fn enough(&self, want: usize) -> usize {
         let most = self.rest.capacity;
         want.min(if self.overflow == Overflow::Replay && self.is_behind() {

@@ -171,6 +171,8 @@ impl<T> Queue<T> {
             self.overflow,
             Overflow::Block | Overflow::Error | Overflow::Replay | Overflow::DropNewest
         );
+        // A wave that is put back may turn a fifo too, whose keys are no amplitudes: that is no heap.
+        let keyed = keyed && self.order == Order::Amplitude;
         if keyed && mark.expires == f64::INFINITY && matches!(self.form, Form::Line { .. }) {
             let mut heap: Heap<_> = self.take_standing().collect();
             heap.push(Rank { key: mark.key, arrival }, item);
@@ -498,6 +500,23 @@ mod tests {
         assert_eq!((queue.has_expired(3.0), queue.pop_expired(3.0)), (false, None));
         assert_eq!((queue.has_expired(3.5), queue.pop_expired(3.5)), (true, Some((2, 1))));
         assert!(!queue.has_expiries());
+    }
+
+    #[test]
+    fn a_fifo_stays_one_when_a_wave_comes_back_to_it_over_a_gap() {
+        let mut queue = Queue::new(Order::Fifo, Overflow::Block);
+        push(&mut queue, 1, 0.5);
+        queue.push(2, &Mark { expires: 1.0, ..mark(&queue, 0.5) });
+        let (item, rank) = queue.pop().unwrap();
+        queue.pop_expired(2.0);
+        let back = mark(&queue, 0.5);
+        queue.put_back(item, &back, rank.arrival);
+        for (item, amplitude) in [(3, 0.2), (4, 0.9)] {
+            if !queue.append(amplitude_key(amplitude), 8, || item) {
+                push(&mut queue, item, amplitude);
+            }
+        }
+        assert_eq!([(); 3].map(|()| pop(&mut queue).unwrap().0), [1, 3, 4]);
     }
 
     #[test]

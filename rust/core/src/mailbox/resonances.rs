@@ -29,27 +29,33 @@ pub(crate) struct Span {
     /// The mailbox has had those of its waves that came after this one, up to the start; the greatest number: nobody
     /// knows which.
     pub(crate) had_after: u64,
-    /// The pattern is there no more: nothing new counts.
-    pub(crate) over: bool,
+    /// How many patterns had gone when it came.
+    pub(crate) born: u64,
+    /// And when it went, with it, if it is there no more: nothing new counts.
+    pub(crate) gone: Option<u64>,
 }
 
-/// Whether a wave counts for some of these, and the mailbox has not had it by another one.
+/// Whether a wave counts for some of these, and the mailbox has not had it by another one. What it has had by a pattern
+/// that went is not kept from those that all came later: they ask for it again.
 pub(crate) fn wanted<'a>(
     spans: impl Iterator<Item = &'a Span>,
     channel: &str,
     sequence: u64,
 ) -> bool {
-    let mut wanted = false;
-    for Span { pattern, start, had_after, over } in spans {
-        let had = *had_after < sequence && sequence <= *start;
-        if (had || (*start < sequence && !over)) && pattern.matches(channel) {
-            if had {
-                return false;
-            }
-            wanted = true;
+    let (mut asked, mut had) = (None, None);
+    for Span { pattern, start, had_after, born, gone } in spans {
+        let wants = *start < sequence && gone.is_none();
+        let has_had = *had_after < sequence && sequence <= *start;
+        if (!wants && !has_had) || !pattern.matches(channel) {
+            continue;
+        }
+        if wants {
+            asked = Some(asked.map_or(*born, |first: u64| first.min(*born)));
+        } else {
+            had = had.max(Some(gone.unwrap_or(u64::MAX)));
         }
     }
-    wanted
+    asked.is_some_and(|born| had.is_none_or(|gone| gone <= born))
 }
 
 #[derive(Debug, Default)]
@@ -203,7 +209,7 @@ mod tests {
                         prop_assert_eq!(ours.contains(&given), plain.contains(&number));
                         if !plain.contains(&number) {
                             let pattern = given.clone();
-                            let span = Span { pattern, start: 0, had_after: 0, over: false };
+                            let span = Span { pattern, start: 0, had_after: 0, born: 0, gone: None };
                             ours.push(span, router.insert(&given, 0));
                             plain.push(number);
                         }

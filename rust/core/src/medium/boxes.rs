@@ -94,6 +94,7 @@ impl<T, W> Boxes<T, W> {
     }
 
     /// A mailbox is behind.
+    #[cold]
     pub(super) fn enroll(&mut self, index: u32) {
         let key = self.key_at(index);
         self.refills.enroll(key);

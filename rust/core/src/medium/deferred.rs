@@ -20,7 +20,7 @@ use super::emit::land;
 use super::{
     Aftermath, BoxPhase, Carry, Emission, Key, Medium, Phase, Refusal, Sent, State, Ticket,
 };
-use crate::mailbox::{Mailbox, amplitude_key};
+use crate::mailbox::Mailbox;
 use crate::reason::{Reason, Tally};
 use crate::router::Hint;
 use crate::sync::RawLock;
@@ -160,7 +160,6 @@ impl<T, W> State<T, W> {
         self.counted.count(sequence);
         carry.number(item, sequence);
         let arrival = emission.arrival(&self.clock);
-        let amplitude_key = amplitude_key(arrival.priority);
         let matched = reserved.places.len();
         let mut freed: SmallVec<[u32; 4]> = SmallVec::new();
         let mut fallen: SmallVec<[Key; 4]> = SmallVec::new();
@@ -184,15 +183,16 @@ impl<T, W> State<T, W> {
                 }
                 Some(mailbox) => {
                     let share = || carry.share(item);
-                    let overtaken = !held && mailbox.is_full() && mailbox.phase() == BoxPhase::Open;
+                    let full = mailbox.is_full() && mailbox.phase() == BoxPhase::Open;
+                    let overtaken = sequence != 0 && !held && full;
                     if overtaken {
                         // It was behind when this was admitted, so that no room is held; now it is not.
                         mailbox.fall_behind(sequence - 1);
                     }
-                    let kept =
-                        land(mailbox, &arrival, amplitude_key, sequence, clock, share, after);
-                    lanes += usize::from(kept.is_ok() && mailbox.is_lane());
-                    if overtaken || kept == Ok(true) {
+                    let lane = mailbox.is_lane();
+                    let kept = land(boxes, key.index, &arrival, sequence, clock, share, after);
+                    lanes += usize::from(kept.is_ok() && lane);
+                    if overtaken {
                         fallen.push(key);
                     }
                     kept.err()

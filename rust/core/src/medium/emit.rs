@@ -340,15 +340,17 @@ fn deliver<T, W>(
         mailbox.visited = *round;
         matched += 1;
         lanes += usize::from(mailbox.is_lane());
-        let share = || carry.share(item);
-        match land(mailbox, &arrival, amplitude_key, sequence, clock, share, after) {
-            Ok(passed) if passed => boxes.enroll(member),
-            Ok(_) => {}
-            Err(reason) => {
-                dropped += 1;
-                lanes -= usize::from(mailbox.is_lane());
-                reasons.get_or_insert_default().add(reason, 1);
+        if plain && mailbox.append(amplitude_key, || carry.share(item)) {
+            if mailbox.waiters.has_listed() {
+                after.wakes.extend(mailbox.wake_one());
             }
+            return;
+        }
+        let (lane, share) = (mailbox.is_lane(), || carry.share(item));
+        if let Err(reason) = land(boxes, member, &arrival, sequence, clock, share, after) {
+            dropped += 1;
+            lanes -= usize::from(lane);
+            reasons.get_or_insert_default().add(reason, 1);
         }
     });
     counted.delivered += (matched - dropped) as u64;
@@ -356,31 +358,29 @@ fn deliver<T, W>(
     Sent { sequence, matched, dropped, lanes, reasons }
 }
 
-/// Puts a wave into a mailbox that matches, and has a reader woken for it. True if that mailbox
-/// is behind from it on; `Err`: why it was let go.
-#[inline]
+/// Puts a wave into a mailbox that matches, where it does not only join a line, and has a reader woken for it; `Err`:
+/// why it was let go.
+#[inline(never)]
 pub(super) fn land<T, W>(
-    mailbox: &mut Mailbox<T, W>,
+    boxes: &mut Boxes<T, W>,
+    member: u32,
     arrival: &Arrival<'_>,
-    amplitude_key: u64,
     sequence: u64,
     clock: &Clock,
-    share: impl Fn() -> T,
+    share: impl FnOnce() -> T,
     after: &mut Aftermath<T, W>,
-) -> Result<bool, Reason> {
-    if arrival.is_immortal() && mailbox.append(amplitude_key, &share) {
-        if mailbox.waiters.has_listed() {
-            after.wakes.extend(mailbox.wake_one());
-        }
-        return Ok(false);
-    }
+) -> Result<(), Reason> {
+    let Some(mailbox) = boxes.at_mut(member) else { return Ok(()) };
     if mailbox.overflow() == Overflow::Replay {
         if let Some(passed) = mailbox.pass(sequence, clock, &mut after.garbage) {
-            return Ok(passed == Passed::First);
+            if passed == Passed::First {
+                boxes.enroll(member);
+            }
+            return Ok(());
         }
     }
     let before = (after.garbage.len(), mailbox.len());
-    let mut put =
+    let put =
         |mailbox: &mut Mailbox<T, W>| mailbox.put(share(), arrival, clock, &mut after.garbage);
     // One without a place in the journal goes in also where others would pass by.
     let kept = if sequence == 0 { mailbox.as_made(put) } else { put(mailbox) };
@@ -390,7 +390,7 @@ pub(super) fn land<T, W>(
     if mailbox.len() > before.1 {
         after.wakes.extend(mailbox.wake_one());
     }
-    kept.map(|()| false)
+    kept
 }
 
 impl Sent {

@@ -244,7 +244,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         let start = counted.sequence;
         // What was admitted before does not reach it, and may come after.
         let had_after = if outstanding.is_empty() { start } else { u64::MAX };
-        mailbox.patterns_mut().push(Span { pattern, start, had_after, over: false }, seat);
+        mailbox.resonate((pattern, seat), start, had_after);
         Some(true)
     }
 

@@ -152,7 +152,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         boxes.refills.behind.push_back(key);
         let mailbox = boxes.get(key)?;
         let Unread { position, target: delivered, spans } = mailbox.unread()?;
-        let patterns = spans.iter().filter(|span| !span.over);
+        let patterns = spans.iter().filter(|span| span.gone.is_none());
         let patterns = patterns.map(|span| (span.pattern.clone(), span.start)).collect();
         let (noise_floor, ignored) = (mailbox.noise_floor(), mailbox.ignored());
         let (room, reading) = (mailbox.room(), mailbox.reading());

@@ -209,14 +209,20 @@ impl<T, W> State<T, W> {
             self.offer_room(key.index, after);
         }
         if self.boxes.refills.attentive {
-            self.stir(after);
-            self.feed(key, after);
+            self.attend(key, after);
         }
         match taken {
             Some(wave) => Take::Wave(wave),
             None if last => Take::Ended,
             None => Take::Empty,
         }
+    }
+
+    /// Somebody wants to know of what was taken.
+    #[cold]
+    fn attend(&mut self, key: Key, after: &mut Aftermath<T, W>) {
+        self.stir(after);
+        self.feed(key, after);
     }
 
     /// A reader was woken in vain: if enough waves lie there for another one, it is woken instead.

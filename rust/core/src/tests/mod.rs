@@ -5,6 +5,7 @@
 
 mod loom_close;
 mod loom_deferred;
+mod loom_refill;
 mod loom_room;
 mod loom_routes;
 mod loom_wakes;
@@ -68,7 +69,11 @@ fn medium() -> Shared {
 }
 
 fn open(medium: &Shared, capacity: usize) -> Key {
-    let key = sleeping(medium, capacity);
+    open_as(medium, capacity, Overflow::Block)
+}
+
+fn open_as(medium: &Shared, capacity: usize, overflow: Overflow) -> Key {
+    let key = sleeping_as(medium, capacity, overflow);
     let pattern = crate::channel::Pattern::parse("a", crate::channel::Limits::DEFAULT);
     medium.resonate(key, pattern.expect("well written")).expect("open");
     key
@@ -76,10 +81,14 @@ fn open(medium: &Shared, capacity: usize) -> Key {
 
 /// A mailbox that resonates on nothing yet.
 fn sleeping(medium: &Shared, capacity: usize) -> Key {
+    sleeping_as(medium, capacity, Overflow::Block)
+}
+
+fn sleeping_as(medium: &Shared, capacity: usize, overflow: Overflow) -> Key {
     let spec = Spec {
         name: "box".into(),
         order: Order::Fifo,
-        overflow: Overflow::Block,
+        overflow,
         capacity,
         noise_floor: 0.0,
         ignored: 0,

@@ -244,8 +244,8 @@ impl SimulatedDisk {
     /// The disk as it is found after the process was killed now: all that was written is there.
     #[must_use]
     pub fn after_kill(&self) -> Self {
-        let World { files, names, durable_names, changes, dice, .. } = self.world().clone();
-        Self::of(World { files, names, durable_names, changes, dice, ..World::default() })
+        let World { files, names, durable_names, changes, dice, looks, .. } = self.world().clone();
+        Self::of(World { files, names, durable_names, changes, dice, looks, ..World::default() })
     }
 
     /// The bytes of a file.

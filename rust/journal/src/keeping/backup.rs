@@ -18,7 +18,7 @@ use crate::disk::{Disk, File};
 use crate::header::RECORDS;
 use crate::record::Record;
 use crate::scan::{Found, Scan};
-use crate::segment::Segment;
+use crate::segment::{Segment, head};
 
 /// How a journal is copied.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,10 +83,14 @@ pub fn backup<D: Disk>(
 
 /// Up to where a segment that may be written is copied.
 fn sound_end<F: File>(segment: &Segment<F>, safe: Option<u64>) -> Result<u64, Failure> {
-    let Ok(header) = &segment.header else {
-        return segment.file.size().map_err(fault("measure", &segment.name));
+    // One that was just being made when it was opened may have its head by now.
+    let header = segment.header.or(head(&segment.file).map_err(fault("read", &segment.name))?);
+    let Ok(header) = header else {
+        let size = segment.file.size().map_err(fault("measure", &segment.name))?;
+        let fresh = safe.is_some_and(|safe| segment.base > safe);
+        return Ok(if fresh { size.min(RECORDS) } else { size });
     };
-    let mut scan = Scan::new(&segment.file, header);
+    let mut scan = Scan::new(&segment.file, &header);
     let mut end = RECORDS;
     while let Some(found) = scan.next().map_err(fault("read", &segment.name))? {
         if let Found::Record { offset, bytes, record } = found {

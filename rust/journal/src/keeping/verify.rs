@@ -124,34 +124,33 @@ fn told(summaries: &[&Summary]) -> Report {
     let journal = summaries.iter().find_map(|summary| Some(summary.header.ok()?.journal));
     let mut report = Report { journal, ..Report::default() };
     let (mut there, mut removed) = (Ranges::default(), Ranges::default());
+    // What stands behind a later wave, or behind a seal that says more, nobody is given.
+    let (mut reached, mut repeated) = (0, Vec::with_capacity(summaries.len()));
     for summary in summaries {
-        // What stands behind a later one, nobody is given.
-        let after = there.last().map_or(0, |last| last.saturating_add(1));
-        there.add_all(&summary.there.within(after..=u64::MAX));
+        let behind = summary.there.within(0..=reached);
+        there.add_all(&summary.there.without(&behind));
         removed.add_all(&summary.removed);
+        repeated.push(behind.iter().map(|range| range.end() - range.start() + 1).sum::<u64>());
+        reached =
+            [summary.there.last(), summary.seal].into_iter().flatten().fold(reached, u64::max);
     }
     let end = summaries.iter().map(|summary| summary.end()).max().unwrap_or(0);
     let known =
         summaries.first().map_or(Ranges::default(), |first| (first.base.max(1)..=end).into());
     let gaps = known.without(&there).without(&removed);
-    let mut last: Option<Moment> = None;
-    for (summary, end) in summaries.iter().zip(ends(summaries, end)) {
+    for ((summary, end), behind) in summaries.iter().zip(ends(summaries, end)).zip(repeated) {
         report.segments.extend((!summary.void).then(|| part(summary, journal)));
         report.waves += summary.waves;
         report.notes += summary.notes;
         report.bytes += summary.size;
         report.repeated += summary.repeated;
-        // Behind what came before, or a second time.
-        let again = |before: Moment| summary.there.within(0..=before.sequence);
-        let again = last.map_or(Ranges::default(), again);
-        let again = again.iter().map(|range| range.end() - range.start() + 1).sum::<u64>();
-        (report.repeated, report.waves) = (report.repeated + again, report.waves - again);
-        last = summary
-            .last
-            .filter(|now| last.is_none_or(|last| last.sequence < now.sequence))
-            .or(last);
-        if let (Some(first), Some(last)) = (summary.first, last) {
-            report.span = Some((report.span.map_or(first, |(first, _)| first), last));
+        report.waves -= behind;
+        report.repeated += behind;
+        // Not if all of it is repeated.
+        if let (Some(first), Some(now)) =
+            (summary.first, summary.last.filter(|_| summary.waves > behind))
+        {
+            report.span = Some((report.span.map_or(first, |(first, _)| first), now));
         }
         let after = summary.there.last().map_or(summary.base, |last| last.saturating_add(1));
         let whole = gaps.within(after..=end).is_empty();

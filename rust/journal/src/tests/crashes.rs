@@ -50,7 +50,7 @@ fn work(disk: &SimulatedDisk, seed: u64, known: &mut Known) -> bool {
     let mut opened = opening::opened(disk).expect("it can be read");
     let mut keeper = Keeper::new(disk.clone(), 7, 1, &mut opened);
     let mut queue = opened.queue(7, 2_048);
-    let (mut kept, mut safe) = (None, queue.safe());
+    let (mut kept, mut safe) = (None, queue.last());
     let mut log = Log::new(disk.clone());
     for _ in 0..12 {
         let (mut batch, mut said) = (Waves::new(), None);

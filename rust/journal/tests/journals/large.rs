@@ -4,18 +4,18 @@ use std::ops::{ControlFlow, RangeInclusive};
 
 use aether_journal::disk::simulated::{Dice, SimulatedDisk};
 use aether_journal::header::RECORDS;
-use aether_journal::journal::{Journal, Options};
+use aether_journal::journal::Options;
 use aether_journal::reader::{Event, Reader};
 use aether_journal::scan::{Found, Scan};
 use aether_journal::segment::segments;
 
-use crate::{names, wave};
+use crate::{names, open, wave};
 
 /// A journal whose first segment has this size, and where each of its waves ends.
 fn large(segment_bytes: u64) -> (SimulatedDisk, Vec<(u64, u64)>) {
     let disk = SimulatedDisk::new(1);
-    let options = Options { segment_bytes, sync: true, pending_bytes: 1 << 20 };
-    let journal = Journal::open(disk.clone(), options).expect("an empty disk");
+    let options = Options { segment_bytes, ..Options::DEFAULT };
+    let journal = open(&disk, options).expect("an empty disk");
     let mut number = 0;
     while names(&disk).len() < 2 {
         number += 1;

@@ -12,12 +12,13 @@ mod verifying;
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, RangeInclusive};
 
+use aether_core::channel::{Limits, Pattern};
 use aether_journal::disk::Disk;
 use aether_journal::disk::simulated::{Fault, SimulatedDisk};
 use aether_journal::journal::{Journal, Options, Refusal};
 use aether_journal::keeping::unwatched;
 use aether_journal::keeping::verify::{Report, verify};
-use aether_journal::reader::{Event, Reader};
+use aether_journal::reader::{Event, Reader, read_wave};
 use aether_journal::record::{Codec, Encoded, Headers, Record, Wave};
 use aether_journal::scan::{Found, Scan};
 use aether_journal::segment::segments;
@@ -74,9 +75,8 @@ fn write(
     segment_bytes: u64,
     steps: &[Step],
 ) -> (Vec<Plain>, BTreeMap<String, Vec<u8>>) {
-    let options = Options { segment_bytes, pending_bytes: 1 << 20, ..Options::default() };
-    let open =
-        || Journal::<_, ()>::open(disk.clone(), options, |_| {}).expect("nobody writes there");
+    let options = Options { segment_bytes, ..Options::DEFAULT };
+    let open = || Journal::<_, ()>::open(disk.clone(), options, drop).expect("nobody writes there");
     let (mut journal, mut waves, mut said) = (open(), Vec::new(), BTreeMap::new());
     for (number, step) in steps.iter().enumerate() {
         match *step {
@@ -206,4 +206,32 @@ fn some_steps(count: usize) -> Vec<Step> {
         _ => Step::Wave { channel: number % 5, time: number as u32, size: number * 11 % 40 },
     };
     (0..count).map(step).collect()
+}
+
+/// A journal that is opened knows of its channels and cursors what is read.
+fn check_known(disk: &SimulatedDisk, told: &str) {
+    let disk = disk.after_kill();
+    let journal = Journal::<_, ()>::open(disk.clone(), Options::DEFAULT, drop);
+    check_last(&journal.expect("nobody writes there"), &disk, told);
+}
+
+/// The same of one that is open.
+fn check_last(journal: &Journal<SimulatedDisk, ()>, disk: &SimulatedDisk, told: &str) {
+    let found = read(disk.clone());
+    let mut last = BTreeMap::new();
+    for wave in &found.waves {
+        last.insert(wave.channel.clone(), wave.sequence);
+    }
+    let all = Pattern::parse("*", Limits::DEFAULT).expect("a pattern");
+    let known = journal.last_of(&all);
+    for (_, location) in &known {
+        let there = read_wave(disk, location, |wave| assert_eq!(wave.sequence, location.sequence));
+        assert!(there.expect("it can be read"), "{told}: {location:?}");
+    }
+    let known: BTreeMap<String, u64> =
+        known.into_iter().map(|(channel, location)| (channel.into(), location.sequence)).collect();
+    assert_eq!(known, last, "{told}");
+    assert_eq!(journal.waves(), found.waves.len() as u64, "{told}");
+    let cursors = journal.cursors().into_iter().map(|(name, state)| (name.into(), state));
+    assert_eq!(cursors.collect::<BTreeMap<String, _>>(), said(disk), "{told}");
 }

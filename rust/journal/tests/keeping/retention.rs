@@ -17,6 +17,7 @@ use crate::plain::{Part, gone};
 use crate::{
     Plain, Step, Told, by_segment, encoded, names, read, read_after, some_steps, verified, write,
 };
+use crate::{check_known, check_last};
 
 pub fn pattern(text: &str) -> Option<Pattern> {
     Pattern::parse(text, Limits::default()).ok()
@@ -244,12 +245,12 @@ fn little_is_not_worth_a_segment_written_anew() {
 }
 
 #[test]
-fn a_reader_goes_on_with_the_files_that_it_has_open() {
+fn a_reader_goes_on_with_the_file_that_it_has_open_and_with_what_stays() {
     let path = std::env::temp_dir().join(format!("aether-retained-{}", std::process::id()));
     let folder = Folder::new(&path).expect("it can be made");
     let options = Options { segment_bytes: 2_000, ..Options::default() };
     let journal =
-        Journal::<_, ()>::open(folder.clone(), options, |_| {}).expect("nobody writes there");
+        Journal::<_, ()>::open(folder.clone(), options, drop).expect("nobody writes there");
     for number in 1..=300_u64 {
         let mut wave = encoded("orders.created", 0.0, &number.to_le_bytes());
         journal.append(&mut wave, None).expect("there is room");
@@ -277,13 +278,49 @@ fn a_reader_goes_on_with_the_files_that_it_has_open() {
     assert!(plan.dropped().count() > 3 && plan.rewritten().count() > 1);
     apply(&folder, &plan, &mut unwatched).expect("a disk without faults");
     see(&mut reader, &mut seen, usize::MAX);
-    assert!(seen.iter().copied().eq(1..=300));
+    // Nothing that was taken out is a gap.
+    assert!(seen.is_sorted_by(|a, b| a < b) && seen.starts_with(&(1..=50).collect::<Vec<_>>()));
+    assert!((271..=300).all(|stays| seen.contains(&stays)));
     let fresh = read(folder.clone());
     assert!(fresh.waves.iter().map(|wave| wave.sequence).eq(271..=300));
-    let left = folder.names().expect("it can be read").len();
-    assert_eq!(left, names_of(&folder) + 1, "no drafts, only the lock");
+    let mut left = folder.names().expect("it can be read");
+    left.retain(|name| !name.contains(".index") && !name.contains(".snapshot"));
+    assert_eq!(left.len(), names_of(&folder) + 1, "no drafts, only the lock");
     drop(journal);
     std::fs::remove_dir_all(path).expect("it is there");
+}
+
+#[test]
+fn a_journal_that_is_told_of_a_retention_knows_what_is_left() {
+    let disk = SimulatedDisk::new(1);
+    write(&disk, 700, &some_steps(60));
+    let options = Options { segment_bytes: 700, ..Options::DEFAULT };
+    let journal = Journal::<_, ()>::open(disk.clone(), options, drop).expect("nobody writes there");
+    for number in 0..20 {
+        journal.append(&mut encoded("orders.paid", 0.0, &[number]), None).expect("there is room");
+        journal.acknowledge("cursor-1", &[number], None).expect("there is room");
+    }
+    journal.flush().expect("a disk without faults");
+    check_last(&journal, &disk, "before");
+    let rules = [
+        Rule { max_count: Some(30), ..Rule::default() },
+        Rule { pattern: pattern("orders.*"), keep_last: Some(1), ..Rule::default() },
+    ];
+    let plan = planned(&disk, &rules, None);
+    assert!(plan.dropped().count() > 1 && plan.rewritten().count() > 1);
+    apply(&disk, &plan, &mut unwatched).expect("a disk without faults");
+    journal.refresh().expect("it can be read");
+    check_last(&journal, &disk, "told of it");
+    // The last wave of a channel goes, as it is old, and one before it stays.
+    let rules = [Rule { pattern: pattern("orders.paid"), max_age: Some(5.0), ..Rule::default() }];
+    apply(&disk, &planned(&disk, &rules, None), &mut unwatched).expect("a disk without faults");
+    journal.refresh().expect("it can be read");
+    check_last(&journal, &disk, "told of it again");
+    let wave = journal.append(&mut encoded("orders.paid", 0.0, &[]), None);
+    journal.wait(wave.expect("there is room")).expect("a disk without faults");
+    check_last(&journal, &disk, "and goes on");
+    drop(journal);
+    check_known(&disk, "opened again");
 }
 
 fn names_of(folder: &Folder) -> usize {
@@ -293,8 +330,8 @@ fn names_of(folder: &Folder) -> usize {
 #[test]
 fn it_is_done_while_the_journal_is_written_and_read() {
     let disk = SimulatedDisk::new(1);
-    let options = Options { segment_bytes: 700, pending_bytes: 1 << 20, ..Options::default() };
-    let journal = Journal::<_, ()>::open(disk.clone(), options, |_| {}).expect("an empty disk");
+    let options = Options { segment_bytes: 700, ..Options::DEFAULT };
+    let journal = Journal::<_, ()>::open(disk.clone(), options, drop).expect("an empty disk");
     let done = AtomicBool::new(false);
     let rules = [
         Rule { max_count: Some(60), ..Rule::default() },

@@ -42,6 +42,8 @@ impl PyJournalImport {
     #[new]
     fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let options = Options { pending_bytes: PENDING, ..Options::DEFAULT };
+        fork::goes_on()?;
+        let _inside = Inside::enter(py);
         let opened = py.detach(|| Journal::open(Folder::new(&path)?, options, drop));
         let failed = |error: &dyn std::error::Error| {
             JournalError::new_err(format!(

@@ -220,6 +220,17 @@ impl Reading {
     }
 }
 
+/// To read makes nothing: the folder has to be there.
+pub fn must_be_there(path: &Path) -> PyResult<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    Err(JournalError::new_err(format!(
+        "{}: there is no journal, since that is no folder; a journal is the folder it was written to",
+        path.display()
+    )))
+}
+
 impl PyJournalReader {
     /// Takes the reading out while `act` reads, so that no lock is held meanwhile.
     fn read<R>(
@@ -280,13 +291,9 @@ impl PyJournalReader {
     ) -> PyResult<Self> {
         let pattern = pattern.map(self::pattern).transpose()?;
         let filter = Filter { pattern, after, before, since, until, amplitude, source, headers };
-        // To read makes nothing: the folder has to be there.
-        if !Path::new(&path).is_dir() {
-            return Err(JournalError::new_err(format!(
-                "{path}: there is no journal, since that is no folder; a journal is the folder it was \
-                 written to"
-            )));
-        }
+        must_be_there(Path::new(&path))?;
+        fork::goes_on()?;
+        let _inside = Inside::enter(py);
         let opened = py.detach(|| {
             let folder = Folder::new(&path)?;
             Reader::after(folder, after.unwrap_or(0))

@@ -16,7 +16,7 @@ use super::fate::{DurableOp, Fate, Told};
 use super::record;
 use crate::awaitable::awaitable;
 use crate::errors::{JournalError, JournalFailed, JournalFull};
-use crate::fork;
+use crate::fork::{self, Inside};
 use crate::guarded::Guarded;
 use crate::receipt::PyFate;
 use crate::wave::PyWave;
@@ -216,6 +216,8 @@ impl PyJournalWriter {
             }
         };
         let options = Options { segment_bytes, durability, pending_bytes, snapshot_interval };
+        fork::goes_on()?;
+        let _inside = Inside::enter(py);
         let opened = py.detach(|| {
             let folder = Folder::new(&path)?;
             Journal::open(folder, options, settle)
@@ -283,6 +285,7 @@ impl PyJournalWriter {
 
     /// Commits what was appended, and takes no more; returns when the files are closed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let _inside = Inside::enter(py);
         let cursors = self.writer.cursors.with(py, mem::take);
         cursors.iter().filter_map(Weak::upgrade).for_each(|cursor| cursor.catch_up(py));
         let closed = py.detach(|| self.writer.journal.close());

@@ -22,7 +22,9 @@
 //!   was missing before stays missing, unless the segment goes as a whole.
 //! - At each moment, and after a loss of power at any, each wave that is to stay is there, once. Each step is
 //!   done as a whole or not at all.
-//! - A reader that has files open goes on with what they held.
+//! - A reader goes on with the segment that it has open, as that was; of later ones, what was taken out does not come to
+//!   it, and is no gap.
+//! - The journal that writes there is told by `Journal::refresh`, so that it does not name places of before.
 //!
 //! A segment that is written anew has the base of the old one and a number of rewritings that is greater by one, and so
 //! counts in its place as long as both are there. Segments that go as a whole, side by side, leave one
