@@ -27,6 +27,7 @@ use pyo3::prelude::*;
 use super::kept::KeptWave;
 use super::restore::Restorer;
 use super::writer::Writer;
+use crate::fork::{self, Inside};
 use crate::ids::Own;
 use crate::log;
 use crate::shared::Shared;
@@ -113,7 +114,7 @@ impl Filling {
         let (Some(shared), Some(writer)) = (self.shared.upgrade(), self.writer.upgrade()) else {
             return Next::End;
         };
-        if !shared.home.is_here() {
+        if !shared.home.is_here() || fork::goes_on().is_err() {
             return Next::End;
         }
         let sleeper = Sleeper::Native(Arc::clone(&self.gate));
@@ -217,6 +218,8 @@ fn hand(
     source: &mut Source,
     waves: &[KeptWave],
 ) -> bool {
+    // A program that ends waits for it.
+    let _inside = Inside::enter(py);
     let own = Own::now();
     let mut read = Vec::with_capacity(waves.len());
     for kept in waves {
