@@ -46,7 +46,7 @@ class Aether(Emitting, Running):
     Args:
         config: How waves and mailboxes are treated; `None`: the defaults of `AetherConfig`.
         journal: Where each wave is written down before it is delivered; the medium opens it now, and closes it
-            when it is closed. `None`: what the configuration says, which is none unless it names one.
+            when it is closed. `None`: nowhere.
         clock: A clock to steer by hand, for tests; `None`: the machine's.
 
     Raises:

@@ -170,6 +170,19 @@ async def test_a_payload_that_cannot_be_written_is_refused_first(tmp_path: Path)
     assert written(tmp_path) == ["after"]
 
 
+async def test_a_text_that_no_file_can_hold_is_refused(tmp_path: Path) -> None:
+    async with Aether(journal=Journal(tmp_path)) as medium:
+        for headers in ({"odd \ud800": "text"}, {"name": "odd \ud800"}):
+            with pytest.raises(PayloadError) as caught:
+                await medium.emit_wave("a.b", 1, headers=headers)
+            assert_says(caught.value, "a.b", "header", "surrogate")
+        with pytest.raises(PayloadError) as caught:
+            await medium.emit(Wave("a.b", 2, source="odd \ud800"))
+        assert_says(caught.value, "source", "surrogate")
+        await medium.emit_wave("a.b", 3, headers={"name": "text"})
+    assert written(tmp_path) == [3]
+
+
 async def test_a_payload_over_the_limit_is_refused(tmp_path: Path) -> None:
     config = AetherConfig(max_payload_bytes=100)
     async with Aether(config, journal=Journal(tmp_path)) as medium:

@@ -9,6 +9,7 @@ import contextlib
 import gc
 import logging
 import sys
+import sysconfig
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -121,6 +122,10 @@ def test_in_the_midst_of_every_call(kind: str, step: str) -> None:
     scene.check()
 
 
+@pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    reason="a free-threaded interpreter waits for more than a threshold before it collects",
+)
 @pytest.mark.parametrize("step", STEPS)
 def test_at_every_collection(step: str) -> None:
     """The collector runs as soon as anything is made, so also where the library makes something."""

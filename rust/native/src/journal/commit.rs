@@ -11,6 +11,7 @@ use super::cursor::Noted;
 use super::fate::{Fate, Told};
 use crate::channel::text;
 use crate::draft::{Origin, emission_of};
+use crate::fork::Inside;
 use crate::shared::Shared;
 use crate::waker::{Aftermath, Waker};
 use crate::wave::{Hands, Held};
@@ -44,6 +45,8 @@ pub fn settle(settled: Settled<Waiter>) {
     }
     let mut waiters = Some(waiters);
     Python::try_attach(|py| {
+        // A program that ends waits for it.
+        let _inside = Inside::enter(py);
         for (sequence, waiter) in waiters.take().into_iter().flatten() {
             waiter.settle(py, sequence, &result);
         }

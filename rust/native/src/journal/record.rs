@@ -48,8 +48,10 @@ pub fn encoded(
             payload.len()
         )));
     }
-    let source = wave.source.as_ref().map(|source| source.bind(py).to_str()).transpose()?;
-    let headers = wave.headers(py).map(header_bytes).transpose()?.unwrap_or_default();
+    let source = wave.source.as_ref().map(|source| utf8(channel, "source", source.bind(py)));
+    let source = source.transpose()?;
+    let headers = wave.headers(py).map(|headers| header_bytes(channel, headers));
+    let headers = headers.transpose()?.unwrap_or_default();
     let id = wave.id_text();
     let written = Wave {
         sequence: 0,
@@ -75,15 +77,29 @@ pub fn encoded(
 }
 
 /// All headers but the address of an answer, which nobody can be reached at later.
-fn header_bytes(headers: &Bound<'_, PyDict>) -> PyResult<HeaderBytes> {
+fn header_bytes(channel: &str, headers: &Bound<'_, PyDict>) -> PyResult<HeaderBytes> {
     let mut texts = Vec::with_capacity(headers.len());
     for (name, text) in headers {
         let (name, text) = (name.cast_into::<PyString>()?, text.cast_into::<PyString>()?);
-        if name.to_str()? != REPLY_HEADER {
+        if utf8(channel, "header", &name)? != REPLY_HEADER {
             texts.push((name, text));
         }
     }
-    let pairs: PyResult<Vec<_>> =
-        texts.iter().map(|(name, text)| Ok((name.to_str()?, text.to_str()?))).collect();
+    let pairs: PyResult<Vec<_>> = texts
+        .iter()
+        .map(|(name, text)| Ok((name.to_str()?, utf8(channel, "header", text)?)))
+        .collect();
     Ok(HeaderBytes::new(pairs?))
+}
+
+/// A text as a file can hold it.
+fn utf8<'a>(channel: &str, what: &str, text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
+    text.to_str().map_err(|error| {
+        let refused = PayloadError::new_err(format!(
+            "the wave on {channel:?} has a {what} with a lone surrogate in it, which no journal can hold; nothing \
+             was emitted: decode the bytes it came from with errors='replace'"
+        ));
+        refused.set_cause(text.py(), Some(error));
+        refused
+    })
 }

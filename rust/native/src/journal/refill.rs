@@ -33,6 +33,7 @@ use super::cursor::{Cursor, Work};
 use super::kept::KeptWave;
 use super::restore::Restorer;
 use super::writer::Writer;
+use crate::fork::{self, Inside};
 use crate::ids::Own;
 use crate::log;
 use crate::shared::Shared;
@@ -132,7 +133,7 @@ impl Filling {
         let (Some(shared), Some(writer)) = (self.shared.upgrade(), self.writer.upgrade()) else {
             return Next::End;
         };
-        if !shared.home.is_here() {
+        if !shared.home.is_here() || fork::goes_on().is_err() {
             return Next::End;
         }
         let now = shared.medium.clock().monotonic();
@@ -266,6 +267,8 @@ fn hand(
     source: &mut Source,
     mut waves: Vec<KeptWave>,
 ) -> bool {
+    // A program that ends waits for it.
+    let _inside = Inside::enter(py);
     let own = Own::now();
     let cursor = shared.cursors.of(py, hungry.key);
     if let Some(cursor) = &cursor {

@@ -350,7 +350,7 @@ impl PyJournalReader {
 
     /// The numbers of all waves that are left, as arrays, and the channels by number.
     fn columns<'py>(&self, py: Python<'py>) -> PyResult<Arrays<'py>> {
-        let columns = self.read(py, |reading| {
+        self.read(py, |reading| {
             let mut columns = Columns::default();
             while !reading.ended {
                 let looked = py.detach(|| {
@@ -362,9 +362,9 @@ impl PyJournalReader {
                 self.note(py, looked)?;
                 py.check_signals()?;
             }
-            Ok(columns)
-        })?;
-        columns.into_arrays(py)
+            // Imports numpy, perhaps: still inside.
+            columns.into_arrays(py)
+        })
     }
 
     /// First and last sequence of the waves that should be there and cannot be read.
