@@ -605,6 +605,21 @@ class Mailbox:
     def resonate(self, pattern: str) -> bool:
         """Resonates on a pattern; false if it does already."""
 
+    def resonate_by_cursor(
+        self,
+        patterns: list[str],
+        name: str,
+        after: int | None,
+        by_next: bool,
+        timeout: float,
+        most: int,
+    ) -> int:
+        """Resonates on patterns by a durable cursor; returns on how many, 0 if it does so already."""
+
+    @property
+    def cursor_name(self) -> str | None:
+        """The name of its cursor, if it has one."""
+
     def resonate_after(self, pattern: str, sequence: int) -> bool:
         """The same with history: what the journal has after a sequence comes first. In a medium with a journal."""
 
@@ -968,6 +983,22 @@ class Vibrator(Emitter):
             ForkedMedium: The medium was used before this process was forked.
         """
 
+    def ack(self, wave: Wave) -> Coroutine[Any, Any, None]:
+        """Says that a wave is finished, to the durable cursor that it came by.
+
+        It acts at the call, awaited or not: the wave does not come again in this program, and not after the next
+        start either, once this is done, which it is when the acknowledgement is as durable as the journal. A second
+        time does no harm, and neither does one after its time was over, if nobody else has finished it.
+
+        Args:
+            wave: What this vibrator, or another one of its group, has received.
+
+        Raises:
+            ValueError: The vibrator resonates by no cursor, or the wave was not received by it.
+            JournalFull: Awaited: the disk has no room for it. In this program it holds.
+            JournalFailed: Awaited: the journal has failed before it was safe.
+        """
+
     def begin_receive_sync(self, timeout: float | None = None) -> Waiting[Wave | None]:
         """The steps of `receive_sync`."""
 
@@ -1160,6 +1191,12 @@ class Wave(Generic[_T_co]):
     @property
     def ttl(self) -> float | None:
         """How old it may become where it waits, in seconds; `None`: any age."""
+
+    @property
+    def delivery_count(self) -> int:
+        """How often its reader has got it, this time included: above 1 where a durable cursor brings again what
+        was not acknowledged in time.
+        """
 
     @property
     def compensates(self) -> str | None:

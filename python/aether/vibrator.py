@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 from aether import _native
 from aether._wait import checked_timeout, shielded
 from aether.errors import Closed, ForkedMedium
-from aether.journaled import Replayed, history_after
+from aether.journaled import Ack, Replayed, cursor_settings, history_after
 from aether.lane import Lane, checked_handler, others_idle
 from aether.run import OnError, Run
 from aether.statistics import VibratorStatistics, by_reason
@@ -222,7 +222,15 @@ class Vibrator(Emitting, _native.Vibrator):
 
     # Resonating
 
-    def resonate_on(self, *patterns: str, replay: Replayed | None = None) -> Done:
+    def resonate_on(
+        self,
+        *patterns: str,
+        replay: Replayed | None = None,
+        cursor: str | None = None,
+        ack: Ack = "manual",
+        ack_timeout: float = 30.0,
+        max_deliveries: int = 5,
+    ) -> Done:
         """Hears these patterns from now on, in its mailbox: all of them, or none if one is wrong.
 
         It acts at the call, awaited or not. A pattern that it resonates on already changes nothing.
@@ -233,17 +241,55 @@ class Vibrator(Emitting, _native.Vibrator):
                 aware `datetime`, or a `timedelta` ago. What the journal has comes first, then what is emitted, with
                 no gap and nothing twice; emitters do not wait for it. Waves of the journal have the name of their
                 source, and no identity: `ignore_own` does not know them.
+            cursor: In a medium with a journal, the name of a durable cursor, which remembers across restarts what
+                was finished here: what was not comes again, as waves of their own with a `delivery_count` above 1.
+                It begins where `replay` says, or now, if nobody has used that name before; later starts go on from
+                where it is. It keeps count of the whole mailbox, so all patterns are given with it, in one call. It
+                has one reader at a time, or one group. See `ack` for what it takes to finish a wave.
+            ack: With a cursor: ``"manual"``, a wave is finished by `ack(wave)`; or ``"next"``, by asking for more:
+                then all that this vibrator has received before is.
+            ack_timeout: With a cursor: after so many seconds a wave that is not finished comes again: above 0.
+            max_deliveries: With a cursor: how often a wave comes, 1 or more. Then it goes to `dead.<channel>`, with
+                the headers `aether-reason` (`max_deliveries`), `aether-id`, `aether-deliveries` and `aether-cursor`.
 
         Raises:
             ChannelError: A pattern is no pattern; the message points at the token.
-            TypeError: One is no `str`, or `replay` is none of these.
-            ValueError: No pattern, a `replay` out of range, or the medium has no journal.
+            TypeError: One is no `str`, or an option is of the wrong type.
+            ValueError: No pattern, an option out of range, or the medium has no journal; the cursor has a reader
+                already; or the mailbox resonates already, or drops waves when it is full.
             JournalError: The journal cannot be read.
             Closed: The vibrator or its medium is closed.
+
+        Example:
+            >>> import asyncio, tempfile
+            >>> from aether import Aether
+            >>> from aether.journal import Journal
+            >>> async def start(folder, *, emit):
+            ...     async with Aether(journal=Journal(folder)) as medium:
+            ...         billing = medium.vibrator("billing")
+            ...         billing.resonate_on("orders.*", cursor="billing")
+            ...         await medium.emit_many([("orders.created", id) for id in emit])
+            ...         first, second = await billing.receive(), await billing.receive()
+            ...         await billing.ack(first)
+            ...     return [(wave.payload, wave.delivery_count) for wave in (first, second)]
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     asyncio.run(start(folder, emit=[1, 2, 3]))
+            ...     asyncio.run(start(folder, emit=[]))
+            [(1, 1), (2, 1)]
+            [(2, 2), (3, 1)]
         """
         self._check_open()
         _check_patterns(patterns, "resonate_on")
         after = None if replay is None else history_after(self._medium.journal, replay)
+        if cursor is not None:
+            settings = cursor_settings(cursor, ack, ack_timeout, max_deliveries)
+            return Done(self.mailbox.resonate_by_cursor(list(patterns), cursor, after, *settings))
+        if (known := self.mailbox.cursor_name) is not None:
+            message = (
+                f"vibrator {self._name!r} resonates by cursor {known!r}, which keeps count of the whole mailbox: give"
+                " all patterns with the cursor, in one call, or make another vibrator for these"
+            )
+            raise ValueError(message)
         added: list[str] = []
         try:
             for pattern in patterns:

@@ -14,6 +14,7 @@ pub mod append;
 mod bytes;
 mod channels;
 mod check;
+pub mod cursor;
 pub mod disk;
 pub mod filter;
 pub mod header;

@@ -62,6 +62,22 @@ pub fn unreadable(py: Python<'_>, journal: &str, why: &str) {
     report(py, said);
 }
 
+/// A wave that was not acknowledged at a durable cursor comes no more.
+#[cold]
+pub fn given_up(py: Python<'_>, cursor: &str, why: &str) {
+    let extra = PyDict::new(py);
+    let said = extra.set_item("cursor", cursor).and_then(|()| {
+        say(
+            py,
+            "error",
+            "cursor %r gives a wave up that was not acknowledged: %s",
+            (cursor, why),
+            &extra,
+        )
+    });
+    report(py, said);
+}
+
 fn say<'py>(
     py: Python<'py>,
     level: &str,

@@ -1,11 +1,12 @@
 //! `Mailbox`: a handle on one mailbox of the core, and what the garbage collector sees of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use aether_core::channel::Pattern;
 use aether_core::mailbox::Overflow;
 use aether_core::medium::{Emission, Key, Take};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyDict, PyString};
@@ -14,6 +15,7 @@ use crate::actors::LastReader;
 use crate::awaitable::awaitable;
 use crate::channel::text;
 use crate::errors::{Closed, EndOfStream, WouldBlock, channel_error, quietly, seconds};
+use crate::journal::{Cursor, Rules};
 use crate::receive::{ReceiveOp, Source, Wanted};
 use crate::shared::Shared;
 use crate::waker::Aftermath;
@@ -29,6 +31,8 @@ pub struct PyMailbox {
     last_reader: LastReader,
     /// Nobody can name its readers, and that has been said.
     unknown_reader: AtomicBool,
+    /// What keeps count of what its readers have finished.
+    cursor: OnceLock<Arc<Cursor>>,
 }
 
 impl PyMailbox {
@@ -40,6 +44,7 @@ impl PyMailbox {
             overflow,
             last_reader: LastReader::default(),
             unknown_reader: AtomicBool::new(false),
+            cursor: OnceLock::new(),
         }
     }
 
@@ -73,12 +78,24 @@ impl PyMailbox {
         self.overflow != Overflow::Block
     }
 
-    /// The next wave, or the error that says why there is none.
-    pub fn take_now(&self, py: Python<'_>) -> PyResult<(Py<PyWave>, u64)> {
+    /// What keeps count of what its readers have finished.
+    #[inline]
+    pub fn cursor(&self) -> Option<&Arc<Cursor>> {
+        self.cursor.get()
+    }
+
+    /// The next wave for a reader, or the error that says why there is none.
+    pub fn take_now(&self, py: Python<'_>, reader: u64) -> PyResult<(Py<PyWave>, u64)> {
         self.shared.home.enter()?;
         self.note_reader(py)?;
         let mut after = Aftermath::default();
-        let taken = self.shared.medium.take(self.key, None, &mut after);
+        let taken = match self.cursor() {
+            None => self.shared.medium.take(self.key, None, &mut after),
+            Some(cursor) => {
+                cursor.ask(py, reader);
+                cursor.take(py, self, reader, None, &mut after)
+            }
+        };
         self.shared.settle(py, after);
         match taken {
             Take::Wave(taken) => Ok((taken.item.0, taken.missed)),
@@ -102,6 +119,26 @@ impl PyMailbox {
         self.shared.home.enter()?;
         let read = text(name)?;
         Pattern::parse(read, self.shared.limits).map_err(|fault| channel_error(read, &fault))
+    }
+
+    /// What a mailbox that resonates already says to a cursor: nothing, if that is all it asks for.
+    #[cold]
+    fn resonates_by(&self, name: &str, has: &[Pattern], asked: &[Pattern]) -> PyResult<usize> {
+        let known = |one: &Pattern| has.iter().any(|known| known.canonical() == one.canonical());
+        let same = self.cursor().is_some_and(|cursor| &*cursor.name == name);
+        if same && asked.iter().all(known) {
+            return Ok(0);
+        }
+        let names: Vec<&str> = has.iter().map(Pattern::as_str).collect();
+        let by = match self.cursor() {
+            Some(cursor) => format!("by cursor {:?}", cursor.name),
+            None => "without a cursor".to_owned(),
+        };
+        Err(PyValueError::new_err(format!(
+            "cursor {name:?} keeps count of a whole mailbox, and this one has resonated {by} on [{}]: give all patterns \
+             with the cursor, in one call, to a vibrator that resonates on nothing yet",
+            names.join(", ")
+        )))
     }
 
     #[cold]
@@ -141,6 +178,62 @@ impl PyMailbox {
         let resonates = self.shared.medium.resonate_behind(self.key, parsed, sequence, &mut after);
         self.shared.settle(py, after);
         resonates.ok_or_else(|| self.resonates_no_more(py))
+    }
+
+    /// Resonates on patterns by a durable cursor: from where its readers have stopped, or else after a sequence, or
+    /// from now on. Returns on how many; 0 if it does so already.
+    #[pyo3(signature = (patterns, name, after, by_next, timeout, most))]
+    #[expect(clippy::too_many_arguments, reason = "the options of a cursor")]
+    fn resonate_by_cursor(
+        &self,
+        py: Python<'_>,
+        patterns: Vec<Bound<'_, PyAny>>,
+        name: &str,
+        after: Option<u64>,
+        by_next: bool,
+        timeout: f64,
+        most: u32,
+    ) -> PyResult<usize> {
+        let parsed: Vec<Pattern> =
+            patterns.iter().map(|name| self.pattern(name)).collect::<PyResult<_>>()?;
+        let Some(writer) = &self.shared.writer else {
+            return Err(PyValueError::new_err(
+                "cursor= needs a medium with a journal: Aether(journal=Journal(path))",
+            ));
+        };
+        let has = self.shared.medium.patterns(self.key);
+        if self.cursor().is_some() || !has.is_empty() {
+            return self.resonates_by(name, &has, &parsed);
+        }
+        if !matches!(self.overflow, Overflow::Block | Overflow::Error | Overflow::Replay) {
+            return Err(PyValueError::new_err(format!(
+                "cursor {name:?} forgets nothing, and the overflow of {:?} drops waves: make it 'block', 'error' or \
+                 'replay'",
+                self.name(py)
+            )));
+        }
+        self.shared.begin_refill()?;
+        let rules = Rules { by_next, timeout, most };
+        let asked = (name, after, rules);
+        let cursor = self.shared.cursors.claim(py, &self.shared, writer, self.key, asked)?;
+        // Before a wave can be there.
+        if self.cursor.set(Arc::clone(&cursor)).is_err() {
+            return self.resonates_by(name, &has, &parsed);
+        }
+        let (low, mut added, mut after) = (cursor.low(py), 0, Aftermath::default());
+        for pattern in parsed {
+            let resonates = self.shared.medium.resonate_behind(self.key, pattern, low, &mut after);
+            added += usize::from(resonates.ok_or_else(|| self.resonates_no_more(py))?);
+        }
+        self.shared.settle(py, after);
+        cursor.begins(py);
+        Ok(added)
+    }
+
+    /// The name of its cursor, if it has one.
+    #[getter]
+    fn cursor_name(&self) -> Option<&str> {
+        self.cursor().map(|cursor| &*cursor.name)
     }
 
     /// Whether it has waves to come from the journal before live ones.
@@ -244,7 +337,7 @@ impl PyMailbox {
 
     /// The next wave, or `WouldBlock`, or `EndOfStream`.
     fn receive_nowait(&self, py: Python<'_>) -> PyResult<Py<PyWave>> {
-        Ok(self.take_now(py)?.0)
+        Ok(self.take_now(py, 0)?.0)
     }
 
     /// Counters: (used, capacity, waiting to receive, waiting to send, received, dropped by reason).

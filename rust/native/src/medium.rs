@@ -1,7 +1,7 @@
 //! `Medium`: the native half of `Aether`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use aether_core::channel::{Limits, Pattern, check_channel, relate};
 use aether_core::clock::{Clock, ManualClock};
@@ -19,7 +19,7 @@ use crate::context::PyHandling;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{Closed, channel_error, count, number, seconds, type_error};
-use crate::guarded::Counter;
+use crate::guarded::{Counter, Guarded};
 use crate::journal::PyJournalWriter;
 use crate::mailbox::PyMailbox;
 use crate::numbers;
@@ -27,7 +27,7 @@ use crate::quiet::{Until, UntilOp};
 use crate::rare::checked_amplitude;
 use crate::shared::Shared;
 use crate::tap::PyTap;
-use crate::waker::Aftermath;
+use crate::waker::{Aftermath, Gate};
 use crate::wave::PyWave;
 
 /// The native half of a medium: an emitter in nobody's name.
@@ -54,7 +54,21 @@ pub struct PyMedium {
 ///     >>> clock.advance(2.5)
 ///     102.5
 #[pyclass(frozen, name = "ManualClock", module = "aether")]
-pub struct PyManualClock(Arc<ManualClock>);
+pub struct PyManualClock {
+    clock: Arc<ManualClock>,
+    /// Threads that wait for a moment of it.
+    gates: Guarded<Vec<Weak<Gate>>>,
+}
+
+impl PyManualClock {
+    /// Calls a thread when it is moved.
+    fn call(&self, py: Python<'_>, gate: &Arc<Gate>) {
+        self.gates.with(py, |gates| {
+            gates.retain(|gate| gate.strong_count() > 0);
+            gates.push(Arc::downgrade(gate));
+        });
+    }
+}
 
 #[pymethods]
 impl PyManualClock {
@@ -66,12 +80,12 @@ impl PyManualClock {
                 "start must be finite seconds, not {start}"
             )));
         }
-        Ok(Self(Arc::new(ManualClock::new(start))))
+        Ok(Self { clock: Arc::new(ManualClock::new(start)), gates: Guarded::default() })
     }
 
     /// What the clock shows, in seconds.
     fn now(&self) -> f64 {
-        self.0.now()
+        self.clock.now()
     }
 
     /// Moves the clock on.
@@ -84,13 +98,20 @@ impl PyManualClock {
     ///
     /// Raises:
     ///     ValueError: `seconds` is negative or not finite.
-    fn advance(&self, #[pyo3(from_py_with = numbers::seconds)] seconds: f64) -> PyResult<f64> {
+    fn advance(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = numbers::seconds)] seconds: f64,
+    ) -> PyResult<f64> {
         if !(seconds.is_finite() && seconds >= 0.0) {
             return Err(PyValueError::new_err(format!(
                 "a clock moves on by a number of seconds, 0 or more, not {seconds}"
             )));
         }
-        Ok(self.0.advance(seconds))
+        let shown = self.clock.advance(seconds);
+        let gates = self.gates.with(py, |gates| gates.clone());
+        gates.iter().filter_map(Weak::upgrade).for_each(|gate| gate.open());
+        Ok(shown)
     }
 }
 
@@ -189,7 +210,9 @@ impl PyMedium {
         clock: Option<&Bound<'_, PyManualClock>>,
         journal: Option<&Bound<'_, PyJournalWriter>>,
     ) -> PyClassInitializer<Self> {
-        let clock = clock.map_or(Clock::System, |clock| Clock::Manual(Arc::clone(&clock.get().0)));
+        let moved = clock.map(Bound::get);
+        let manual = |clock: &PyManualClock| Clock::Manual(Arc::clone(&clock.clock));
+        let clock = moved.map_or(Clock::System, manual);
         let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
         let limits = Limits { max_bytes: max_channel_length, ..Limits::DEFAULT };
         let medium = medium::Medium::with_lock(clock);
@@ -198,6 +221,9 @@ impl PyMedium {
             medium.begin_at(writer.last());
         }
         let shared = Arc::new(Shared::new(medium, rules, limits, stall_warning, writer));
+        if let (Some(clock), Some(journal)) = (moved, journal) {
+            clock.call(journal.py(), &shared.gate());
+        }
         let origin = Origin {
             identity: 0,
             name: None,
@@ -321,6 +347,7 @@ impl PyMedium {
         let mut after = Aftermath::default();
         self.shared.medium.shut(phase, at_once, &mut after);
         self.shared.settle(py, after);
+
         Ok(())
     }
 

@@ -25,6 +25,8 @@ pub struct Rare {
     pub trail: Option<Arc<Trail>>,
     /// What it undoes.
     pub undoes: Option<Box<Undone>>,
+    /// The so many-th time that its reader gets it, if that is not the first.
+    pub deliveries: u32,
 }
 
 /// What a wave knows of the one that it undoes.
@@ -109,6 +111,8 @@ impl Rare {
             foreign: self.foreign.clone(),
             trail: self.trail.clone(),
             undoes: self.undoes.clone(),
+            // Of a new wave it is the first time.
+            deliveries: 0,
         }
     }
 }

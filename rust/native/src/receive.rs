@@ -50,6 +50,8 @@ pub struct ReceiveOp {
     gathering: bool,
     /// Who reads is known: a thread, and not the task that runs in it.
     by_thread: bool,
+    /// Its mailbox's cursor, if there is one, knows that it has begun.
+    begun: bool,
     /// What a thread took: until it has returned with it, an interrupt may come between.
     taken: Option<Taken<Held>>,
 }
@@ -63,6 +65,7 @@ impl ReceiveOp {
             timeout: None,
             gathering: false,
             by_thread: false,
+            begun: false,
             taken: None,
         }
     }
@@ -88,6 +91,14 @@ impl ReceiveOp {
         Ok(())
     }
 
+    /// Who reads, for a cursor.
+    fn reader(&self) -> u64 {
+        match &self.source {
+            Source::Vibrator(reader) => reader.get().number,
+            Source::Mailbox(_) => 0,
+        }
+    }
+
     #[inline]
     fn missed(&self, missed: u64) {
         if let Source::Vibrator(reader) = &self.source {
@@ -107,7 +118,10 @@ impl ReceiveOp {
         let mut after = Aftermath::default();
         let waiter = self.waiter.take();
         let mailbox = self.mailbox();
-        let taken = mailbox.shared.medium.take(mailbox.key, waiter, &mut after);
+        let taken = match mailbox.cursor() {
+            None => mailbox.shared.medium.take(mailbox.key, waiter, &mut after),
+            Some(cursor) => cursor.take(py, mailbox, self.reader(), waiter, &mut after),
+        };
         mailbox.shared.settle(py, after);
         match taken {
             Take::Wave(taken) => {
@@ -139,7 +153,11 @@ impl ReceiveOp {
             require: 0,
         };
         let mut after = Aftermath::default();
-        shared.medium.take_back(mailbox.key, taken, &emission, &mut after);
+        let put = || shared.medium.take_back(mailbox.key, taken, &emission, &mut after);
+        match mailbox.cursor() {
+            None => put(),
+            Some(cursor) => cursor.take_back(py, given, put),
+        }
         shared.settle(py, after);
         Ok(())
     }
@@ -156,9 +174,17 @@ impl ReceiveOp {
     fn many(&mut self, py: Python<'_>, least: usize, most: usize) -> PyResult<Option<Py<PyAny>>> {
         let (mut taken, mut after) = (Vec::new(), Aftermath::default());
         let waiter = self.waiter.take();
-        let mailbox = self.mailbox();
+        let (mailbox, bounds) = (self.mailbox(), (least, most));
         let medium = &mailbox.shared.medium;
-        let missed = medium.take_many(mailbox.key, waiter, (least, most), &mut taken, &mut after);
+        let missed = match mailbox.cursor() {
+            None => medium.take_many(mailbox.key, waiter, bounds, &mut taken, &mut after),
+            Some(cursor) => {
+                let missed;
+                (taken, missed) =
+                    cursor.take_many(py, mailbox, self.reader(), waiter, bounds, &mut after);
+                missed
+            }
+        };
         mailbox.shared.settle(py, after);
         let ended = missed.is_none();
         if taken.is_empty() && !ended {
@@ -215,6 +241,10 @@ impl Operation for ReceiveOp {
                 Source::Vibrator(reader) => reader.get().note_reader(py)?,
                 Source::Mailbox(mailbox) => drop(mailbox.get().note_reader(py)?),
             }
+        }
+        if let Some(cursor) = self.mailbox().cursor().filter(|_| !self.begun) {
+            cursor.ask(py, self.reader());
+            self.begun = true;
         }
         match self.wanted {
             Wanted::One | Wanted::Next => self.one(py),

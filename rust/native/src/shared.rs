@@ -16,13 +16,13 @@ use crate::channel::text;
 use crate::errors::channel_error;
 use crate::fork::Home;
 use crate::guarded::{Guarded, Lock};
-use crate::journal::{Refill, Writer};
+use crate::journal::{Cursors, Refill, Writer};
 use crate::log;
 use crate::names::{Name, Names};
 use crate::rare::Trail;
 use crate::receipt::PyReceipt;
 use crate::taps::Taps;
-use crate::waker::Waker;
+use crate::waker::{Gate, Waker};
 use crate::wave::{Held, concrete};
 
 /// The medium of the core, as it is used here.
@@ -51,6 +51,8 @@ pub struct Shared {
     pub taps: Arc<Taps>,
     /// Where each wave is written down before it is delivered.
     pub writer: Option<Arc<Writer>>,
+    /// Where readers are, by name.
+    pub cursors: Cursors,
     refill: Refill,
     names: Guarded<Names>,
     /// When a chain last died on a channel, in monotonic seconds.
@@ -102,6 +104,7 @@ impl Shared {
             receipt: Guarded::new(None),
             taps: Arc::default(),
             writer,
+            cursors: Cursors::default(),
             refill: Refill::default(),
             names: Guarded::new(Names::default()),
             chains: Mutex::new(HashMap::new()),
@@ -111,6 +114,11 @@ impl Shared {
     /// Sees to it that mailboxes that are behind are filled; without a journal, none ever is.
     pub fn begin_refill(self: &Arc<Self>) -> PyResult<()> {
         self.writer.as_ref().map_or(Ok(()), |writer| self.refill.begin(self, writer))
+    }
+
+    /// Where the thread waits that does so.
+    pub fn gate(&self) -> Arc<Gate> {
+        self.refill.gate()
     }
 
     /// A pattern, by the limits of this medium.

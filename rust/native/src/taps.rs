@@ -33,6 +33,11 @@ use crate::wave::{Held, PyWave};
 /// The first tokens of channels that the library derives.
 const DERIVED: [&str; 3] = ["dead", "physics", "aether"];
 
+/// Whether a channel is one that the library derives.
+pub fn is_derived(channel: &str) -> bool {
+    channel.split('.').next().is_some_and(|first| DERIVED.contains(&first))
+}
+
 /// What a tap does with what it sees.
 pub enum Kind {
     /// Keeps numbers of it.
@@ -119,7 +124,7 @@ impl State {
     /// The same for a channel whose taps are to be found.
     #[cold]
     fn find(&mut self, given: &Bound<'_, PyAny>, name: &str, reading: &Reading) -> (Watches, Seen) {
-        let derived = name.split('.').next().is_some_and(|first| DERIVED.contains(&first));
+        let derived = is_derived(name);
         let (mut fields, mut watches, mut called) = <(Vec<_>, Vec<_>, Watches)>::default();
         for (at, tap) in self.taps.iter_mut().enumerate() {
             match &mut tap.kind {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use aether_core::medium::Key;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -17,8 +18,9 @@ use crate::emitter::PyEmitter;
 use crate::errors::{at_most, seconds};
 use crate::guarded::Counter;
 use crate::here::Thread;
+use crate::journal::AckOp;
 use crate::mailbox::PyMailbox;
-use crate::medium::PyMedium;
+use crate::medium::{PyMedium, new_identity};
 use crate::receive::{ReceiveOp, Source, Wanted};
 use crate::shared::Medium;
 use crate::waker::Aftermath;
@@ -35,6 +37,10 @@ pub struct PyVibrator {
     departed: AtomicBool,
     /// Nobody asks who reads.
     anonymous: bool,
+    /// Its medium has a journal, so that its mailbox may have a cursor.
+    journaled: bool,
+    /// Tells it from other readers of its mailbox.
+    pub number: u64,
     /// Whom the mailbox knows as a reader.
     reader: LastReader,
 }
@@ -76,7 +82,8 @@ impl PyVibrator {
         let this = slf.get();
         let shared = &slf.as_super().get().shared;
         let known = this.anonymous || this.reader.is_current(slf.py(), thread);
-        let free = known && !this.has_departed() && shared.home.is_settled();
+        let counted = this.journaled && this.mailbox().cursor().is_some();
+        let free = known && !counted && !this.has_departed() && shared.home.is_settled();
         free.then_some((&shared.medium, this.key))
     }
 }
@@ -100,6 +107,7 @@ impl PyVibrator {
             closed: AtomicBool::new(false),
         };
         let shared = Arc::clone(&medium.as_super().get().shared);
+        let journaled = shared.writer.is_some();
         let emitter = PyEmitter { shared, origin: Arc::new(origin) };
         let (key, anonymous) = (mailbox.get().key, mailbox.get().is_anonymous());
         let vibrator = Self {
@@ -108,6 +116,8 @@ impl PyVibrator {
             missed: AtomicU64::new(0),
             departed: AtomicBool::new(false),
             anonymous,
+            journaled,
+            number: new_identity(),
             reader: LastReader::default(),
         };
         Ok(PyClassInitializer::from(emitter).add_subclass(vibrator))
@@ -193,9 +203,36 @@ impl PyVibrator {
         if self.has_departed() {
             return Err(self.mailbox.get().ended(py));
         }
-        let (wave, missed) = self.mailbox.get().take_now(py)?;
+        let (wave, missed) = self.mailbox.get().take_now(py, self.number)?;
         self.set_missed(missed);
         Ok(wave)
+    }
+
+    /// Says that a wave is finished, to the durable cursor that it came by.
+    ///
+    /// It acts at the call, awaited or not: the wave does not come again in this program, and not after the next
+    /// start either, once this is done, which it is when the acknowledgement is as durable as the journal. A second
+    /// time does no harm, and neither does one after its time was over, if nobody else has finished it.
+    ///
+    /// Args:
+    ///     wave: What this vibrator, or another one of its group, has received.
+    ///
+    /// Raises:
+    ///     ValueError: The vibrator resonates by no cursor, or the wave was not received by it.
+    ///     JournalFull: Awaited: the disk has no room for it. In this program it holds.
+    ///     JournalFailed: Awaited: the journal has failed before it was safe.
+    fn ack<'py>(&self, py: Python<'py>, wave: &Bound<'py, PyWave>) -> PyResult<Bound<'py, PyAny>> {
+        let mailbox = self.mailbox();
+        mailbox.shared.home.enter()?;
+        let Some(cursor) = mailbox.cursor() else {
+            return Err(PyValueError::new_err(format!(
+                "vibrator {:?} resonates by no cursor, so there is nothing to acknowledge: resonate_on(..., \
+                 cursor=\"name\") gives it one",
+                mailbox.name(py)
+            )));
+        };
+        let fate = cursor.acknowledge(py, wave.get())?;
+        awaitable(py, AckOp { writer: Arc::clone(cursor.writer()), fate })
     }
 
     /// The steps of `receive_sync`.

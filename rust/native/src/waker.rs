@@ -2,6 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
+use std::time::Duration;
 use std::{mem, thread};
 
 use aether_core::medium::{self, Key, Ticket};
@@ -58,6 +59,15 @@ impl Gate {
     pub fn open(&self) {
         *self.open.lock() = true;
         self.opened.notify_one();
+    }
+
+    /// Waits at most so long.
+    pub fn wait_for(&self, most: Duration) {
+        let mut open = self.open.lock();
+        if !*open {
+            self.opened.wait_for(&mut open, most);
+        }
+        *open = false;
     }
 
     pub fn wait(&self) {

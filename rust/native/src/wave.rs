@@ -213,6 +213,12 @@ impl PyWave {
         Ok(Arc::new(before.unwrap_or(&Trail::default()).extended(channel)))
     }
 
+    /// The so many-th time that its reader gets it.
+    #[inline]
+    pub fn deliveries(&self) -> u32 {
+        self.rare.as_ref().map_or(1, |rare| rare.deliveries.max(1))
+    }
+
     pub fn id_text(&self) -> String {
         match self.foreign() {
             Some(foreign) => foreign.to_string(),
@@ -372,6 +378,13 @@ impl PyWave {
     #[getter(ttl)]
     fn py_ttl(&self) -> Option<f64> {
         self.ttl()
+    }
+
+    /// How often its reader has got it, this time included: above 1 where a durable cursor brings again what
+    /// was not acknowledged in time.
+    #[getter]
+    fn delivery_count(&self) -> u32 {
+        self.deliveries()
     }
 
     /// The id of the wave that this one undoes: that of `compensates=`; `None` for most.

@@ -224,6 +224,17 @@ impl<T, W> Mailbox<T, W> {
         keeps && self.room() == 0
     }
 
+    /// It has lost its patterns: what is delivered from now on does not concern it.
+    pub(crate) fn stand_still(&mut self, delivered: u64) {
+        self.rest.still.get_or_insert(delivered);
+    }
+
+    /// What was delivered up to here has been put into its queue, if it matched.
+    pub(crate) fn looked_at(&self, delivered: u64) -> u64 {
+        let position = self.rest.behind.as_deref().map_or(delivered, |behind| behind.position);
+        position.min(self.rest.still.unwrap_or(u64::MAX))
+    }
+
     /// How many waves may come from the journal.
     pub(crate) fn room(&self) -> usize {
         (self.rest.capacity - self.held()).saturating_sub(self.queue.len())

@@ -162,6 +162,8 @@ struct Rest {
     capacity: usize,
     /// What it has to read from the journal, if it is behind.
     behind: Option<Box<Behind>>,
+    /// It has had no patterns since this sequence.
+    still: Option<u64>,
     /// See `Reading`.
     laps: u64,
     detuned: u64,
@@ -218,6 +220,7 @@ impl<T, W> Mailbox<T, W> {
                 overflow: spec.overflow,
                 capacity: spec.capacity.max(1),
                 behind: None,
+                still: None,
                 laps: 0,
                 detuned: 0,
                 pending: Pending::default(),
@@ -517,6 +520,11 @@ impl<T, W> Mailbox<T, W> {
     /// Looks at every waiting wave.
     pub(crate) fn for_each(&self, each: &mut dyn FnMut(&T)) {
         self.queue.for_each(each);
+    }
+
+    /// Looks at the waves in it: in a line in order, until one is beyond what is asked for; elsewhere at all.
+    pub(crate) fn each_until(&self, each: &mut dyn FnMut(&T) -> bool) {
+        self.queue.each_until(each);
     }
 
     pub(crate) fn patterns(&self) -> &Resonances {

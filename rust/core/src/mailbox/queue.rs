@@ -396,6 +396,14 @@ impl<T> Queue<T> {
         }
     }
 
+    /// The same, in a line only up to the first for which `each` is false.
+    pub(crate) fn each_until(&self, each: &mut dyn FnMut(&T) -> bool) {
+        match &self.form {
+            Form::Line { items, .. } => _ = items.iter().all(each),
+            Form::Heap(_) | Form::Ranked(_) => self.for_each(&mut |item| _ = each(item)),
+        }
+    }
+
     fn remove(&mut self, rank: Rank) -> (T, u64) {
         let removed = self.remove_keeping_form(rank);
         if self.len() == 0 {

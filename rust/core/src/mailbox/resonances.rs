@@ -78,6 +78,10 @@ impl Resonances {
         self.places.iter().flatten().map(|one| &one.span.pattern)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held == 0
+    }
+
     /// Each pattern, and for which waves it counts.
     pub(crate) fn spans(&self) -> impl Iterator<Item = &Span> {
         self.places.iter().flatten().map(|one| &one.span)

@@ -21,6 +21,7 @@ mod boxes;
 mod deferred;
 mod emit;
 mod explain;
+mod horizon;
 mod refill;
 mod ring;
 mod senders;
@@ -40,6 +41,7 @@ use self::deferred::Outstanding;
 pub use self::deferred::Reserved;
 pub use self::emit::{Carry, Emission, Refusal, Sent};
 pub use self::explain::{Row, Verdict};
+pub use self::horizon::Horizon;
 pub use self::refill::{Hungry, Read, Refilled};
 pub use self::ring::Link;
 use self::senders::Sender;
@@ -449,6 +451,7 @@ impl<T, W> State<T, W> {
     fn finish(&mut self, key: Key, after: &mut Aftermath<T, W>) {
         let Some(mailbox) = self.boxes.get_mut(key) else { return };
         if mailbox.phase() == BoxPhase::Open {
+            mailbox.stand_still(self.counted.sequence);
             mailbox.close_books(self.counted.sequence);
             mailbox.set_phase(BoxPhase::Closing);
             after.wakes.extend(mailbox.waiters.wake_all());

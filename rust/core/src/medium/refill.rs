@@ -282,7 +282,11 @@ impl<T, W> State<T, W> {
         gone: impl IntoIterator<Item = Span>,
         after: &mut Aftermath<T, W>,
     ) {
-        if let Some(mailbox) = self.boxes.get_mut(key).filter(|mailbox| mailbox.is_behind()) {
+        let Some(mailbox) = self.boxes.get_mut(key) else { return };
+        if mailbox.patterns().is_empty() {
+            mailbox.stand_still(self.counted.sequence);
+        }
+        if mailbox.is_behind() {
             mailbox.note_detuned(gone);
             self.catch_up(key, after);
         }

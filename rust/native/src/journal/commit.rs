@@ -7,6 +7,7 @@ use aether_core::medium::Reserved;
 use aether_journal::journal::{Refusal, Settled};
 use pyo3::prelude::*;
 
+use super::cursor::Noted;
 use super::fate::{Fate, Told};
 use crate::channel::text;
 use crate::draft::{Origin, emission_of};
@@ -21,6 +22,8 @@ pub enum Waiter {
     Emission(Box<Admitted>),
     /// Somebody who wants to know.
     Told(Arc<Fate>),
+    /// A cursor, with what it says, or said before.
+    Noted(Box<Noted>),
 }
 
 /// An emission that was appended and not delivered yet; room for it is reserved.
@@ -60,6 +63,7 @@ impl Waiter {
                 let told = result.clone().map_or_else(Told::Refused, |()| Told::Settled);
                 rouse(py, fate.tell(told));
             }
+            Self::Noted(noted) => noted.settle(py, result.as_ref().err()),
         }
     }
 }
@@ -100,7 +104,8 @@ impl Admitted {
     }
 }
 
-fn rouse(py: Python<'_>, wakers: Vec<Waker>) {
+/// Wakes those who wait.
+pub fn rouse(py: Python<'_>, wakers: Vec<Waker>) {
     for waker in wakers {
         waker.rouse(py);
     }

@@ -79,6 +79,39 @@ impl Fate {
     }
 }
 
+/// An acknowledgement: done when it is as durable as the journal.
+pub struct AckOp {
+    pub writer: Arc<Writer>,
+    pub fate: Arc<Fate>,
+}
+
+impl Operation for AckOp {
+    const NAME: &'static CStr = c"aether._native.Acknowledgement";
+
+    fn store() -> &'static Store {
+        static STORE: Store = Store::new();
+        &STORE
+    }
+
+    fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        match self.fate.told() {
+            None => Ok(None),
+            Some(Told::Refused(refusal)) => {
+                Err(self.writer.not_noted(self.fate.position(), &refusal))
+            }
+            Some(Told::Delivered(_) | Told::Settled) => Ok(Some(py.None())),
+        }
+    }
+
+    fn enlist(&mut self, _py: Python<'_>, sleeper: Sleeper) -> PyResult<bool> {
+        Ok(self.fate.enlist(Waker { post: Post::Watcher, sleeper }).is_none())
+    }
+
+    fn abandon(&mut self, _py: Python<'_>) {}
+
+    fn visit(&self, _each: &mut dyn FnMut(&Py<PyAny>)) {}
+}
+
 /// The final receipt of what was appended.
 pub struct DurableOp {
     pub writer: Arc<Writer>,

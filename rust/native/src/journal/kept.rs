@@ -17,6 +17,8 @@ pub struct KeptWave {
     pub headers: Vec<(Box<str>, Box<str>)>,
     pub codec: u8,
     pub payload: Vec<u8>,
+    /// The so many-th time that its reader gets it.
+    pub deliveries: u32,
     /// See [`odd_number`].
     pub odd: Option<(&'static str, f64)>,
     /// Channel, source and id in one.
@@ -42,6 +44,7 @@ impl KeptWave {
             headers: wave.headers.iter().map(|(name, text)| (name.into(), text.into())).collect(),
             codec: wave.codec.0,
             payload: wave.payload.to_vec(),
+            deliveries: 1,
             odd: odd_number(wave),
             texts: texts.into(),
             channel,

@@ -16,8 +16,10 @@
 //!   interpreter once for each commit.
 //! - A medium without a journal pays one look at an option for each emission that does not take the short way.
 
+mod again;
 mod columns;
 mod commit;
+mod cursor;
 mod fate;
 mod import;
 mod keeping;
@@ -29,7 +31,8 @@ mod restore;
 mod writer;
 
 pub use self::commit::Admitted;
-pub use self::fate::{Fate, Told};
+pub use self::cursor::{Cursor, Cursors, Rules};
+pub use self::fate::{AckOp, Fate, Told};
 pub use self::import::PyJournalImport;
 pub use self::keeping::{repair_journal, verify_journal};
 pub use self::refill::Refill;

@@ -8,6 +8,8 @@
 //! - No emitter waits for it, and no reader is disturbed: a reader that waits is woken when waves are there.
 //! - A wave that cannot be made of what was read is logged with its sequence, and passed over. A disk that cannot be
 //!   read is logged, and tried again every second.
+//! - Where the readers have a durable cursor, what they have finished is passed over, and what was out comes as the next
+//!   delivery (see `again`); by the medium's clock, what is out too long is brought again.
 //! - It ends with the medium. At the end of the program it stops where it waits.
 
 use std::collections::HashMap;
@@ -19,11 +21,15 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, Builder};
 use std::time::Duration;
 
+use aether_core::clock::Clock;
 use aether_core::medium::{Emission, Hungry, Key, Read};
+use aether_journal::cursor::Due;
 use aether_journal::disk::Folder;
 use aether_journal::reader::{Event, Reader};
 use pyo3::prelude::*;
 
+use super::again;
+use super::cursor::{Cursor, Work};
 use super::kept::KeptWave;
 use super::restore::Restorer;
 use super::writer::Writer;
@@ -39,6 +45,9 @@ const AT_ONCE: (usize, usize) = (512, 1 << 20);
 
 /// How long to wait before a journal that could not be read is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long it sleeps at most, in seconds, if it knows when there is something to do.
+const LONGEST: f64 = 3_600.0;
 
 /// The thread of a medium, once there is one.
 #[derive(Default)]
@@ -65,6 +74,11 @@ impl Refill {
             return Err(error.into());
         }
         Ok(())
+    }
+
+    /// Where the thread waits.
+    pub fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
     }
 
     /// The medium ends, and the thread with it.
@@ -94,8 +108,11 @@ struct Source {
 /// What to do next.
 enum Next {
     End,
-    Wait,
+    /// Until it is called, or so long.
+    Wait(Option<Duration>),
     Fill(Hungry, Arc<Writer>),
+    /// These waves were out so many times, and their time is over.
+    Again(Arc<Cursor>, Vec<(u64, u32)>, Arc<Writer>),
 }
 
 impl Filling {
@@ -104,8 +121,10 @@ impl Filling {
             // `None`: the interpreter ends.
             match Python::try_attach(|py| self.next(py)) {
                 None | Some(Next::End) => return,
-                Some(Next::Wait) => self.gate.wait(),
+                Some(Next::Wait(None)) => self.gate.wait(),
+                Some(Next::Wait(Some(most))) => self.gate.wait_for(most),
                 Some(Next::Fill(hungry, writer)) => self.fill(&hungry, &writer),
+                Some(Next::Again(cursor, over, writer)) => self.again(&cursor, &over, &writer),
             }
         }
     }
@@ -117,15 +136,45 @@ impl Filling {
         if !shared.home.is_here() || fork::goes_on().is_err() {
             return Next::End;
         }
+        let now = shared.medium.clock().monotonic();
+        let mut alarm = f64::INFINITY;
+        for cursor in shared.cursors.all(py) {
+            match cursor.next(py, &shared, now) {
+                Work::Again(over) => return Next::Again(cursor, over, writer),
+                Work::Wait(until) => alarm = alarm.min(until),
+            }
+        }
         let sleeper = Sleeper::Native(Arc::clone(&self.gate));
         let waker = Waker { post: Post::Watcher, sleeper };
         let mut after = Aftermath::default();
         let hungry = shared.medium.next_hungry(waker, &mut after);
         shared.settle(py, after);
-        hungry.map_or(Next::Wait, |(hungry, _unused)| Next::Fill(hungry, writer))
+        // A clock that is moved by hand calls when it is.
+        let ticks = matches!(shared.medium.clock(), Clock::System) && alarm < f64::INFINITY;
+        let patience = ticks.then(|| Duration::from_secs_f64((alarm - now).clamp(0.0, LONGEST)));
+        hungry.map_or(Next::Wait(patience), |(hungry, _unused)| Next::Fill(hungry, writer))
     }
 
-    fn fill(&mut self, hungry: &Hungry, writer: &Writer) {
+    fn again(&self, cursor: &Arc<Cursor>, over: &[(u64, u32)], writer: &Arc<Writer>) {
+        let found = again::fetch(writer.path(), over);
+        let failed = found.is_err();
+        // At the end of the interpreter nothing comes again.
+        let _ = Python::try_attach(|py| {
+            let shared = self.shared.upgrade()?;
+            match found {
+                Ok(found) => again::bring(py, &shared, writer, cursor, over, found),
+                Err(error) => {
+                    log::unreadable(py, &writer.path().to_string_lossy(), &error.to_string());
+                }
+            }
+            Some(())
+        });
+        if failed {
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn fill(&mut self, hungry: &Hungry, writer: &Arc<Writer>) {
         let known = self.sources.remove(&hungry.key);
         let source = known.filter(|source| source.position == hungry.position);
         let source = match source {
@@ -144,7 +193,7 @@ impl Filling {
             let shared = self.shared.upgrade()?;
             match read {
                 Ok((mut source, waves)) => {
-                    if hand(py, &shared, writer, hungry, &mut source, &waves) {
+                    if hand(py, &shared, writer, hungry, &mut source, waves) {
                         self.sources.insert(hungry.key, source);
                     }
                 }
@@ -212,19 +261,31 @@ impl Source {
 /// Makes waves of what was read, and hands them to the mailbox. False: it needs no more of them.
 fn hand(
     py: Python<'_>,
-    shared: &Shared,
-    writer: &Writer,
+    shared: &Arc<Shared>,
+    writer: &Arc<Writer>,
     hungry: &Hungry,
     source: &mut Source,
-    waves: &[KeptWave],
+    mut waves: Vec<KeptWave>,
 ) -> bool {
     // A program that ends waits for it.
     let _inside = Inside::enter(py);
     let own = Own::now();
+    let cursor = shared.cursors.of(py, hungry.key);
+    if let Some(cursor) = &cursor {
+        cursor.begin_move(py);
+    }
     let mut read = Vec::with_capacity(waves.len());
-    for kept in waves {
+    for kept in &mut waves {
+        if !counts(py, cursor.as_ref(), kept) {
+            continue;
+        }
         match source.restorer.wave(writer.decode(py), &own, kept) {
             Ok(wave) => {
+                let before = kept.deliveries - 1;
+                if let Some(cursor) = cursor.as_ref().filter(|one| one.gives_up(py, before)) {
+                    again::bury(py, shared, writer, cursor, &wave, before);
+                    continue;
+                }
                 let lifetime = wave.get().lifetime(shared.medium.clock());
                 let emission = Emission {
                     channel: kept.channel(),
@@ -243,8 +304,25 @@ fn hand(
             }
         }
     }
+    if let Some(cursor) = &cursor {
+        // A reader that had some of them before may have finished one while Python ran.
+        read.retain(|one| cursor.due(py, one.sequence) != Due::Nothing);
+    }
     let mut after = Aftermath::default();
     let refilled = shared.medium.refill(hungry, source.position, read, &Hands(py), &mut after);
+    if let Some(cursor) = &cursor {
+        cursor.end_move(py);
+    }
     shared.settle(py, after);
     !refilled.live
+}
+
+/// Whether a wave is to be brought, by what a cursor says; and notes in it the so many-th time.
+fn counts(py: Python<'_>, cursor: Option<&Arc<Cursor>>, kept: &mut KeptWave) -> bool {
+    match cursor.map_or(Due::First, |cursor| cursor.due(py, kept.sequence)) {
+        Due::Nothing => return false,
+        Due::First => {}
+        Due::Again(deliveries) => kept.deliveries = deliveries + 1,
+    }
+    true
 }

@@ -82,13 +82,14 @@ fn payload(decode: &Bound<'_, PyAny>, kept: &KeptWave) -> PyResult<Py<PyAny>> {
 }
 
 fn rare(py: Python<'_>, kept: &KeptWave) -> PyResult<Option<Box<Rare>>> {
-    let &KeptWave { phase, frequency, ttl, ref headers, .. } = kept;
+    let &KeptWave { phase, frequency, ttl, ref headers, deliveries, .. } = kept;
     #[allow(clippy::float_cmp)] // what is usual is not written
     let usual = phase == 0.0 && frequency == 1.0 && ttl == f64::INFINITY && headers.is_empty();
-    if usual {
+    if usual && deliveries == 1 {
         return Ok(None);
     }
     let mut rare = Rare { phase, frequency: Some(frequency), ..Rare::default() };
+    rare.deliveries = deliveries;
     rare.ttl = (ttl != f64::INFINITY).then_some(ttl);
     if !headers.is_empty() {
         let dict = PyDict::new(py);

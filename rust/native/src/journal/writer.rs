@@ -1,7 +1,8 @@
 //! `JournalWriter`: a journal that a medium writes to.
 
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use aether_journal::disk::{Folder, Locked};
 use aether_journal::journal::{Durability, Journal, OpenError, Options, Refusal};
@@ -10,11 +11,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::commit::{Admitted, Waiter, settle};
+use super::cursor::{Cursor, Noted};
 use super::fate::{DurableOp, Fate, Told};
 use super::record;
 use crate::awaitable::awaitable;
 use crate::errors::{JournalError, JournalFailed, JournalFull};
 use crate::fork::{self, Inside};
+use crate::guarded::Guarded;
 use crate::receipt::PyFate;
 use crate::wave::PyWave;
 
@@ -30,6 +33,8 @@ pub struct Writer {
     most: usize,
     /// What the journal refuses is delivered all the same.
     pub undurably: bool,
+    /// What writes notes here.
+    cursors: Guarded<Vec<Weak<Cursor>>>,
     /// The process that opened it, counted by forks.
     generation: u32,
 }
@@ -80,6 +85,35 @@ impl Writer {
         }
     }
 
+    /// Notes what a cursor says; what waits for it comes back if it is refused.
+    pub fn acknowledge(&self, cursor: &str, said: &[u8], noted: Noted) -> Option<(Refusal, Noted)> {
+        let noted = Waiter::Noted(Box::new(noted));
+        match self.journal.acknowledge(cursor, said, Some(noted)) {
+            Ok(()) => None,
+            Err((refusal, Some(Waiter::Noted(noted)))) => Some((refusal, *noted)),
+            Err(_) => unreachable!("the journal gives back what it does not take"),
+        }
+    }
+
+    /// Has a cursor asked for its last note before the journal is closed.
+    pub fn keep(&self, py: Python<'_>, cursor: &Arc<Cursor>) {
+        self.cursors.with(py, |cursors| cursors.push(Arc::downgrade(cursor)));
+    }
+
+    /// Has a cursor told when all that waits for the disk now is written; it comes back if nothing does.
+    pub fn when_written(&self, noted: Noted) -> Option<Noted> {
+        match self.journal.when(self.journal.last(), Waiter::Noted(Box::new(noted))) {
+            None => None,
+            Some((_, Waiter::Noted(noted))) => Some(*noted),
+            Some(_) => unreachable!("the journal gives back what it does not take"),
+        }
+    }
+
+    /// What a cursor says, as far as it is in the files.
+    pub fn cursor(&self, name: &str) -> Option<Vec<u8>> {
+        self.journal.cursor(name)
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -102,6 +136,23 @@ impl Writer {
     /// What becomes of the wave that was appended last.
     pub fn latest(&self) -> Arc<Fate> {
         self.fate_of(self.journal.last())
+    }
+
+    /// What to raise for an acknowledgement that was refused.
+    #[cold]
+    pub fn not_noted(&self, sequence: u64, refusal: &Refusal) -> PyErr {
+        let said = format!(
+            "the acknowledgement of wave {sequence} is not in the journal {} ({refusal}): in this program it holds, after \
+             the next start the wave comes again, unless a later acknowledgement gets there",
+            self.path.display()
+        );
+        match refusal {
+            Refusal::Full(_) => JournalFull::new_err(said),
+            Refusal::Failed { .. } => JournalFailed::new_err(said),
+            Refusal::Busy(_) | Refusal::NotGiven { .. } | Refusal::Closed => {
+                JournalError::new_err(said)
+            }
+        }
     }
 
     /// What to raise for a refusal.
@@ -179,6 +230,7 @@ impl PyJournalWriter {
             decode,
             most: max_payload_bytes,
             undurably,
+            cursors: Guarded::default(),
             generation: fork::generation(),
         };
         Ok(Self { writer: Arc::new(writer) })
@@ -234,6 +286,8 @@ impl PyJournalWriter {
     /// Commits what was appended, and takes no more; returns when the files are closed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let _inside = Inside::enter(py);
+        let cursors = self.writer.cursors.with(py, mem::take);
+        cursors.iter().filter_map(Weak::upgrade).for_each(|cursor| cursor.catch_up(py));
         let closed = py.detach(|| self.writer.journal.close());
         closed.map_err(|refusal| self.writer.refused(&refusal))
     }
