@@ -474,10 +474,12 @@ class JournalImport:
         named: tuple[str, str | None, str],
         numbers: tuple[float, float, float, float, float, float | None, int],
         headers: Sequence[tuple[str, str]],
+        undoes: tuple[str, float, float, float] | None,
         codec: int,
         payload: bytes,
     ) -> int:
-        """Appends a wave: its channel, source and id, its numbers, headers, and payload as it is written."""
+        """Appends a wave: its channel, source and id, its numbers, headers, what it undoes, and payload as it is
+        written."""
 
     def close(self) -> None:
         """Waits until all is safe, and closes the files."""
@@ -1322,6 +1324,9 @@ def restore_wave(
     ],
 ) -> Wave:
     """Makes a wave again from what `__reduce__` gave."""
+
+def undone_by(wave: Wave) -> tuple[str, float, float, float] | None:
+    """Id, timestamp, amplitude and phase of the wave that this one undoes."""
 
 @final
 class Window:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 from tests.probes import assert_says, begin, payloads, tuned, until
 
-from aether import Aether, AetherConfig, NoReceiver, PayloadError, Wave, WouldBlock
+from aether import Aether, AetherConfig, NoReceiver, PayloadError, Wave, WouldBlock, _native
 from aether.journal import Journal
 
 pytestmark = pytest.mark.anyio
@@ -51,6 +51,21 @@ async def test_positions_go_on_in_the_next_medium(tmp_path: Path) -> None:
             assert [receipt.position for receipt in receipts] == [first, first + 1, first + 2]
             assert medium.statistics().emitted == 3
     assert written(tmp_path) == [0, 1, 2] * 3
+
+
+async def test_the_undo_of_a_step_is_history_as_such(tmp_path: Path) -> None:
+    async with Aether(journal=Journal(tmp_path)) as medium:
+        reader = tuned(medium, "orders.*")
+        await medium.emit_wave("orders.paid", 1, amplitude=0.5)
+        paid = await reader.receive()
+        assert paid is not None
+        await medium.emit_wave("orders.refunded", 1, compensates=paid)
+        refunded = await reader.receive()
+        assert refunded is not None
+    (_, read) = Journal(tmp_path).replay()
+    assert read.compensates == refunded.compensates == paid.id
+    assert _native.undone_by(read) == (paid.id, paid.timestamp, 0.5, paid.phase)
+    assert read.phase == refunded.phase
 
 
 async def test_emit_nowait_is_pending_until_the_journal_tells(tmp_path: Path) -> None:

@@ -357,6 +357,7 @@ def test_a_line_has_all_fields(folder: Path) -> None:
         "source": "shop",
         "id": "feedbeef-2a",
         "headers": {"größe": "数"},
+        "undoes": ("feedbeef-29", 4.5, 0.25, -1.0),
     }
     write(folder, [wave("a.b", {"id": 7}, **fields), wave("a")])
     first, second = exported(folder)
@@ -374,8 +375,10 @@ def test_a_line_has_all_fields(folder: Path) -> None:
         "source": "shop",
         "id": "feedbeef-2a",
         "headers": {"größe": "数"},
+        "compensates": {"id": "feedbeef-29", "ts": 4.5, "amplitude": 0.25, "phase": -1.0},
         "codec": 1,
     }
+    assert second["compensates"] is None
     assert (second["ttl"], second["source"], second["payload"], second["codec"]) == (
         None,
         None,

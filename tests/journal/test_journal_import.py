@@ -51,6 +51,7 @@ def test_what_was_exported_is_imported_as_it_was(tmp_path: Path, name: str) -> N
         "source": "",
         "id": "feedbeef-2a",
         "headers": {"größe": "数"},
+        "undoes": ("feedbeef-29", 4.5, 0.25, -1.0),
     }
     waves = [wave("a.b", payload, **fields) for payload in payloads]
     tag, data = Codecs("json").encode({"a": [None]})
@@ -123,6 +124,16 @@ def test_many_waves_are_imported(tmp_path: Path) -> None:
         (event(ttl=-1), "ttl must not be -1"),
         (event(propagation_count=-1), "propagation_count must be a whole number in 0..65535"),
         (event(propagation_count=True), "propagation_count must be a whole number"),
+        (
+            event(compensates="a-1"),
+            "compensates must be an object of id, ts, amplitude, phase; an id",
+        ),
+        (event(compensates={"ts": 1}), "compensates must be an object of id, ts, amplitude, phase"),
+        (event(compensates={"id": "a", "t": 1}), "compensates must be an object of id, ts"),
+        (
+            event(compensates={"id": "a", "amplitude": 2}),
+            "amplitude of what it undoes must not be 2",
+        ),
         (event(source=3), "source must be a text, not int"),
         (event(source="x" * 70_000), "its source has 70000 bytes"),
         (event(id=[]), "id must be a text, not list"),

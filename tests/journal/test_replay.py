@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.journal.writing import Segment, Written, crc32c, write
 
-from aether import Channel, ChannelError, JournalError, PayloadError, Wave
+from aether import Channel, ChannelError, JournalError, PayloadError, Wave, _native
 from aether.journal import Codecs, Journal, Replay
 
 CODECS = Codecs()
@@ -59,6 +59,7 @@ def test_a_wave_comes_back_with_all_of_its_fields(folder: Path) -> None:
                 source="shop",
                 id="feedbeef-2a",
                 headers={"trace": "7", "größe": "数"},
+                undoes=("feedbeef-29", 1.6e9, 0.25, -1.0),
             )
         ],
     )
@@ -71,6 +72,8 @@ def test_a_wave_comes_back_with_all_of_its_fields(folder: Path) -> None:
     assert (one.timestamp, one.ttl, one.source) == (1.7e9, 60.0, "shop")
     assert (one.amplitude, one.priority, one.phase, one.frequency) == (0.5, 0.75, 1.25, 3.0)
     assert dict(one.headers) == {"trace": "7", "größe": "数"}
+    assert one.compensates == "feedbeef-29"
+    assert _native.undone_by(one) == ("feedbeef-29", 1.6e9, 0.25, -1.0)
 
 
 def test_what_was_not_written_is_what_is_usual(folder: Path) -> None:
@@ -78,6 +81,7 @@ def test_what_was_not_written_is_what_is_usual(folder: Path) -> None:
     (one,) = Journal(folder).replay()
     assert (one.priority, one.phase, one.frequency, one.ttl) == (0.5, 0.0, 1.0, None)
     assert (one.source, dict(one.headers), one.payload) == (None, {}, None)
+    assert (one.compensates, _native.undone_by(one)) == (None, None)
 
 
 def test_a_source_may_be_the_empty_text(folder: Path) -> None:

@@ -54,6 +54,7 @@ class Written:
     source: str | None = None
     id: str = "0badcafe-1"
     headers: Mapping[str, str] = field(default_factory=dict)
+    undoes: tuple[str, float, float, float] | None = None
 
     def body(self) -> tuple[int, bytes]:
         """The parts and the body."""
@@ -75,6 +76,10 @@ class Written:
                 name_bytes, text_bytes = name.encode(), text.encode()
                 body += struct.pack("<II", len(name_bytes), len(text_bytes))
                 body += name_bytes + text_bytes
+        if self.undoes is not None:
+            parts |= 64
+            name, *numbers = self.undoes
+            body += struct.pack("<dddI", *numbers, len(name.encode())) + name.encode()
         return parts, body + self.payload
 
 

@@ -13,7 +13,7 @@ use aether_journal::keeping::retain::{Holdings, Rule, Terms, apply, plan};
 use aether_journal::keeping::unwatched;
 use aether_journal::keeping::verify::{Report, verify};
 use aether_journal::reader::{Event, Reader};
-use aether_journal::record::{Codec, Encoded, HeaderBytes, Record, Removed, Wave};
+use aether_journal::record::{Codec, Encoded, HeaderBytes, Record, Removed, Undone, Wave};
 use aether_journal::scan::{Found, Scan};
 use aether_journal::segment::segments;
 use arbitrary::{Result, Unstructured};
@@ -128,6 +128,8 @@ fn number(bytes: &mut Unstructured<'_>) -> Result<u64> {
 fn wave(bytes: &mut Unstructured<'_>) -> Result<Encoded> {
     let (amplitude, headers) = (bytes.arbitrary()?, bytes.ratio(1, 4)?);
     let headers = HeaderBytes::new(headers.then_some(("trace", "7")));
+    let undone = Undone { id: "a-0", time: 1.0, amplitude, phase: 0.5 };
+    let undoes = bytes.ratio(1, 8)?.then_some(undone);
     let wave = Wave {
         sequence: 0,
         time: bytes.arbitrary()?,
@@ -141,6 +143,7 @@ fn wave(bytes: &mut Unstructured<'_>) -> Result<Encoded> {
         ttl: f64::INFINITY,
         hops: bytes.arbitrary()?,
         headers: headers.view(),
+        undoes,
         codec: Codec(2),
         payload: bytes.arbitrary::<&[u8]>()?,
     };

@@ -19,7 +19,8 @@
 //! offset        the body of a wave
 //!     48        channel, source, id (UTF-8), then each part that it has: priority, phase, frequency, ttl (f64
 //!               each); headers: their number (u32), then for each the lengths of name and text (u32 each) and
-//!               both; then the payload, up to the end
+//!               both; what it undoes: time, amplitude, phase (f64 each), length of the id (u32), id; then the
+//!               payload, up to the end
 //! ```
 //! Records begin at multiples of 8: zeros fill the last one up. The body of `removed` is the first and the last
 //! sequence (u64 each) that compaction took; of `acknowledged` the name of a cursor and what it says, which is
@@ -72,6 +73,8 @@ pub struct Wave<'a> {
     pub hops: u16,
     /// Names and texts.
     pub headers: Headers<'a>,
+    /// The wave that this one undoes.
+    pub undoes: Option<Undone<'a>>,
     /// How the payload is written.
     pub codec: Codec,
     /// The payload, encoded.
@@ -95,9 +98,44 @@ impl<'a> Wave<'a> {
             ttl: f64::INFINITY,
             hops: 0,
             headers: Headers::default(),
+            undoes: None,
             codec: Codec::default(),
             payload,
         }
+    }
+}
+
+/// What a wave says of the one that it undoes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Undone<'a> {
+    /// Its id as text.
+    pub id: &'a str,
+    /// When it was made, in Unix seconds.
+    pub time: f64,
+    /// 0..1.
+    pub amplitude: f64,
+    /// In radians.
+    pub phase: f64,
+}
+
+impl<'a> Undone<'a> {
+    /// The size without the id.
+    const NUMBERS: usize = 3 * 8 + 4;
+
+    /// Reads it off what is left of a body.
+    fn cut(left: &mut &'a [u8]) -> Option<Self> {
+        let (time, amplitude, phase) = (cut_f64(left)?, cut_f64(left)?, cut_f64(left)?);
+        let length = cut_u32(left)?;
+        let id = std::str::from_utf8(cut(left, length as usize)?).ok()?;
+        Some(Self { id, time, amplitude, phase })
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        for number in [self.time, self.amplitude, self.phase] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend((self.id.len() as u32).to_le_bytes());
+        bytes.extend(self.id.as_bytes());
     }
 }
 
@@ -167,6 +205,9 @@ impl Parts {
     const FREQUENCY: u16 = 8;
     const TTL: u16 = 16;
     const HEADERS: u16 = 32;
+    const UNDOES: u16 = 64;
+    /// Another one would be read as payload: it is of a later version.
+    const UNKNOWN: u16 = !(2 * Self::UNDOES - 1);
 }
 
 /// The kinds of records.
@@ -247,13 +288,20 @@ impl Encoded {
     /// A wave. Its `sequence` is left out: it is given with its place.
     pub fn wave(wave: &Wave<'_>) -> Result<Self, Unfit> {
         let source = wave.source.unwrap_or("");
-        for (what, text) in [("channel", wave.channel), ("source", source), ("id", wave.id)] {
+        let undone = wave.undoes.map_or("", |undone| undone.id);
+        for (what, text) in [
+            ("channel", wave.channel),
+            ("source", source),
+            ("id", wave.id),
+            ("id of what it undoes", undone),
+        ] {
             if text.len() > usize::from(u16::MAX) {
                 return Err(Unfit::Long { what, length: text.len() });
             }
         }
         let texts = wave.channel.len() + source.len() + wave.id.len();
-        let all = texts + 4 * 8 + 4 + wave.headers.entries.len() + wave.payload.len();
+        let undoes = wave.undoes.map_or(0, |undone| Undone::NUMBERS + undone.id.len());
+        let all = texts + 4 * 8 + 4 + wave.headers.entries.len() + undoes + wave.payload.len();
         if all > MAX_BODY {
             return Err(Unfit::Large(all));
         }
@@ -288,6 +336,10 @@ impl Encoded {
             parts |= Parts::HEADERS;
             bytes.extend(headers.to_le_bytes());
             bytes.extend(wave.headers.entries);
+        }
+        if let Some(undone) = &wave.undoes {
+            parts |= Parts::UNDOES;
+            undone.write(&mut bytes);
         }
         bytes[14..16].copy_from_slice(&parts.to_le_bytes());
         bytes.extend(wave.payload);
@@ -436,6 +488,9 @@ impl<'a> Wave<'a> {
         let (channel, source, id) = (text(40)?, text(42)?, text(44)?);
         let parts = u16_at(head, 14);
         let has = |part| parts & part != 0;
+        if has(Parts::UNKNOWN) {
+            return None;
+        }
         let mut number = |part, usual| if has(part) { cut_f64(&mut left) } else { Some(usual) };
         let amplitude = f64_at(head, 32);
         let priority = number(Parts::PRIORITY, amplitude)?;
@@ -444,6 +499,7 @@ impl<'a> Wave<'a> {
         let ttl = number(Parts::TTL, f64::INFINITY)?;
         let headers =
             if has(Parts::HEADERS) { Headers::cut(&mut left)? } else { Headers::default() };
+        let undoes = if has(Parts::UNDOES) { Some(Undone::cut(&mut left)?) } else { None };
         Some(Self {
             sequence: u64_at(head, 16),
             time: f64_at(head, 24),
@@ -457,6 +513,7 @@ impl<'a> Wave<'a> {
             ttl,
             hops: u16_at(head, 46),
             headers,
+            undoes,
             codec: Codec(head[13]),
             payload: left,
         })

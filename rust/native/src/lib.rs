@@ -99,7 +99,7 @@ mod _native {
     #[pymodule_export]
     use crate::physics::interfere;
     #[pymodule_export]
-    use crate::pickled::restore_wave;
+    use crate::pickled::{restore_wave, undone_by};
     #[pymodule_export]
     use crate::receipt::{PyFate, PyReceipt};
     #[pymodule_export]

@@ -21,17 +21,29 @@ pub fn reduced<'py>(
     let restore = py.import(intern!(py, "aether._native"))?.getattr(intern!(py, "restore_wave"))?;
     let Strength { amplitude, priority, hops } = wave.strength;
     let numbers = (amplitude, priority, hops, sequence, wave.timestamp);
-    let undoes = wave
-        .undoes()
-        .map(|undone| (undone.id.text(), undone.timestamp, undone.amplitude, undone.phase));
+    let undoes = undone(wave);
     let rare = (wave.phase(), wave.frequency(), wave.ttl(), wave.headers(py), undoes);
     let named = (&wave.channel, &wave.payload, &wave.source, wave.id_text());
     Ok((restore, (named, numbers, rare).into_pyobject(py)?))
 }
 
-/// Phase, frequency, ttl, headers, and id, timestamp, amplitude and phase of what is undone.
-type RareFields<'py> =
-    (f64, f64, Option<f64>, Option<Bound<'py, PyAny>>, Option<(String, f64, f64, f64)>);
+/// Id, timestamp, amplitude and phase of what is undone.
+pub type UndoneFields = (String, f64, f64, f64);
+
+/// What a wave knows of the one that it undoes.
+fn undone(wave: &PyWave) -> Option<UndoneFields> {
+    let undone = wave.undoes()?;
+    Some((undone.id.text(), undone.timestamp, undone.amplitude, undone.phase))
+}
+
+/// Id, timestamp, amplitude and phase of the wave that this one undoes.
+#[pyfunction]
+pub fn undone_by(wave: &Bound<'_, PyWave>) -> Option<UndoneFields> {
+    undone(wave.get())
+}
+
+/// Phase, frequency, ttl, headers, and what is undone.
+type RareFields<'py> = (f64, f64, Option<f64>, Option<Bound<'py, PyAny>>, Option<UndoneFields>);
 
 /// Makes a wave again from what `__reduce__` gave.
 #[pyfunction]

@@ -25,6 +25,7 @@ from aether.journal.codecs import JSON, MSGPACK, NONE, Codecs
 from ..console import Screen
 from ..errors import CliError
 from ..events import BadLineError, Event, EventReader, Fault
+from .lines import UNDONE
 from .reading import many
 
 __all__ = ["import_lines"]
@@ -129,7 +130,7 @@ class _Fields:
         identity = _text(record, "id") or Wave(event.channel).id
         headers = _texts(record, "headers")
         tag, data = self._payload(event.payload, record)
-        return (event.channel, source, identity), numbers, headers, tag, data
+        return (event.channel, source, identity), numbers, headers, _undone(record), tag, data
 
     def _payload(self, payload: object, record: dict[str, Any]) -> tuple[int, bytes]:
         """The payload as it was written, or as it is written by default."""
@@ -185,6 +186,23 @@ def _texts(record: dict[str, Any], name: str) -> list[tuple[str, str]]:
         if all(isinstance(text, str) for text in texts.values()):
             return list(texts.items())
     raise BadLineError(f"{name} must be an object of texts")
+
+
+def _undone(record: dict[str, Any]) -> tuple[str, float, float, float] | None:
+    """What is undone; of what a line does not say of it, the usual is taken."""
+    value: Any = record.get("compensates")
+    if value is None:
+        return None
+    undone = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    identity = _text(undone, "id")
+    if identity is None or set(undone) - set(UNDONE):
+        raise BadLineError(f"compensates must be an object of {', '.join(UNDONE)}; an id is needed")
+    numbers = (
+        _number(undone, "ts", 0.0),
+        _number(undone, "amplitude", 1.0),
+        _number(undone, "phase", 0.0),
+    )
+    return identity, *numbers
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Waves as lines: for people to read, and as JSON with all of their fields.
 
 A JSON line is an object with `sequence`, `ts` (Unix seconds), `channel`, `payload`, `amplitude`, `priority`, `phase`,
-`frequency`, `ttl`, `propagation_count`, `source`, `id`, `headers` and `codec`. Where `payload` is not all there is to
+`frequency`, `ttl`, `propagation_count`, `source`, `id`, `headers`, `compensates` (`id`, `ts`, `amplitude` and `phase` of
+the wave that it undoes, or null) and `codec`. Where `payload` is not all there is to
 it, because JSON has no such thing (bytes, NaN, keys that are no text, an array, a codec of somebody's own), `encoded`
 has the bytes as they were written, in base64; `codec` says how, as docs/journal-format.md numbers them.
 """
@@ -25,13 +26,16 @@ from ..console import Screen
 from ..errors import CliError, one_line
 from .reading import Asked, Encoded, many, opened, segment_files, told, utc
 
-__all__ = ["export", "json_line", "show"]
+__all__ = ["UNDONE", "export", "json_line", "show"]
 
 _AT_ONCE = 512
 _SHOWN = 200
 """So many characters of a payload are shown to people."""
 
 _CODECS = Codecs()
+
+UNDONE = "id", "ts", "amplitude", "phase"
+"""What a line says of the wave that is undone."""
 
 _Write: TypeAlias = Callable[[bytes], object]
 
@@ -78,11 +82,17 @@ def json_line(wave: Wave) -> bytes:
         "source": wave.source,
         "id": wave.id,
         "headers": dict(wave.headers),
+        "compensates": _undone(wave),
         "codec": tag,
     }
     if not is_all:
         record["encoded"] = b64encode(data).decode()
     return msgspec.json.encode(record)
+
+
+def _undone(wave: Wave) -> dict[str, Any] | None:
+    undone = _native.undone_by(wave)
+    return None if undone is None else dict(zip(UNDONE, undone, strict=True))
 
 
 def _as_written(wave: Wave) -> Encoded:

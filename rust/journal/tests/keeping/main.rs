@@ -63,6 +63,7 @@ fn encoded(channel: &str, time: f64, payload: &[u8]) -> Encoded {
         ttl: f64::INFINITY,
         hops: 1,
         headers: Headers::default(),
+        undoes: None,
         codec: Codec(2),
         payload,
     };

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 fn any_plain() -> impl Strategy<Value = Plain> {
     let numbers = prop::array::uniform6(any::<u64>());
     let headers = prop::collection::vec((".{0,9}", ".{0,9}"), 0..4);
+    let undoes = prop::option::of((".{0,20}", prop::array::uniform3(any::<u64>())));
     let payload = prop::collection::vec(any::<u8>(), 0..200);
     (
         ".{0,20}",
@@ -16,19 +17,12 @@ fn any_plain() -> impl Strategy<Value = Plain> {
         ".{0,20}",
         numbers,
         any::<u16>(),
-        headers,
+        (headers, undoes),
         any::<u8>(),
         payload,
     )
-        .prop_map(|(channel, source, id, numbers, hops, headers, codec, payload)| Plain {
-            channel,
-            source,
-            id,
-            numbers,
-            hops,
-            headers,
-            codec,
-            payload,
+        .prop_map(|(channel, source, id, numbers, hops, (headers, undoes), codec, payload)| {
+            Plain { channel, source, id, numbers, hops, headers, undoes, codec, payload }
         })
 }
 
@@ -109,6 +103,7 @@ fn empty() -> Wave<'static> {
         ttl: f64::INFINITY,
         hops: 0,
         headers: Headers::default(),
+        undoes: None,
         codec: aether_journal::record::Codec(0),
         payload: &[],
     }

@@ -2,7 +2,7 @@
 
 use aether_journal::append::End;
 use aether_journal::header::Header;
-use aether_journal::record::{Codec, Encoded, HeaderBytes, Headers, Record, Wave};
+use aether_journal::record::{Codec, Encoded, HeaderBytes, Headers, Record, Undone, Wave};
 
 pub const HEADER: Header =
     Header { identity: *b"a segment's own.", journal: 77, base: 5, rewritten: 0, created: 1.7e9 };
@@ -17,6 +17,8 @@ pub struct Plain {
     pub numbers: [u64; 6],
     pub hops: u16,
     pub headers: Vec<(String, String)>,
+    /// What it undoes: the id, and time, amplitude, phase.
+    pub undoes: Option<(String, [u64; 3])>,
     pub codec: u8,
     pub payload: Vec<u8>,
 }
@@ -26,6 +28,10 @@ impl Plain {
         let headers = self.headers.iter().map(|(name, text)| (name.as_str(), text.as_str()));
         let headers = HeaderBytes::new(headers);
         let [time, amplitude, priority, phase, frequency, ttl] = self.numbers.map(f64::from_bits);
+        let undoes = self.undoes.as_ref().map(|(id, numbers)| {
+            let [time, amplitude, phase] = numbers.map(f64::from_bits);
+            Undone { id, time, amplitude, phase }
+        });
         let wave = Wave {
             sequence: 0,
             time,
@@ -39,6 +45,7 @@ impl Plain {
             ttl,
             hops: self.hops,
             headers: headers.view(),
+            undoes,
             codec: Codec(self.codec),
             payload: &self.payload,
         };
@@ -54,6 +61,10 @@ pub fn plain(record: &Record<'_>) -> Option<(u64, Plain)> {
     let headers = |headers: Headers<'_>| {
         headers.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
     };
+    let undoes = |undone: Undone<'_>| {
+        let numbers = [undone.time, undone.amplitude, undone.phase].map(f64::to_bits);
+        (undone.id.to_owned(), numbers)
+    };
     let plain = Plain {
         channel: wave.channel.to_owned(),
         source: wave.source.map(str::to_owned),
@@ -61,6 +72,7 @@ pub fn plain(record: &Record<'_>) -> Option<(u64, Plain)> {
         numbers,
         hops: wave.hops,
         headers: headers(wave.headers),
+        undoes: wave.undoes.map(undoes),
         codec: wave.codec.0,
         payload: wave.payload.to_vec(),
     };
@@ -77,6 +89,7 @@ pub fn wave(payload: &[u8]) -> Plain {
         numbers,
         hops: 1,
         headers: vec![],
+        undoes: None,
         codec: 2,
         payload: payload.to_vec(),
     }

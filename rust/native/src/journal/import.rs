@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use aether_core::channel::check_channel;
 use aether_journal::disk::Folder;
 use aether_journal::journal::{Journal, Options, Refusal};
-use aether_journal::record::{Codec, Encoded, HeaderBytes, Wave};
+use aether_journal::record::{Codec, Encoded, HeaderBytes, Undone, Wave};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -19,6 +19,7 @@ use super::kept::odd_number;
 use crate::channel::WIDEST;
 use crate::errors::{JournalError, JournalFailed, JournalFull, channel_error};
 use crate::fork::{self, Inside};
+use crate::pickled::UndoneFields;
 
 /// How many bytes may wait for the disk.
 const PENDING: usize = 16 << 20;
@@ -62,13 +63,16 @@ impl PyJournalImport {
         Ok(Self { journal, path, generation: fork::generation() })
     }
 
-    /// Appends a wave: its channel, source and id, its numbers, headers, and payload as it is written.
+    /// Appends a wave: its channel, source and id, its numbers, headers, what it undoes, and payload as it is
+    /// written.
+    #[expect(clippy::too_many_arguments)] // as many as a record has kinds of parts
     fn append(
         &self,
         py: Python<'_>,
         named: (String, Option<String>, String),
         numbers: Numbers,
         headers: Vec<(String, String)>,
+        undoes: Option<UndoneFields>,
         codec: u8,
         payload: &[u8],
     ) -> PyResult<u64> {
@@ -77,6 +81,12 @@ impl PyJournalImport {
         check_channel(&channel, WIDEST).map_err(|fault| channel_error(&channel, &fault))?;
         let headers =
             HeaderBytes::new(headers.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+        let undoes = undoes.as_ref().map(|&(ref id, time, amplitude, phase)| Undone {
+            id,
+            time,
+            amplitude,
+            phase,
+        });
         let wave = Wave {
             sequence: 0,
             time,
@@ -90,6 +100,7 @@ impl PyJournalImport {
             ttl: ttl.unwrap_or(f64::INFINITY),
             hops,
             headers: headers.view(),
+            undoes,
             codec: Codec(codec),
             payload,
         };

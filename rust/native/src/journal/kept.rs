@@ -2,7 +2,7 @@
 //! thread that is not attached.
 
 use aether_core::wave::Strength;
-use aether_journal::record::Wave;
+use aether_journal::record::{Undone, Wave};
 
 /// What a record says, as a value of its own.
 pub struct KeptWave {
@@ -15,6 +15,7 @@ pub struct KeptWave {
     pub ttl: f64,
     /// Names and texts.
     pub headers: Vec<(Box<str>, Box<str>)>,
+    pub undoes: Option<Box<KeptUndone>>,
     pub codec: u8,
     pub payload: Vec<u8>,
     /// The so many-th time that its reader gets it.
@@ -26,6 +27,14 @@ pub struct KeptWave {
     channel: usize,
     /// Where the source ends; `None`: there is none.
     source: Option<usize>,
+}
+
+/// What it says of the wave that it undoes.
+pub struct KeptUndone {
+    pub id: Box<str>,
+    pub timestamp: f64,
+    pub amplitude: f64,
+    pub phase: f64,
 }
 
 impl KeptWave {
@@ -42,6 +51,10 @@ impl KeptWave {
             frequency: wave.frequency,
             ttl: wave.ttl,
             headers: wave.headers.iter().map(|(name, text)| (name.into(), text.into())).collect(),
+            undoes: wave.undoes.map(|undone| {
+                let Undone { id, time: timestamp, amplitude, phase } = undone;
+                Box::new(KeptUndone { id: id.into(), timestamp, amplitude, phase })
+            }),
             codec: wave.codec.0,
             payload: wave.payload.to_vec(),
             deliveries: 1,
@@ -78,5 +91,14 @@ pub fn odd_number(wave: &Wave<'_>) -> Option<(&'static str, f64)> {
         ("frequency", frequency, frequency.is_finite() && frequency >= 0.0),
         ("ttl", ttl, ttl >= 0.0),
     ];
-    rules.into_iter().find(|(_, _, sound)| !sound).map(|(name, number, _)| (name, number))
+    let undone = wave.undoes.iter().flat_map(|undone| {
+        let &Undone { time, amplitude, phase, .. } = undone;
+        [
+            ("timestamp of what it undoes", time, time.is_finite()),
+            ("amplitude of what it undoes", amplitude, loud(amplitude)),
+            ("phase of what it undoes", phase, phase.is_finite()),
+        ]
+    });
+    let broken = rules.into_iter().chain(undone).find(|(_, _, sound)| !sound);
+    broken.map(|(name, number, _)| (name, number))
 }

@@ -1,6 +1,6 @@
 //! Waves as records: what is written of a wave, and how its payload is encoded.
 
-use aether_journal::record::{Codec, Encoded, HeaderBytes, Wave};
+use aether_journal::record::{Codec, Encoded, HeaderBytes, Undone, Wave};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
@@ -53,6 +53,13 @@ pub fn encoded(
     let headers = wave.headers(py).map(|headers| header_bytes(channel, headers));
     let headers = headers.transpose()?.unwrap_or_default();
     let id = wave.id_text();
+    let undone = wave.undoes().map(|undone| (undone.id.text(), undone));
+    let undoes = undone.as_ref().map(|(id, undone)| Undone {
+        id,
+        time: undone.timestamp,
+        amplitude: undone.amplitude,
+        phase: undone.phase,
+    });
     let written = Wave {
         sequence: 0,
         time: wave.timestamp,
@@ -66,6 +73,7 @@ pub fn encoded(
         ttl: wave.ttl().unwrap_or(f64::INFINITY),
         hops: u16::try_from(wave.strength.hops).unwrap_or(u16::MAX),
         headers: headers.view(),
+        undoes,
         codec,
         payload,
     };

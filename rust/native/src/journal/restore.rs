@@ -12,11 +12,11 @@ use foldhash::fast::RandomState;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
-use super::kept::KeptWave;
+use super::kept::{KeptUndone, KeptWave};
 use crate::channel::{WIDEST, channel_object};
 use crate::errors::{JournalError, PayloadError};
 use crate::ids::Own;
-use crate::rare::Rare;
+use crate::rare::{Rare, Undone};
 use crate::wave::PyWave;
 
 /// The codecs that need no decoding, as `docs/journal-format.md` numbers them.
@@ -55,7 +55,7 @@ impl Restorer {
             }
         };
         let payload = payload(decode, kept)?;
-        let rare = rare(py, kept)?;
+        let rare = rare(py, own, kept)?;
         let id = own.parse(kept.id());
         let (strength, timestamp) = (kept.strength, kept.timestamp);
         PyWave::again(channel, payload, source, id, kept.sequence, strength, timestamp, rare)
@@ -81,15 +81,19 @@ fn payload(decode: &Bound<'_, PyAny>, kept: &KeptWave) -> PyResult<Py<PyAny>> {
     }
 }
 
-fn rare(py: Python<'_>, kept: &KeptWave) -> PyResult<Option<Box<Rare>>> {
-    let &KeptWave { phase, frequency, ttl, ref headers, deliveries, .. } = kept;
+fn rare(py: Python<'_>, own: &Own, kept: &KeptWave) -> PyResult<Option<Box<Rare>>> {
+    let &KeptWave { phase, frequency, ttl, ref headers, ref undoes, deliveries, .. } = kept;
     #[allow(clippy::float_cmp)] // what is usual is not written
     let usual = phase == 0.0 && frequency == 1.0 && ttl == f64::INFINITY && headers.is_empty();
-    if usual && deliveries == 1 {
+    if usual && undoes.is_none() && deliveries == 1 {
         return Ok(None);
     }
     let mut rare = Rare { phase, frequency: Some(frequency), ..Rare::default() };
     rare.deliveries = deliveries;
+    rare.undoes = undoes.as_ref().map(|undone| {
+        let &KeptUndone { ref id, timestamp, amplitude, phase } = &**undone;
+        Box::new(Undone { id: own.parse(id), timestamp, amplitude, phase })
+    });
     rare.ttl = (ttl != f64::INFINITY).then_some(ttl);
     if !headers.is_empty() {
         let dict = PyDict::new(py);
