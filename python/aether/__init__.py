@@ -46,7 +46,7 @@ from aether.vibrator import Vibrator
 
 if TYPE_CHECKING:
     from aether._builder import WaveBuilder
-    from aether.config import AetherConfig
+    from aether.config import AetherConfig, JournalConfig
     from aether.physics import (
         Detection,
         EngineStatistics,
@@ -79,6 +79,7 @@ __all__ = [
     "Interference",
     "InterferenceKind",
     "InterferencePattern",
+    "JournalConfig",
     "JournalError",
     "JournalFailed",
     "JournalFull",
@@ -109,6 +110,7 @@ _LAZY = {
     "Interference": "aether.physics",
     "InterferenceKind": "aether.physics",
     "InterferencePattern": "aether.physics",
+    "JournalConfig": "aether.config",
     "PhysicsEngine": "aether.physics",
     "Watch": "aether.physics",
     "WatchStatistics": "aether.physics",

@@ -1,24 +1,37 @@
 """The settings of a medium.
 
-`AetherConfig` is typed, frozen and checked: a program with a wrong setting fails where the
-setting is made, with every mistake in one `ConfigError`. This module brings pydantic in and
-is imported only when it is used.
+`AetherConfig` and its sections are typed, frozen and checked: a program with a wrong setting fails
+where the setting is made, with every mistake in one `ConfigError`. This module brings pydantic in
+and is imported only when it is used.
 """
 
 from __future__ import annotations
 
 import difflib
 import reprlib
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
+import sys
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
 from aether.errors import ConfigError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["AetherConfig", "Overflow"]
+    from aether.journal import Journal
+
+__all__ = ["AetherConfig", "JournalConfig", "Overflow"]
 
 Overflow: TypeAlias = Literal[
     "block", "drop_oldest", "drop_newest", "drop_faintest", "conflate", "error", "replay"
@@ -33,7 +46,112 @@ _Count = Annotated[int, Field(ge=1, le=_COUNT)]
 _Seconds = Annotated[float, Field(le=_SECONDS)]
 
 
-class AetherConfig(BaseModel):
+_Bytes = Annotated[int, Field(ge=4096, le=sys.maxsize)]
+
+
+def _folder(given: Any) -> str | PathLike[str]:
+    if isinstance(given, str | PathLike) and isinstance(fspath(cast("str", given)), str):
+        return cast("str", given)
+    raise PydanticCustomError("folder", "Input should be a str or a path")
+
+
+def _journal(given: object, check: ValidatorFunctionWrapHandler) -> Any:
+    """A `Journal` is taken as it is; who has none has not imported it."""
+    module = sys.modules.get("aether.journal")
+    if module is not None and isinstance(given, module.Journal):
+        return given
+    return check(given)
+
+
+class _Settings(BaseModel):
+    """What `AetherConfig` and its sections have in common.
+
+    Frozen: make a changed copy with `replace`. Numbers are taken as they are: a text such as
+    ``"0.9"``, a `bool`, NaN and the infinities are mistakes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    # Type checkers see the constructor that the fields make, with their names and types.
+    if not TYPE_CHECKING:
+
+        def __init__(self, /, **values: Any) -> None:
+            """Check all values."""
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                details = error.errors(include_url=False)
+                mistakes = [_mistake(type(self), detail) for detail in details]
+            else:
+                return
+            raise ConfigError(_report(mistakes))
+
+        # It adds nothing of its own: mistakes of a section are told with those of the whole.
+        __init__.__pydantic_base_init__ = True
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed.
+
+        Args:
+            changes: The new values by field.
+
+        Raises:
+            ConfigError: As for a new configuration.
+
+        Example:
+            >>> from aether import AetherConfig
+            >>> AetherConfig(max_propagation=3).replace(min_amplitude=0.0).max_propagation
+            3
+        """
+        return type(self)(**{**dict(self), **changes})
+
+
+class JournalConfig(_Settings):
+    """The journal of a medium, as a section of `AetherConfig`: `aether.journal.Journal` says what the fields mean.
+
+    For codecs of your own, give `AetherConfig` a `Journal`.
+
+    Raises:
+        ConfigError: Fields are unknown, of the wrong type or out of range. All are listed.
+
+    Example:
+        >>> from aether import AetherConfig, JournalConfig
+        >>> AetherConfig(journal=JournalConfig(path="history", durability="os")).journal.codec
+        'msgpack'
+    """
+
+    path: Annotated[str | PathLike[str], PlainValidator(_folder)] = Field(
+        description="The folder. It is made when the medium is.",
+    )
+    codec: Literal["msgpack", "json", "pickle"] = Field(
+        default="msgpack",
+        description="How payloads are written.",
+    )
+    durability: Literal["fsync", "os", "none"] = Field(
+        default="fsync",
+        description="When a wave counts as written, and is delivered.",
+    )
+    on_failure: Literal["refuse", "deliver_undurably"] = Field(
+        default="refuse",
+        description="What becomes of a wave that the journal refuses.",
+    )
+    segment_bytes: _Bytes = Field(
+        default=67_108_864,
+        description="The size at which a file of the journal is complete, in bytes: 4,096 or more.",
+    )
+    pending_bytes: _Bytes = Field(
+        default=67_108_864,
+        description="How many bytes may wait for the disk before emissions wait: 4,096 or more.",
+    )
+    snapshot_interval: int = Field(
+        default=1000,
+        ge=1,
+        le=sys.maxsize,
+        description="After how many waves a snapshot is taken: 1 or more.",
+    )
+
+
+class AetherConfig(_Settings):
     """How a medium treats its waves and mailboxes.
 
     Frozen: make a changed copy with `replace`. Numbers are taken as they are: a text such as
@@ -54,8 +172,6 @@ class AetherConfig(BaseModel):
           attenuation_factor=2.0 should be less than or equal to 1
           chanel_buffer_size=10 is no field; did you mean 'channel_buffer_size'?
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     attenuation_factor: float = Field(
         default=0.95,
@@ -106,35 +222,13 @@ class AetherConfig(BaseModel):
         default=1_048_576,
         description="The largest payload for journal, NATS and gateway, in bytes: 1 or more.",
     )
-
-    # Type checkers see the constructor that the fields make, with their names and types.
-    if not TYPE_CHECKING:
-
-        def __init__(self, /, **values: Any) -> None:
-            """Check all values."""
-            try:
-                super().__init__(**values)
-            except ValidationError as error:
-                mistakes = [_mistake(detail) for detail in error.errors(include_url=False)]
-            else:
-                return
-            raise ConfigError(_report(mistakes))
-
-    def replace(self, **changes: Any) -> Self:
-        """A copy with some fields changed.
-
-        Args:
-            changes: The new values by field.
-
-        Raises:
-            ConfigError: As for a new configuration.
-
-        Example:
-            >>> from aether import AetherConfig
-            >>> AetherConfig(max_propagation=3).replace(min_amplitude=0.0).max_propagation
-            3
-        """
-        return type(self)(**{**dict(self), **changes})
+    if TYPE_CHECKING:
+        journal: JournalConfig | Journal | None = None
+    else:
+        journal: Annotated[JournalConfig | None, WrapValidator(_journal)] = Field(
+            default=None,
+            description="What the waves are written to before they are delivered; `None`: to nothing.",
+        )
 
 
 def _report(mistakes: list[str]) -> str:
@@ -142,14 +236,17 @@ def _report(mistakes: list[str]) -> str:
     return "\n  ".join([f"{count} in the configuration:", *mistakes])
 
 
-def _mistake(detail: ErrorDetails) -> str:
+def _mistake(settings: type[_Settings], detail: ErrorDetails) -> str:
     """One line: the field, its value, and the rule or the nearest name."""
     field = ".".join(map(str, detail["loc"]))
     given = f"{_shown(field)[1:-1]}={_shown(detail['input'])}"
+    if detail["type"] == "missing":
+        return f"{field} is missing"
     if detail["type"] != "extra_forbidden":
         return f"{given} {detail['msg'].removeprefix('Input ')}"
-    names = list(AetherConfig.model_fields)
-    nearest = difflib.get_close_matches(field, names, 1)
+    *sections, name = detail["loc"]
+    names = list((JournalConfig if sections else settings).model_fields)
+    nearest = difflib.get_close_matches(str(name), names, 1)
     if nearest:
         return f"{given} is no field; did you mean {nearest[0]!r}?"
     return f"{given} is no field; there are {', '.join(names)}"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from aether._native import JournalWriter
+    from aether.config import AetherConfig
     from aether.journal import Journal
 
 Replayed: TypeAlias = Literal["all"] | int | datetime | timedelta
@@ -23,6 +24,16 @@ _MOST_DELIVERIES = 2**32 - 2
 
 # In bytes.
 _LONGEST_NAME = 1024
+
+
+def of_configuration(config: AetherConfig) -> Journal | None:
+    """The journal that a configuration names: a new object of its section, or the one it was given."""
+    section = config.journal
+    if section is None:
+        return None
+    from aether.journal import Journal
+
+    return section if isinstance(section, Journal) else Journal(**dict(section))
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from aether.channel import Channel
 from aether.expectation import Expectation
 from aether.explanation import Explanation
 from aether.groups import Groups
-from aether.journaled import opened
+from aether.journaled import of_configuration, opened
 from aether.requests import Requests
 from aether.running import Running
 from aether.statistics import Health, MediumStatistics, by_reason
@@ -46,7 +46,7 @@ class Aether(Emitting, Running):
     Args:
         config: How waves and mailboxes are treated; `None`: the defaults of `AetherConfig`.
         journal: Where each wave is written down before it is delivered; the medium opens it now, and closes it
-            when it is closed. `None`: nowhere.
+            when it is closed. `None`: where the configuration says, or nowhere.
         clock: A clock to steer by hand, for tests; `None`: the machine's.
 
     Raises:
@@ -87,22 +87,26 @@ class Aether(Emitting, Running):
         """Check the settings, and hand them to the native half."""
         if config is None:
             with opened(journal) as writer:
-                return super().__new__(cls, clock=clock, journal=writer)
-        if not hasattr(config, "attenuation_factor"):
+                medium = super().__new__(cls, clock=clock, journal=writer)
+        elif not hasattr(config, "attenuation_factor"):
             message = f"config must be an AetherConfig, not {type(config).__name__}"
             raise TypeError(message)
-        with opened(journal, config.max_payload_bytes) as writer:
-            return super().__new__(
-                cls,
-                attenuation_factor=config.attenuation_factor,
-                decay_interval=config.decay_interval,
-                max_propagation=config.max_propagation,
-                min_amplitude=config.min_amplitude,
-                max_channel_length=config.max_channel_length,
-                stall_warning=config.stall_warning,
-                clock=clock,
-                journal=writer,
-            )
+        else:
+            journal = of_configuration(config) if journal is None else journal
+            with opened(journal, config.max_payload_bytes) as writer:
+                medium = super().__new__(
+                    cls,
+                    attenuation_factor=config.attenuation_factor,
+                    decay_interval=config.decay_interval,
+                    max_propagation=config.max_propagation,
+                    min_amplitude=config.min_amplitude,
+                    max_channel_length=config.max_channel_length,
+                    stall_warning=config.stall_warning,
+                    clock=clock,
+                    journal=writer,
+                )
+        medium._journal = journal
+        return medium
 
     def __init__(
         self,
@@ -111,10 +115,9 @@ class Aether(Emitting, Running):
         journal: Journal | None = None,
         clock: ManualClock | None = None,
     ) -> None:
-        del clock  # the native half has it
+        del clock, journal  # `__new__` has seen to them
         self._requests = Requests()
         self._groups = Groups()
-        self._journal = journal
         self._begin_observed()
         self._begin_running(config)
         end_with_the_program(self)

@@ -1,15 +1,18 @@
 """`AetherConfig`: its values, what it refuses, and that each of them is in force."""
 
+import inspect
 import math
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.probes import tuned
 
-from aether import Aether, AetherConfig, ConfigError
+from aether import Aether, AetherConfig, ConfigError, JournalConfig
+from aether.journal import Journal
 
 DEFAULTS: dict[str, Any] = {
     "attenuation_factor": 0.95,
@@ -166,3 +169,71 @@ assert "pydantic" in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# The section of the journal
+
+
+def test_a_journal_of_the_configuration_has_the_defaults_of_a_journal() -> None:
+    options = inspect.signature(Journal).parameters
+    section = dict(JournalConfig(path="history"))
+    assert section == {
+        name: options[name].default if name != "path" else "history" for name in section
+    }
+
+
+async def test_a_medium_writes_to_the_journal_of_its_configuration(tmp_path: Path) -> None:
+    section = JournalConfig(path=tmp_path, codec="json", durability="os", segment_bytes=4096)
+    config = AetherConfig(journal=section)
+    for _ in range(2):
+        async with Aether(config) as medium:
+            assert medium.journal is not None
+            assert medium.journal.path == tmp_path
+            await medium.emit_wave("a.b", 1)
+    assert [wave.payload for wave in Journal(tmp_path).replay()] == [1, 1]
+
+
+async def test_a_configuration_takes_a_journal_too(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    async with Aether(AetherConfig(journal=journal)) as medium:
+        assert medium.journal is journal
+
+
+async def test_the_journal_that_is_given_comes_before_that_of_the_configuration(
+    tmp_path: Path,
+) -> None:
+    config = AetherConfig(journal=JournalConfig(path=tmp_path / "configured"))
+    async with Aether(config, journal=Journal(tmp_path / "given")) as medium:
+        await medium.emit_wave("a.b")
+    assert not (tmp_path / "configured").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"path": 3, "segment_bytes": 0, "durabilty": "os"},
+            (
+                "3 mistakes in the configuration:\n"
+                "  journal.path=3 should be a str or a path\n"
+                "  journal.segment_bytes=0 should be greater than or equal to 4096\n"
+                "  journal.durabilty='os' is no field; did you mean 'durability'?"
+            ),
+        ),
+        ({}, "1 mistake in the configuration:\n  journal.path is missing"),
+        ("history", "should be a valid dictionary or instance of JournalConfig"),
+    ],
+)
+def test_mistakes_of_the_section_are_told_with_the_others(given: Any, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        AetherConfig(journal=given)
+    assert said in str(caught.value)
+    with pytest.raises(
+        ConfigError, match=r"2 mistakes(.|\n)*colour(.|\n)*journal|journal(.|\n)*colour"
+    ):
+        AetherConfig(journal=3, colour="red")  # type: ignore[call-arg, arg-type]
+
+
+def test_mistakes_of_a_section_made_by_itself() -> None:
+    with pytest.raises(ConfigError, match="1 mistake in the configuration:\n  codec='yaml' should"):
+        JournalConfig(path="history", codec="yaml")  # type: ignore[arg-type]
