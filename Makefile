@@ -171,6 +171,12 @@ bench: build
 	$(call heading,benches/compare.py)
 	@$(BIN)/python benches/compare.py $(BENCH_ARGS)
 
+## bench-journal: the journal beside SQLite, RocksDB and the bare disk (minutes; BENCH_ARGS="--folder DISK --waves 10000000")
+.PHONY: bench-journal
+bench-journal: build
+	$(call heading,benches/journal.py)
+	@$(BIN)/python benches/journal.py $(BENCH_ARGS)
+
 ## bench-rows: the same rows one by one under pytest-benchmark (takes minutes; asserts no time)
 .PHONY: bench-rows
 bench-rows: build
