@@ -43,6 +43,16 @@ fn medium() {
 }
 
 #[test]
+fn outlines() {
+    run("outlines");
+}
+
+#[test]
+fn records() {
+    run("records");
+}
+
+#[test]
 fn routes() {
     run("routes");
 }

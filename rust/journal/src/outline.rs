@@ -198,7 +198,7 @@ impl Outline {
         let wide = |(from, to): (f64, f64), block: &Block| (from.min(block.from), to.max(block.to));
         let times = blocks.iter().fold(NO_TIMES, wide);
         let (damaged, jumps) = (false, Vec::new());
-        Some(Self {
+        let cut = Self {
             identity,
             end,
             waves,
@@ -210,6 +210,20 @@ impl Outline {
             channels,
             damaged,
             jumps,
-        })
+        };
+        cut.holds_together().then_some(cut)
+    }
+
+    /// Whether it can be that of a segment: whoever goes by it may subtract.
+    fn holds_together(&self) -> bool {
+        let first = self.blocks.first().map_or(self.end, |block| block.offset);
+        let ordered = |pair: &[Block]| {
+            pair[0].offset < pair[1].offset && pair[0].sequence <= pair[1].sequence
+        };
+        let last = self.blocks.last().map_or(0, |block| block.offset);
+        RECORDS <= first
+            && last < self.end
+            && self.blocks.windows(2).all(ordered)
+            && self.removed.iter().all(|removed| removed.start() <= removed.end())
     }
 }

@@ -21,6 +21,9 @@ const SUFFIX: &str = ".snapshot";
 /// While it is written.
 const NEW: &str = ".snapshot.new";
 
+/// The size of what is said of a channel, without its name.
+const CHANNEL: usize = 8 + 8 + 4 + 2;
+
 /// How many are kept.
 const KEPT: usize = 2;
 
@@ -135,7 +138,8 @@ fn decode(bytes: &[u8]) -> Option<(u64, Known)> {
         let (end, size, times) = (cut_u64(left)?, cut_u64(left)?, (cut_f64(left)?, cut_f64(left)?));
         known.parts.insert(number, Part { identity, base, last, waves, times, end, size });
     }
-    known.channels.reserve(counts.1 as usize);
+    // No more than there are bytes for.
+    known.channels.reserve((counts.1 as usize).min(left.len() / CHANNEL));
     for _ in 0..counts.1 {
         let (sequence, offset, part) = (cut_u64(left)?, cut_u64(left)?, cut_u32(left)?);
         let length = cut_u16(left)?;
