@@ -15,7 +15,7 @@ from aether import Aether, JournalError
 from aether.journal import Journal
 
 # How often the writing process is killed; `make torture` asks for more.
-KILLS = int(os.environ.get("AETHER_KILLS", "40"))
+KILLS = 1_000 if "AETHER_TORTURE" in os.environ else 40
 
 WRITER = """
 import asyncio, sys

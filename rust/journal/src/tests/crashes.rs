@@ -197,6 +197,11 @@ fn gaps(disk: &SimulatedDisk) -> Vec<RangeInclusive<u64>> {
     gaps
 }
 
+/// `AETHER_TORTURE` asks for fifty times as many workloads.
+fn times() -> u64 {
+    if std::env::var_os("AETHER_TORTURE").is_some() { 50 } else { 1 }
+}
+
 /// How many deeds a workload is.
 fn deeds(seed: u64) -> usize {
     let disk = SimulatedDisk::new(seed);
@@ -206,7 +211,7 @@ fn deeds(seed: u64) -> usize {
 
 #[test]
 fn the_power_goes_at_each_deed() {
-    for seed in 0..20 {
+    for seed in 0..20 * times() {
         for at in 0..deeds(seed) {
             for short in [false, true] {
                 let told = format!("seed {seed}, power gone at deed {at}, short {short}");
@@ -231,7 +236,7 @@ fn the_power_goes_at_each_deed() {
 
 #[test]
 fn each_deed_fails_once() {
-    for seed in 0..12 {
+    for seed in 0..12 * times() {
         for at in 0..deeds(seed) {
             for errno in [EIO, ENOSPC] {
                 let told = format!("seed {seed}, error {errno} at deed {at}");

@@ -41,8 +41,13 @@ impl Begun<'_> {
     }
 }
 
+/// `AETHER_TORTURE` asks for fifty times as many.
+fn cases(usual: u32) -> u32 {
+    if std::env::var_os("AETHER_TORTURE").is_some() { 50 * usual } else { usual }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(60), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_to_stay_is_there_at_each_moment(
