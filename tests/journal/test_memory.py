@@ -25,8 +25,12 @@ from aether.journal import Journal
 path, way, waves = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
 def peak():
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+    if sys.platform == "darwin":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    # What `getrusage` says begins with what the parent had.
+    with open("/proc/self/status") as status:
+        line = next(line for line in status if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 async def awaited():
     return [wave.sequence async for wave in Journal(path).replay()]
