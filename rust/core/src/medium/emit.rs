@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::boxes::Boxes;
+use super::last::keep;
+use super::retained::Retained;
 use super::{Aftermath, Counted, Key, Medium, Phase, State, Ticket, note_episode};
 use crate::clock::Clock;
 use crate::mailbox::{Arrival, Mailbox, Overflow, Passed, amplitude_key};
@@ -204,19 +206,21 @@ impl<T, W> State<T, W> {
         if self.phase != Phase::Open && (self.phase == Phase::Closed || !emission.inside) {
             return Err(Refusal::Closed);
         }
-        let Self { router, boxes, round, counted, clock, .. } = self;
+        let Self { router, boxes, round, counted, clock, retained, .. } = self;
         let route = router.route(emission.channel, hint);
         let (matched, room) = survey(&route, boxes, round, emission);
         if matched < emission.require {
             return Err(Refusal::TooFew { matched });
         }
         if room {
-            return Ok(deliver(&route, counted, boxes, round, clock, emission, item, carry, after));
+            let kept = (counted, retained);
+            return Ok(deliver(&route, kept, boxes, round, clock, emission, item, carry, after));
         }
         self.check_again(emission, hint, promised, after)?;
-        let Self { router, boxes, round, counted, clock, .. } = self;
+        let Self { router, boxes, round, counted, clock, retained, .. } = self;
         let route = router.route(emission.channel, hint);
-        Ok(deliver(&route, counted, boxes, round, clock, emission, item, carry, after))
+        let kept = (counted, retained);
+        Ok(deliver(&route, kept, boxes, round, clock, emission, item, carry, after))
     }
 
     /// Some mailbox was full: lets time remove what it may, offers that room to those who wait already,
@@ -305,7 +309,7 @@ fn survey<T, W>(
 #[expect(clippy::too_many_arguments, reason = "the fields of a state, apart from its router")]
 fn deliver<T, W>(
     route: &Route<'_>,
-    counted: &mut Counted,
+    (counted, retained): (&mut Counted, &mut Option<Box<Retained<T>>>),
     boxes: &mut Boxes<T, W>,
     round: &mut u64,
     clock: &Clock,
@@ -323,8 +327,13 @@ fn deliver<T, W>(
     let distinct = plain && route.patterns() <= 1;
     let amplitude_key = amplitude_key(arrival.priority);
     let (mut matched, mut dropped, mut lanes, mut reasons) = (0, 0, 0, None::<Box<Tally>>);
+    let mut keeps = false;
     route.for_each(|member| {
-        let Some(mailbox) = boxes.at_mut(member) else { return };
+        let Some(mailbox) = boxes.at_mut(member) else {
+            // The number that no mailbox has.
+            keeps = true;
+            return;
+        };
         if distinct && mailbox.is_plain() && mailbox.append(amplitude_key, || carry.share(item)) {
             // Nearly every wave, in nearly every mailbox.
             matched += 1;
@@ -353,6 +362,9 @@ fn deliver<T, W>(
             reasons.get_or_insert_default().add(reason, 1);
         }
     });
+    if keeps {
+        keep(retained, (emission, &arrival), sequence, carry.share(item), after);
+    }
     counted.delivered += (matched - dropped) as u64;
     counted.unheard += u64::from(matched == 0);
     Sent { sequence, matched, dropped, lanes, reasons }
