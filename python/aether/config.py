@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import difflib
 import reprlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from aether.channel import Channel
 from aether.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,6 +33,13 @@ _SECONDS = 1e9
 
 _Count = Annotated[int, Field(ge=1, le=_COUNT)]
 _Seconds = Annotated[float, Field(le=_SECONDS)]
+
+
+def _patterns(given: Sequence[str]) -> tuple[str, ...]:
+    return tuple(Channel(pattern) for pattern in given)
+
+
+_Patterns = Annotated[Sequence[str], AfterValidator(_patterns)]
 
 
 class AetherConfig(BaseModel):
@@ -105,6 +114,15 @@ class AetherConfig(BaseModel):
     max_payload_bytes: _Count = Field(
         default=1_048_576,
         description="The largest payload for journal, NATS and gateway, in bytes: 1 or more.",
+    )
+
+    retain: _Patterns = Field(
+        default=(),
+        description="Of which channels the medium keeps the last wave in memory: patterns.",
+    )
+    retain_channels: _Count = Field(
+        default=100_000,
+        description="Of how many channels at most; then the one that was silent for longest is forgotten: 1 or more.",
     )
 
     # Type checkers see the constructor that the fields make, with their names and types.

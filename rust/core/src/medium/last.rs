@@ -9,7 +9,7 @@
 //! - Last waves stand ahead of the queue (`mailbox/ahead.rs`). Those that the mailbox has by a pattern that it resonates
 //!   on already, that are under its noise floor, or its owner's own, are not among them.
 
-use super::retained::{RETAINED, Retained};
+use super::retained::{Kept, RETAINED, Retained};
 use super::{Aftermath, BoxPhase, Carry, Emission, Key, Medium, Read, State};
 use crate::channel::Pattern;
 use crate::mailbox::{Arrival, Mailbox};
@@ -20,6 +20,8 @@ use crate::sync::RawLock;
 pub struct Last<T> {
     /// Its sequence.
     pub sequence: u64,
+    /// Who has emitted it.
+    pub emitter: u64,
     /// Itself.
     pub item: T,
 }
@@ -43,13 +45,22 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         self.lock().retained.as_ref().is_some_and(|retained| retained.covers(pattern))
     }
 
+    /// What is retained, as it was spelled.
+    pub fn retained_patterns(&self) -> Vec<Pattern> {
+        self.lock().retained.as_ref().map_or_else(Vec::new, |retained| retained.patterns.clone())
+    }
+
     /// The retained last waves of the channels that some of these patterns take, by rising sequences.
     pub fn last(&self, patterns: &[Pattern], carry: &impl Carry<T>) -> Vec<Last<T>> {
         let state = self.lock();
         let Some(retained) = &state.retained else { return Vec::new() };
         let now = state.clock.monotonic();
         let alive = retained.of(patterns).filter(|kept| kept.expires >= now);
-        alive.map(|kept| Last { sequence: kept.sequence, item: carry.share(&kept.item) }).collect()
+        let last = |kept: &Kept<T>| {
+            let &Kept { sequence, emitter, ref item, .. } = kept;
+            Last { sequence, emitter, item: carry.share(item) }
+        };
+        alive.map(last).collect()
     }
 
     /// Resonates a mailbox on patterns, beginning with the retained last waves. Returns on how many; those that it
@@ -120,10 +131,11 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         Some(fresh.len())
     }
 
-    /// Lets go of all that is retained; what is emitted later is retained as before.
-    pub fn forget_retained(&self, after: &mut Aftermath<T, W>) {
+    /// Lets go of all that is retained, and retains nothing any more.
+    pub fn retain_no_more(&self, after: &mut Aftermath<T, W>) {
         let mut state = self.lock();
-        after.garbage.extend(state.retained.iter_mut().flat_map(|retained| retained.empty()));
+        let retained = state.retained.take();
+        after.garbage.extend(retained.into_iter().flat_map(|retained| retained.into_items()));
     }
 
     /// Looks at every retained wave, for a garbage collector: `None` if somebody holds the lock.

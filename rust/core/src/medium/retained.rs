@@ -28,7 +28,8 @@ const NONE: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub(super) struct Retained<T> {
-    patterns: Vec<Pattern>,
+    /// Of which channels, as it was spelled.
+    pub(super) patterns: Vec<Pattern>,
     most: usize,
     places: HashTable<u32>,
     seeds: Seeds,
@@ -156,11 +157,9 @@ impl<T> Retained<T> {
         std::iter::successors(at(self.oldest), move |kept| at(kept.newer))
     }
 
-    /// Forgets all of them.
-    pub(super) fn empty(&mut self) -> Vec<T> {
-        self.places.clear();
-        (self.oldest, self.newest) = (NONE, NONE);
-        self.kept.drain(..).map(|kept| kept.item).collect()
+    /// Hands all of them out.
+    pub(super) fn into_items(self) -> impl Iterator<Item = T> {
+        self.kept.into_iter().map(|kept| kept.item)
     }
 
     fn last(&self) -> Option<u64> {
@@ -250,8 +249,7 @@ mod tests {
                 }
                 prop_assert_eq!((ours.len(), ours.forgotten), (plain.len(), forgotten));
             }
-            let items: Vec<u64> = ours.empty();
-            prop_assert_eq!((items.len(), ours.iter().count()), (plain.len(), 0));
+            prop_assert_eq!(ours.into_items().count(), plain.len());
         }
     }
 }
