@@ -247,3 +247,35 @@ def test_against_a_plain_list(
             reader.close()
 
     anyio.run(run)
+
+
+@pytest.mark.parametrize("durability", DURABILITIES)
+async def test_the_thread_that_commits_does_not_wait_for_itself(
+    tmp_path: Path, durability: Any
+) -> None:
+    async with Aether(journal=Journal(tmp_path, durability=durability)) as medium:
+        seen: list[Any] = []
+        readers = []
+
+        def watch(_: object) -> None:
+            seen.append(last(medium))
+            reader = medium.vibrator("reader")
+            reader.resonate_on("a", last=True)
+            readers.append(reader)
+
+        tap = medium.tap("a", watch)
+        with anyio.fail_after(PATIENCE):
+            for number in range(20):
+                await medium.emit_wave("a", number)
+        tap.close()
+        assert last(medium) == [19]
+        assert len(seen) == 20
+        await medium.emit_wave("a", "end")
+        for number, reader in enumerate(readers):
+            got: list[Any] = []
+            while "end" not in got:
+                got += await take(reader, 1)
+            # Never older than the wave before the one that is delivered, which it may know or not.
+            assert got[:-1] == list(range(got[0], 20))
+            assert number - 1 <= got[0] <= number + 1
+            reader.close()

@@ -19,12 +19,11 @@ use crate::wave::{Hands, Held, PyWave};
 /// The last waves of the channels that a pattern takes, by rising sequences.
 pub fn last(py: Python<'_>, shared: &Shared, pattern: Pattern) -> PyResult<Vec<Py<PyWave>>> {
     let patterns = [pattern];
-    let found = match &shared.writer {
-        Some(writer) => journal::last_waves(py, shared, writer, &patterns)?.1,
-        None => {
-            are_retained(shared, &patterns)?;
-            shared.medium.last(&patterns, &Hands(py))
-        }
+    let found = if let Some(writer) = &shared.writer {
+        journal::last_waves(py, shared, writer, &patterns)?.1
+    } else {
+        are_retained(shared, &patterns)?;
+        shared.medium.last(&patterns, &Hands(py))
     };
     let alive = |wave: &Py<PyWave>| wave.get().lifetime(shared.medium.clock()) >= 0.0;
     Ok(found.into_iter().map(|last| last.item.0).filter(alive).collect())

@@ -93,8 +93,8 @@ impl Shared {
         stall_warning: f64,
         writer: Option<Arc<Writer>>,
     ) -> Self {
-        let retains = !medium.retained_patterns().is_empty();
         static LAST: AtomicU64 = AtomicU64::new(0);
+        let retains = !medium.retained_patterns().is_empty();
         Self {
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
             medium,

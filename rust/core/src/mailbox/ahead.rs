@@ -63,7 +63,7 @@ impl<T, W> Mailbox<T, W> {
         self.rest.ahead.places += 1;
         let early = self.early(item, wave, place, clock);
         self.rest.ahead.waves.push_back(early);
-        self.ahead = true;
+        self.note_ahead();
     }
 
     fn early(&self, item: T, wave: &Arrival<'_>, place: u64, clock: &Clock) -> Early<T> {
@@ -122,7 +122,7 @@ impl<T, W> Mailbox<T, W> {
         let early = self.early(item, wave, rank.key, clock);
         let waves = &mut self.rest.ahead.waves;
         waves.insert(waves.partition_point(|known| known.place < rank.key), early);
-        self.ahead = true;
+        self.note_ahead();
     }
 
     /// Lets go of what is expired or faded by now.
@@ -153,7 +153,9 @@ impl<T, W> Mailbox<T, W> {
         })
     }
 
-    fn note_ahead(&mut self) {
+    /// Tells whoever takes whether waves stand here.
+    pub(super) fn note_ahead(&mut self) {
         self.ahead = self.rest.ahead.len() > 0;
+        self.queue.note_ahead(self.ahead);
     }
 }

@@ -291,6 +291,12 @@ impl<T, W> Mailbox<T, W> {
         self.role == Role::Aside
     }
 
+    /// How many waves wait in the queue.
+    #[inline]
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
     /// How many waves wait, those ahead of the queue included.
     #[inline]
     pub(crate) fn len(&self) -> usize {
@@ -400,9 +406,14 @@ impl<T, W> Mailbox<T, W> {
     /// The wave that leaves first, after a purge.
     #[inline]
     pub(crate) fn take(&mut self, clock: &Clock, garbage: &mut impl Extend<T>) -> Option<Taken<T>> {
-        self.purge_queue(clock, garbage);
-        let ahead = if self.ahead { self.take_ahead(clock, garbage) } else { None };
-        ahead.or_else(|| self.take_first())
+        if self.queue.needs_care() {
+            self.purge_queue(clock, garbage);
+            let ahead = if self.ahead { self.take_ahead(clock, garbage) } else { None };
+            if ahead.is_some() {
+                return ahead;
+            }
+        }
+        self.take_first()
     }
 
     #[inline]
@@ -457,7 +468,7 @@ impl<T, W> Mailbox<T, W> {
     /// Takes up to `most` waves of a plain line, if nobody but their reader is concerned and none was
     /// lost; returns how many.
     pub(crate) fn take_line(&mut self, most: usize, taken: &mut Vec<T>) -> usize {
-        if self.losses || self.ahead || !self.senders.is_empty() || self.queue.is_timed() {
+        if self.losses || !self.senders.is_empty() || self.queue.needs_care() {
             return 0;
         }
         let count = self.queue.pop_line(most, taken);
@@ -469,7 +480,7 @@ impl<T, W> Mailbox<T, W> {
     /// nobody waits for room.
     #[inline]
     pub(crate) fn take_quickly(&mut self) -> Option<Taken<T>> {
-        if self.ahead || self.queue.is_timed() || !self.senders.is_empty() {
+        if self.queue.needs_care() || !self.senders.is_empty() {
             return None;
         }
         self.take_first()
@@ -521,7 +532,8 @@ impl<T, W> Mailbox<T, W> {
     /// The reader to wake, if there is one for whom enough waves lie here.
     #[inline]
     pub(crate) fn wake_one(&mut self) -> Option<W> {
-        self.waiters.wake_one(self.len())
+        let woken = self.waiters.wake_one(self.queue.len());
+        if woken.is_none() && self.ahead { self.waiters.wake_one(self.len()) } else { woken }
     }
 
     /// The reason with which an episode of loss has begun, once.
@@ -532,7 +544,7 @@ impl<T, W> Mailbox<T, W> {
     /// Takes everything out, counted as `reason`; the episode of loss, if any, is over.
     pub(crate) fn empty(&mut self, reason: Reason) -> Vec<T> {
         let mut items: Vec<T> = self.rest.ahead.drain().collect();
-        self.ahead = false;
+        self.note_ahead();
         items.extend(self.queue.drain());
         if !items.is_empty() {
             self.rest.lost.add(reason, items.len() as u64);

@@ -391,7 +391,7 @@ pub(super) fn land<T, W>(
             return Ok(());
         }
     }
-    let before = (after.garbage.len(), mailbox.len());
+    let before = (after.garbage.len(), mailbox.queued());
     let put =
         |mailbox: &mut Mailbox<T, W>| mailbox.put(share(), arrival, clock, &mut after.garbage);
     // One without a place in the journal goes in also where others would pass by.
@@ -399,7 +399,7 @@ pub(super) fn land<T, W>(
     if after.garbage.len() != before.0 {
         note_episode(mailbox, &mut after.episodes);
     }
-    if mailbox.len() > before.1 {
+    if mailbox.queued() > before.1 {
         after.wakes.extend(mailbox.wake_one());
     }
     kept

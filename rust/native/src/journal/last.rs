@@ -3,6 +3,8 @@
 //! Contract:
 //! - All of them are of one moment, during the call: the last waves up to the sequence that is returned, each delivered
 //!   by now. What was delivered before the call is among them, or older than one of them.
+//! - Whoever asks in the thread that commits, as a tap or the end of a payload may, gets what is in the files: that thread
+//!   cannot wait for itself, so what it writes or delivers just now may be there already, or not yet.
 //! - One that the medium retains is that very object; the others are read, one record for each, without the interpreter.
 //! - A wave that cannot be made of what was read is logged and passed over. One that retention has taken out meanwhile
 //!   is not there.
@@ -16,6 +18,7 @@ use aether_journal::disk::Folder;
 use aether_journal::reader::{Location, read_waves};
 use pyo3::prelude::*;
 
+use super::commit::delivers_here;
 use super::kept::KeptWave;
 use super::restore::Restorer;
 use super::writer::Writer;
@@ -43,10 +46,12 @@ pub fn find(
     let (up_to, mut found, read) = loop {
         let delivered = shared.medium.delivered_to();
         let (up_to, places) = py.detach(|| {
-            writer.until_written(delivered);
+            if !delivers_here() {
+                writer.until_written(delivered);
+            }
             writer.last_of(patterns)
         });
-        if shared.medium.delivered_to() < up_to {
+        if shared.medium.delivered_to() < up_to && !delivers_here() {
             // It is in the files, and delivered any moment.
             py.detach(|| writer.until_told());
         }
