@@ -63,7 +63,7 @@ fn a_wave_goes_for_the_one_before_it_and_is_dropped_outside() {
     rig.medium.retain_no_more(&mut rig.after);
     assert_eq!((rig.dropped(), last(&rig, "*").len()), (vec![2], 0));
     rig.emit(&wave("a.x")).unwrap();
-    assert_eq!((rig.dropped(), last(&rig, "a.x").len()), (vec![4], 0));
+    assert_eq!((rig.dropped().len(), last(&rig, "a.x").len()), (0, 0));
 }
 
 #[test]

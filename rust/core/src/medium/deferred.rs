@@ -210,8 +210,8 @@ impl<T, W> State<T, W> {
         let retains = || self.retained.as_ref().is_some_and(|one| one.takes(emission.channel));
         // One without a place has no order among the others, and nobody finds it later.
         if sequence != 0 && retains() {
-            let item = carry.share(item);
-            keep(&mut self.retained, (emission, &arrival), sequence, item, after);
+            let share = || carry.share(item);
+            keep(&mut self.retained, (emission, &arrival), sequence, share, after);
         }
         // It may have left its room, and time may have made some.
         self.offer_rooms(freed, after);

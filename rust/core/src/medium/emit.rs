@@ -327,12 +327,10 @@ fn deliver<T, W>(
     let distinct = plain && route.patterns() <= 1;
     let amplitude_key = amplitude_key(arrival.priority);
     let (mut matched, mut dropped, mut lanes, mut reasons) = (0, 0, 0, None::<Box<Tally>>);
-    let mut keeps = false;
     route.for_each(|member| {
         let Some(mailbox) = boxes.at_mut(member) else {
-            // The number that no mailbox has.
-            keeps = true;
-            return;
+            // No mailbox has the number of what is retained.
+            return keep(retained, (emission, &arrival), sequence, || carry.share(item), after);
         };
         if distinct && mailbox.is_plain() && mailbox.append(amplitude_key, || carry.share(item)) {
             // Nearly every wave, in nearly every mailbox.
@@ -362,9 +360,6 @@ fn deliver<T, W>(
             reasons.get_or_insert_default().add(reason, 1);
         }
     });
-    if keeps {
-        keep(retained, (emission, &arrival), sequence, carry.share(item), after);
-    }
     counted.delivered += (matched - dropped) as u64;
     counted.unheard += u64::from(matched == 0);
     Sent { sequence, matched, dropped, lanes, reasons }

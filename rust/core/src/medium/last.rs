@@ -163,14 +163,13 @@ pub(super) fn keep<T, W>(
     retained: &mut Option<Box<Retained<T>>>,
     (emission, arrival): (&Emission<'_>, &Arrival<'_>),
     sequence: u64,
-    item: T,
+    item: impl FnOnce() -> T,
     after: &mut Aftermath<T, W>,
 ) {
-    let gone = match retained {
-        Some(retained) => retained.keep(arrival, emission.emitter, sequence, item),
-        None => Some(item),
-    };
-    after.garbage.extend(gone);
+    // Two of the patterns may take one channel.
+    if let Some(retained) = retained.as_mut().filter(|one| one.last() != Some(sequence)) {
+        after.garbage.extend(retained.keep(arrival, emission.emitter, sequence, item()));
+    }
 }
 
 impl<T, W> State<T, W> {

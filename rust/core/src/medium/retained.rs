@@ -162,7 +162,8 @@ impl<T> Retained<T> {
         self.kept.into_iter().map(|kept| kept.item)
     }
 
-    fn last(&self) -> Option<u64> {
+    /// The sequence of the newest of them.
+    pub(super) fn last(&self) -> Option<u64> {
         self.kept.get(self.newest as usize).map(|kept| kept.sequence)
     }
 
