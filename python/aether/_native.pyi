@@ -607,6 +607,12 @@ class Mailbox:
     def resonate(self, pattern: str) -> bool:
         """Resonates on a pattern; false if it does already."""
 
+    def resonate_last(self, patterns: list[str]) -> int:
+        """Resonates on patterns, beginning with the last wave of each channel. Returns on how many.
+
+        Those that it resonates on already change nothing.
+        """
+
     def resonate_by_cursor(
         self,
         patterns: list[str],
@@ -713,6 +719,8 @@ class _MediumCounters(TypedDict):
     dropped: dict[str, int]
     waiting: int
     mailboxes: int
+    retained: int
+    forgotten: int
     tasks_waiting_send: int
     patterns: int
     cached_routes: int
@@ -732,6 +740,8 @@ class Medium(Emitter):
         min_amplitude: float = 0.01,
         max_channel_length: int = 1024,
         stall_warning: float = 1.0,
+        retain: Sequence[str] = ...,
+        retain_channels: int = 100_000,
         clock: ManualClock | None = None,
         journal: JournalWriter | None = None,
     ) -> Self: ...
@@ -749,6 +759,36 @@ class Medium(Emitter):
         readers: int = 0,
     ) -> Mailbox:
         """Makes a mailbox."""
+
+    def last(self, pattern: str) -> list[Wave[Any]]:
+        """The last wave of each channel that a pattern takes, in the order of their sequences.
+
+        The last wave of a channel is the one of the highest sequence that was delivered on it, whether anybody heard
+        it or not; what was refused is not it. It is as it was emitted, and has not faded. One whose `ttl` is over is
+        not there, and none takes its place.
+
+        With a journal, it has the last wave of every channel that it still has waves of; one record for each channel is
+        read from the disk, at once. A wave that cannot be read is logged and left out. Without one, `retain` in the
+        configuration says of which channels the medium keeps the last wave, the very object that was emitted.
+
+        Args:
+            pattern: A channel or pattern.
+
+        Raises:
+            ChannelError: It is no pattern.
+            TypeError: It is no `str`.
+            ValueError: There is no journal, and `retain` does not cover the pattern.
+            JournalError: The journal cannot be read.
+            ForkedMedium: The medium was used before this process was forked.
+
+        Example:
+            >>> from aether import Aether, AetherConfig
+            >>> medium = Aether(AetherConfig(retain=["sensors.*"]))
+            >>> for channel, degrees in [("sensors.a", 20), ("sensors.b", 5), ("sensors.a", 21)]:
+            ...     _ = medium.emit_nowait(channel, degrees)
+            >>> [(wave.channel, wave.payload) for wave in medium.last("sensors.*")]
+            [('sensors.b', 5), ('sensors.a', 21)]
+        """
 
     def active_patterns(self) -> list[str]:
         """Every pattern that is resonated on, as spelled, once for each mailbox."""

@@ -102,6 +102,8 @@ class Aether(Emitting, Running):
                     min_amplitude=config.min_amplitude,
                     max_channel_length=config.max_channel_length,
                     stall_warning=config.stall_warning,
+                    retain=config.retain,
+                    retain_channels=config.retain_channels,
                     clock=clock,
                     journal=writer,
                 )

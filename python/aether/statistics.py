@@ -70,8 +70,10 @@ class MediumStatistics:
         dropped: Waves let go after they had matched, by reason; the same ones.
         waiting: Waves that wait now.
         mailboxes: Mailboxes now: one for each vibrator or group, and one for each handler.
+        retained: Channels whose last wave is kept in memory now, see `AetherConfig.retain`.
+        forgotten: Channels whose last wave was let go for another channel's, by `retain_channels`.
         tasks_waiting_send: Emissions that wait for room now.
-        patterns: Different patterns that are resonated on now.
+        patterns: Different patterns that are resonated on now, or retained.
         cached_routes: Channels whose route is cached.
         route_hits: Routes answered from the cache.
         route_walks: Routes that were not.
@@ -84,6 +86,8 @@ class MediumStatistics:
     dropped: Mapping[str, int]
     waiting: int
     mailboxes: int
+    retained: int
+    forgotten: int
     tasks_waiting_send: int
     patterns: int
     cached_routes: int

@@ -226,6 +226,7 @@ class Vibrator(Emitting, _native.Vibrator):
         self,
         *patterns: str,
         replay: Replayed | None = None,
+        last: bool = False,
         cursor: str | None = None,
         ack: Ack = "manual",
         ack_timeout: float = 30.0,
@@ -241,6 +242,11 @@ class Vibrator(Emitting, _native.Vibrator):
                 aware `datetime`, or a `timedelta` ago. What the journal has comes first, then what is emitted, with
                 no gap and nothing twice; emitters do not wait for it. Waves of the journal have the name of their
                 source, and no identity: `ignore_own` does not know them.
+            last: Begins with the last wave of each channel, then what is emitted, with no gap and nothing twice. The last
+                waves stand ahead of its mailbox, in the order of their sequences: they come before whatever waits
+                there, under every `order`, take no room, and no `overflow` drops them. They need a journal, or a
+                medium that retains the patterns (`AetherConfig.retain`); see `medium.last`. Those that it has by
+                another pattern already do not come again.
             cursor: In a medium with a journal, the name of a durable cursor, which remembers across restarts what
                 was finished here: what was not comes again, as waves of their own with a `delivery_count` above 1.
                 It begins where `replay` says, or now, if nobody has used that name before; later starts go on from
@@ -255,8 +261,9 @@ class Vibrator(Emitting, _native.Vibrator):
         Raises:
             ChannelError: A pattern is no pattern; the message points at the token.
             TypeError: One is no `str`, or an option is of the wrong type.
-            ValueError: No pattern, an option out of range, or the medium has no journal; the cursor has a reader
-                already; or the mailbox resonates already, or drops waves when it is full.
+            ValueError: No pattern, an option out of range, or the medium has no journal and does not retain what
+                `last` needs; `last` together with `replay` or `cursor`; the cursor has a reader already; or the
+                mailbox resonates already, or drops waves when it is full.
             JournalError: The journal cannot be read.
             Closed: The vibrator or its medium is closed.
 
@@ -280,6 +287,13 @@ class Vibrator(Emitting, _native.Vibrator):
         """
         self._check_open()
         _check_patterns(patterns, "resonate_on")
+        if last and (replay is not None or cursor is not None):
+            other = "replay" if cursor is None else "cursor"
+            message = (
+                f"last=True begins with the last wave of each channel, and {other}= with history: give one of them, or"
+                " resonate twice, with two vibrators"
+            )
+            raise ValueError(message)
         after = None if replay is None else history_after(self._medium.journal, replay)
         if cursor is not None:
             settings = cursor_settings(cursor, ack, ack_timeout, max_deliveries)
@@ -290,6 +304,8 @@ class Vibrator(Emitting, _native.Vibrator):
                 " all patterns with the cursor, in one call, or make another vibrator for these"
             )
             raise ValueError(message)
+        if last:
+            return Done(self.mailbox.resonate_last(list(patterns)))
         added: list[str] = []
         try:
             for pattern in patterns:

@@ -25,6 +25,8 @@ DEFAULTS: dict[str, Any] = {
     "stall_warning": 1.0,
     "drain_timeout": 5.0,
     "max_payload_bytes": 1048576,
+    "retain": (),
+    "retain_channels": 100_000,
 }
 
 

@@ -62,6 +62,8 @@ async def end():
         "medium.vibrator('another')",
         "medium.statistics()",
         "medium.clear()",
+        "medium.last('a')",
+        "v.resonate_on('b', last=True)",
         "medium.field('a')",
         "medium.tap('a', print)",
         "field.columns()",

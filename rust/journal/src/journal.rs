@@ -230,6 +230,13 @@ impl<D: Disk, T> Journal<D, T> {
         self.shared.known().last_of(pattern)
     }
 
+    /// The same for all channels that some of these patterns take, at one moment, and which wave was the last of all
+    /// then: no wave up to that one is missing among them.
+    pub fn last_of_any(&self, patterns: &[Pattern]) -> (u64, Vec<(Box<str>, Location)>) {
+        let known = self.shared.known();
+        (known.last, known.last_of_any(patterns))
+    }
+
     /// What each cursor says, as far as it is in the files.
     pub fn cursors(&self) -> BTreeMap<Box<str>, Vec<u8>> {
         let known = self.shared.known();

@@ -252,16 +252,23 @@ impl Known {
 
     /// Where the last wave of each channel stands that a pattern takes, in the order of their sequences.
     pub(crate) fn last_of(&self, pattern: &Pattern) -> Vec<(Box<str>, Location)> {
+        self.last_of_any(std::slice::from_ref(pattern))
+    }
+
+    /// The same where one of these patterns takes the channel.
+    pub(crate) fn last_of_any(&self, patterns: &[Pattern]) -> Vec<(Box<str>, Location)> {
         let found = |channel: &str, last: &Last| {
             let Last { sequence, part, offset } = *last;
             let segment = self.parts.get(&part)?.name();
             Some((channel.into(), Location { sequence, segment, offset }))
         };
-        let mut all: Vec<_> = if pattern.is_concrete() {
-            let last = self.channels.get(pattern.as_str());
-            last.and_then(|last| found(pattern.as_str(), last)).into_iter().collect()
+        let concrete = patterns.first().filter(|one| patterns.len() == 1 && one.is_concrete());
+        let mut all: Vec<_> = if let Some(channel) = concrete.map(Pattern::as_str) {
+            let last = self.channels.get(channel);
+            last.and_then(|last| found(channel, last)).into_iter().collect()
         } else {
-            let taken = self.channels.iter().filter(|(channel, _)| pattern.matches(channel));
+            let matches = |channel: &str| patterns.iter().any(|pattern| pattern.matches(channel));
+            let taken = self.channels.iter().filter(|(channel, _)| matches(channel));
             taken.filter_map(|(channel, last)| found(channel, last)).collect()
         };
         all.sort_unstable_by_key(|(_, location)| location.sequence);

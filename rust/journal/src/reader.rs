@@ -337,20 +337,47 @@ pub fn read_wave<D: Disk>(
     location: &Location,
     wave: impl FnOnce(Wave<'_>),
 ) -> io::Result<bool> {
-    let segment = match segment::open(disk, &location.segment) {
-        Ok(segment) => segment,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    let Ok(header) = segment.header else { return Ok(false) };
-    let mut scan = Scan::from(segment.file, &header, location.offset);
-    match scan.next()? {
-        Some(Found::Record { record: Record::Wave(found), .. })
-            if found.sequence == location.sequence =>
-        {
+    let mut wave = Some(wave);
+    let missing = read_waves(disk, [location], |found| {
+        if let Some(wave) = wave.take() {
             wave(found);
-            Ok(true)
         }
-        _ => Ok(false),
+    })?;
+    Ok(missing == 0)
+}
+
+/// Reads the waves at places that a journal has told, in their order; a file is opened once for places side by side in
+/// it. Returns how many are not there any more, or cannot be read.
+pub fn read_waves<'a, D: Disk>(
+    disk: &D,
+    locations: impl IntoIterator<Item = &'a Location>,
+    mut wave: impl FnMut(Wave<'_>),
+) -> io::Result<usize> {
+    let mut opened: Option<(&str, Option<Segment<D::File>>)> = None;
+    let mut missing = 0;
+    for location in locations {
+        if opened.as_ref().is_none_or(|(name, _)| *name != location.segment) {
+            let segment = match segment::open(disk, &location.segment) {
+                Ok(segment) => Some(segment),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            };
+            opened = Some((&location.segment, segment));
+        }
+        let segment = opened.as_ref().and_then(|(_, segment)| segment.as_ref());
+        let Some((file, Ok(header))) = segment.map(|segment| (&segment.file, &segment.header))
+        else {
+            missing += 1;
+            continue;
+        };
+        match Scan::from(file, header, location.offset).next()? {
+            Some(Found::Record { record: Record::Wave(found), .. })
+                if found.sequence == location.sequence =>
+            {
+                wave(found);
+            }
+            _ => missing += 1,
+        }
     }
+    Ok(missing)
 }

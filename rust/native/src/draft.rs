@@ -368,7 +368,7 @@ impl Draft {
         hint: Hint,
         matched: Result<usize, &Refusal>,
     ) {
-        let heard = matched.map_or(true, |matched| matched > 0);
+        let heard = shared.retains || matched.map_or(true, |matched| matched > 0);
         if hint != self.hint || !heard {
             self.hint = hint;
             shared.remember(name, hint, heard);

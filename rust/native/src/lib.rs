@@ -32,6 +32,7 @@ mod guarded;
 mod here;
 mod ids;
 mod journal;
+mod last;
 mod log;
 mod machine;
 mod mailbox;

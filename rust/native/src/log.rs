@@ -62,6 +62,22 @@ pub fn unreadable(py: Python<'_>, journal: &str, why: &str) {
     report(py, said);
 }
 
+/// The last wave of a channel cannot be made of what the journal has.
+#[cold]
+pub fn no_last(py: Python<'_>, journal: &str, why: &str) {
+    let extra = PyDict::new(py);
+    let said = extra.set_item("journal", journal).and_then(|()| {
+        say(
+            py,
+            "error",
+            "the journal %s, read for the last wave of each channel: %s",
+            (journal, why),
+            &extra,
+        )
+    });
+    report(py, said);
+}
+
 /// A wave that was not acknowledged at a durable cursor comes no more.
 #[cold]
 pub fn given_up(py: Python<'_>, cursor: &str, why: &str) {

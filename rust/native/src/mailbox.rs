@@ -16,6 +16,7 @@ use crate::awaitable::awaitable;
 use crate::channel::text;
 use crate::errors::{Closed, EndOfStream, WouldBlock, channel_error, quietly, seconds};
 use crate::journal::{Cursor, Rules};
+use crate::last;
 use crate::receive::{ReceiveOp, Source, Wanted};
 use crate::shared::Shared;
 use crate::waker::Aftermath;
@@ -177,6 +178,15 @@ impl PyMailbox {
         let mut after = Aftermath::default();
         let resonates = self.shared.medium.resonate_behind(self.key, parsed, sequence, &mut after);
         self.shared.settle(py, after);
+        resonates.ok_or_else(|| self.resonates_no_more(py))
+    }
+
+    /// Resonates on patterns, beginning with the last wave of each channel. Returns on how many; those that it
+    /// resonates on already change nothing.
+    fn resonate_last(&self, py: Python<'_>, patterns: Vec<Bound<'_, PyAny>>) -> PyResult<usize> {
+        let parsed: Vec<Pattern> =
+            patterns.iter().map(|name| self.pattern(name)).collect::<PyResult<_>>()?;
+        let resonates = last::resonate(py, &self.shared, self.key, &parsed)?;
         resonates.ok_or_else(|| self.resonates_no_more(py))
     }
 

@@ -11,6 +11,7 @@ use aether_core::medium::{self, Phase, Verdict};
 use aether_core::wave::Rules;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::awaitable::awaitable;
@@ -18,9 +19,10 @@ use crate::channel::{exact, text};
 use crate::context::PyHandling;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
-use crate::errors::{Closed, channel_error, count, number, seconds, type_error};
+use crate::errors::{Closed, channel_error, count, number, quietly, seconds, type_error};
 use crate::guarded::{Counter, Guarded};
 use crate::journal::PyJournalWriter;
+use crate::last;
 use crate::mailbox::PyMailbox;
 use crate::numbers;
 use crate::quiet::{Until, UntilOp};
@@ -197,8 +199,8 @@ pub fn explain_rows<'py>(
 impl PyMedium {
     #[new]
     #[pyo3(signature = (*, attenuation_factor=0.95, decay_interval=1.0, max_propagation=10,
-                        min_amplitude=0.01, max_channel_length=1024, stall_warning=1.0, clock=None,
-                        journal=None))]
+                        min_amplitude=0.01, max_channel_length=1024, stall_warning=1.0, retain=Vec::new(),
+                        retain_channels=100_000, clock=None, journal=None))]
     #[expect(clippy::too_many_arguments, reason = "the settings of a medium")]
     fn py_new(
         attenuation_factor: f64,
@@ -207,15 +209,25 @@ impl PyMedium {
         min_amplitude: f64,
         max_channel_length: usize,
         stall_warning: f64,
+        retain: Vec<Bound<'_, PyAny>>,
+        retain_channels: usize,
         clock: Option<&Bound<'_, PyManualClock>>,
         journal: Option<&Bound<'_, PyJournalWriter>>,
-    ) -> PyClassInitializer<Self> {
+    ) -> PyResult<PyClassInitializer<Self>> {
         let moved = clock.map(Bound::get);
         let manual = |clock: &PyManualClock| Clock::Manual(Arc::clone(&clock.clock));
         let clock = moved.map_or(Clock::System, manual);
         let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
         let limits = Limits { max_bytes: max_channel_length, ..Limits::DEFAULT };
         let medium = medium::Medium::with_lock(clock);
+        let parsed = |name: &Bound<'_, PyAny>| {
+            let read = text(name)?;
+            Pattern::parse(read, limits).map_err(|fault| channel_error(read, &fault))
+        };
+        let retain: Vec<Pattern> = retain.iter().map(parsed).collect::<PyResult<_>>()?;
+        if !retain.is_empty() {
+            medium.retain(retain, retain_channels);
+        }
         let writer = journal.map(|journal| Arc::clone(&journal.get().writer));
         if let Some(writer) = &writer {
             medium.begin_at(writer.last());
@@ -231,7 +243,7 @@ impl PyMedium {
             closed: AtomicBool::new(false),
         };
         let emitter = PyEmitter { shared: Arc::clone(&shared), origin: Arc::new(origin) };
-        PyClassInitializer::from(emitter).add_subclass(Self { shared })
+        Ok(PyClassInitializer::from(emitter).add_subclass(Self { shared }))
     }
 
     /// Makes a mailbox.
@@ -298,6 +310,39 @@ impl PyMedium {
             return Err(Closed::new_err(format!("the medium {phase}: {what}; make a new medium")));
         };
         Ok(PyMailbox::new(Arc::clone(&self.shared), key, exact(name)?.unbind(), policy))
+    }
+
+    /// The last wave of each channel that a pattern takes, in the order of their sequences.
+    ///
+    /// The last wave of a channel is the one of the highest sequence that was delivered on it, whether anybody heard
+    /// it or not; what was refused is not it. It is as it was emitted, and has not faded. One whose `ttl` is over is
+    /// not there, and none takes its place.
+    ///
+    /// With a journal, it has the last wave of every channel that it still has waves of; one record for each channel is
+    /// read from the disk, at once. A wave that cannot be read is logged and left out. Without one, `retain` in the
+    /// configuration says of which channels the medium keeps the last wave, the very object that was emitted.
+    ///
+    /// Args:
+    ///     pattern: A channel or pattern.
+    ///
+    /// Raises:
+    ///     ChannelError: It is no pattern.
+    ///     TypeError: It is no `str`.
+    ///     ValueError: There is no journal, and `retain` does not cover the pattern.
+    ///     JournalError: The journal cannot be read.
+    ///     ForkedMedium: The medium was used before this process was forked.
+    ///
+    /// Example:
+    ///     >>> from aether import Aether, AetherConfig
+    ///     >>> medium = Aether(AetherConfig(retain=["sensors.*"]))
+    ///     >>> for channel, degrees in [("sensors.a", 20), ("sensors.b", 5), ("sensors.a", 21)]:
+    ///     ...     _ = medium.emit_nowait(channel, degrees)
+    ///     >>> [(wave.channel, wave.payload) for wave in medium.last("sensors.*")]
+    ///     [('sensors.b', 5), ('sensors.a', 21)]
+    fn last(&self, py: Python<'_>, pattern: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyWave>>> {
+        self.shared.home.enter()?;
+        let pattern = self.shared.pattern(pattern)?;
+        last::last(py, &self.shared, pattern)
     }
 
     /// Every pattern that is resonated on, as spelled, once for each mailbox.
@@ -393,6 +438,8 @@ impl PyMedium {
         all.set_item("dropped", dropped)?;
         all.set_item("waiting", counted.waiting)?;
         all.set_item("mailboxes", counted.mailboxes)?;
+        all.set_item("retained", counted.retained)?;
+        all.set_item("forgotten", counted.forgotten)?;
         all.set_item("tasks_waiting_send", counted.waiting_send)?;
         all.set_item("patterns", counted.router.patterns)?;
         all.set_item("cached_routes", counted.router.cached)?;
@@ -486,6 +533,40 @@ impl PyMedium {
     /// Raises `ForkedMedium` in the child of a fork.
     fn check_process(&self) -> PyResult<()> {
         self.shared.home.enter()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let mut waves: Result<(), PyTraverseError> = Ok(());
+        if self.shared.retains && self.shared.home.is_here() {
+            // If somebody holds the lock, less is reported than there is: it only lives longer.
+            let _ = self.shared.medium.try_visit_retained(&mut |held| {
+                if waves.is_ok() {
+                    waves = visit.call(&held.0);
+                }
+            });
+        }
+        waves
+    }
+
+    fn __clear__(&self) {
+        self.forget();
+    }
+}
+
+impl PyMedium {
+    /// Lets go of what is retained: only who has the medium could ask for it.
+    fn forget(&self) {
+        if self.shared.retains && self.shared.home.is_here() {
+            let mut after = Aftermath::default();
+            self.shared.medium.retain_no_more(&mut after);
+            Python::attach(|py| quietly(py, || self.shared.settle(py, after)));
+        }
+    }
+}
+
+impl Drop for PyMedium {
+    fn drop(&mut self) {
+        self.forget();
     }
 }
 

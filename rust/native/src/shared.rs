@@ -38,6 +38,8 @@ pub struct Shared {
     pub medium: Medium,
     pub rules: Rules,
     pub limits: Limits,
+    /// Last waves are retained, heard or not.
+    pub retains: bool,
     /// Seconds.
     pub stall_warning: f64,
     pub home: Home,
@@ -92,11 +94,13 @@ impl Shared {
         writer: Option<Arc<Writer>>,
     ) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
+        let retains = !medium.retained_patterns().is_empty();
         Self {
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
             medium,
             rules,
             limits,
+            retains,
             stall_warning,
             home: Home::new(),
             working: AtomicUsize::new(0),

@@ -75,7 +75,7 @@ impl<T, W> Mailbox<T, W> {
             return None;
         }
         if self.rest.behind.is_none() {
-            self.purge(clock, garbage);
+            self.purge_queue(clock, garbage);
             // A closing mailbox has lost its patterns: what is owed to it goes in, whatever its room.
             if self.phase == Phase::Closing || !self.is_stuffed() {
                 return None;
@@ -116,7 +116,8 @@ impl<T, W> Mailbox<T, W> {
         had_after: u64,
     ) {
         let born = self.rest.detuned;
-        self.rest.patterns.push(Span { pattern, start, had_after, born, gone: None }, seat);
+        let span = Span { pattern, start, had_after, born, gone: None, last: false };
+        self.rest.patterns.push(span, seat);
     }
 
     /// Adds a pattern that counts after a sequence of its own. `delivered` is the sequence delivered last; `strangers`

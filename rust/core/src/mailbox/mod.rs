@@ -12,12 +12,14 @@
 //!   whatever room it has (see [`crate::medium`]).
 //! - A closing mailbox takes no more and gives what it has and what was admitted before, then the end; a
 //!   closed one is empty.
+//! - The last waves that a reader begins with stand ahead of the queue, and take no room in it.
 //! - A waiting reader is woken, never handed a wave: the wave stays here until the reader that resumes
 //!   takes it (`wake, then pop`), so a cancelled reader has nothing to give back.
 //!
 //! Everything here runs under the medium's lock; nothing here waits, allocates Python objects or drops a
 //! wave.
 
+mod ahead;
 mod behind;
 mod heap;
 mod overflow;
@@ -32,6 +34,7 @@ use std::sync::Arc;
 
 pub use self::waiters::WaiterId;
 
+use self::ahead::Ahead;
 use self::behind::Behind;
 pub(crate) use self::behind::{Passed, Reading, Unread};
 pub(crate) use self::overflow::{Arrival, Victim};
@@ -135,6 +138,8 @@ pub(crate) struct Mailbox<T, W> {
     role: Role,
     /// It has lost waves of which no reader knows yet, or is in an episode of loss: see [`Rest`].
     losses: bool,
+    /// Waves stand ahead of the queue: see [`ahead`].
+    ahead: bool,
     /// How many waves may be put into it: what it holds, without the room that is held; none while it is behind.
     capacity: usize,
     queue: Queue<T>,
@@ -148,12 +153,12 @@ pub(crate) struct Mailbox<T, W> {
     ignored: u64,
     /// The one emission that is promised room here: it was woken and has not resumed yet. 0: none.
     promised: Ticket,
-    rest: Box<Rest>,
+    rest: Box<Rest<T>>,
 }
 
 /// What is not read on the way of every wave.
 #[derive(Debug)]
-struct Rest {
+struct Rest<T> {
     name: Arc<str>,
     order: Order,
     fading: Fading,
@@ -164,6 +169,8 @@ struct Rest {
     behind: Option<Box<Behind>>,
     /// It has had no patterns since this sequence.
     still: Option<u64>,
+    /// What stands ahead of the queue.
+    ahead: Ahead<T>,
     /// See `Reading`.
     laps: u64,
     detuned: u64,
@@ -204,6 +211,7 @@ impl<T, W> Mailbox<T, W> {
             overflow: spec.overflow,
             role: spec.role,
             losses: false,
+            ahead: false,
             capacity: spec.capacity.max(1),
             queue: Queue::new(spec.order, spec.overflow),
             received: 0,
@@ -221,6 +229,7 @@ impl<T, W> Mailbox<T, W> {
                 capacity: spec.capacity.max(1),
                 behind: None,
                 still: None,
+                ahead: Ahead::default(),
                 laps: 0,
                 detuned: 0,
                 pending: Pending::default(),
@@ -282,9 +291,16 @@ impl<T, W> Mailbox<T, W> {
         self.role == Role::Aside
     }
 
+    /// How many waves wait in the queue.
+    #[inline]
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How many waves wait, those ahead of the queue included.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + if self.ahead { self.rest.ahead.len() } else { 0 }
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -362,6 +378,12 @@ impl<T, W> Mailbox<T, W> {
 
     /// Lets go of what is expired or faded by now.
     pub(crate) fn purge(&mut self, clock: &Clock, garbage: &mut impl Extend<T>) -> bool {
+        let ahead = self.ahead && self.purge_ahead(clock, garbage);
+        self.purge_queue(clock, garbage) || ahead
+    }
+
+    /// The same for what takes room.
+    fn purge_queue(&mut self, clock: &Clock, garbage: &mut impl Extend<T>) -> bool {
         if !self.queue.is_timed() || self.queue.len() == 0 {
             return false;
         }
@@ -384,7 +406,13 @@ impl<T, W> Mailbox<T, W> {
     /// The wave that leaves first, after a purge.
     #[inline]
     pub(crate) fn take(&mut self, clock: &Clock, garbage: &mut impl Extend<T>) -> Option<Taken<T>> {
-        self.purge(clock, garbage);
+        if self.queue.needs_care() {
+            self.purge_queue(clock, garbage);
+            let ahead = if self.ahead { self.take_ahead(clock, garbage) } else { None };
+            if ahead.is_some() {
+                return ahead;
+            }
+        }
         self.take_first()
     }
 
@@ -403,22 +431,28 @@ impl<T, W> Mailbox<T, W> {
         &mut self,
         taken: Taken<T>,
         wave: &Arrival<'_>,
+        clock: &Clock,
         garbage: &mut impl Extend<T>,
     ) {
         let Taken { item, rank, missed } = taken;
         self.received -= 1;
+        let ahead = Self::was_ahead(rank);
+        let place = if ahead { 0 } else { rank.arrival };
         if missed > 0 {
-            self.mark_gap(rank.arrival, missed);
+            self.mark_gap(place, missed);
         }
         let Arrival { channel, amplitude, expires, .. } = *wave;
         let gone = match self.phase {
             Phase::Closed => Some(Reason::Abandoned),
+            _ if ahead => None,
             _ if self.queue.holds(channel) => Some(Reason::Conflated),
             _ => None,
         };
         if let Some(reason) = gone {
-            self.lose(reason, rank.arrival);
+            self.lose(reason, place);
             garbage.extend([item]);
+        } else if ahead {
+            self.put_back_ahead(item, wave, rank, clock);
         } else {
             let mark = Mark { key: rank.key, amplitude, expires, channel };
             self.queue.put_back(item, &mark, rank.arrival);
@@ -434,7 +468,7 @@ impl<T, W> Mailbox<T, W> {
     /// Takes up to `most` waves of a plain line, if nobody but their reader is concerned and none was
     /// lost; returns how many.
     pub(crate) fn take_line(&mut self, most: usize, taken: &mut Vec<T>) -> usize {
-        if self.losses || !self.senders.is_empty() || self.queue.is_timed() {
+        if self.losses || !self.senders.is_empty() || self.queue.needs_care() {
             return 0;
         }
         let count = self.queue.pop_line(most, taken);
@@ -446,7 +480,7 @@ impl<T, W> Mailbox<T, W> {
     /// nobody waits for room.
     #[inline]
     pub(crate) fn take_quickly(&mut self) -> Option<Taken<T>> {
-        if self.queue.is_timed() || !self.senders.is_empty() {
+        if self.queue.needs_care() || !self.senders.is_empty() {
             return None;
         }
         self.take_first()
@@ -498,7 +532,8 @@ impl<T, W> Mailbox<T, W> {
     /// The reader to wake, if there is one for whom enough waves lie here.
     #[inline]
     pub(crate) fn wake_one(&mut self) -> Option<W> {
-        self.waiters.wake_one(self.queue.len())
+        let woken = self.waiters.wake_one(self.queue.len());
+        if woken.is_none() && self.ahead { self.waiters.wake_one(self.len()) } else { woken }
     }
 
     /// The reason with which an episode of loss has begun, once.
@@ -508,7 +543,9 @@ impl<T, W> Mailbox<T, W> {
 
     /// Takes everything out, counted as `reason`; the episode of loss, if any, is over.
     pub(crate) fn empty(&mut self, reason: Reason) -> Vec<T> {
-        let items = self.queue.drain();
+        let mut items: Vec<T> = self.rest.ahead.drain().collect();
+        self.note_ahead();
+        items.extend(self.queue.drain());
         if !items.is_empty() {
             self.rest.lost.add(reason, items.len() as u64);
             self.mark_gap(self.queue.arrivals(), items.len() as u64);
@@ -519,11 +556,15 @@ impl<T, W> Mailbox<T, W> {
 
     /// Looks at every waiting wave.
     pub(crate) fn for_each(&self, each: &mut dyn FnMut(&T)) {
+        self.rest.ahead.iter().for_each(&mut *each);
         self.queue.for_each(each);
     }
 
     /// Looks at the waves in it: in a line in order, until one is beyond what is asked for; elsewhere at all.
     pub(crate) fn each_until(&self, each: &mut dyn FnMut(&T) -> bool) {
+        self.rest.ahead.iter().for_each(|item| {
+            each(item);
+        });
         self.queue.each_until(each);
     }
 

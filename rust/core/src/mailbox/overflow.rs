@@ -83,7 +83,7 @@ impl<T, W> Mailbox<T, W> {
             return Ok(());
         }
         if self.queue.len() >= self.capacity {
-            self.purge(clock, garbage);
+            self.purge_queue(clock, garbage);
         }
         if self.queue.len() >= self.capacity {
             match self.overflow {
@@ -105,7 +105,7 @@ impl<T, W> Mailbox<T, W> {
     }
 
     fn conflate(&mut self, item: T, mark: &Mark<'_>, clock: &Clock, garbage: &mut impl Extend<T>) {
-        self.purge(clock, garbage);
+        self.purge_queue(clock, garbage);
         match self.queue.replace(item, mark) {
             Ok(replaced) => self.let_go(Some(replaced), Reason::Conflated, garbage),
             Err(item) => {

@@ -55,6 +55,8 @@ pub(crate) struct Queue<T> {
     arrivals: u64,
     order: Order,
     overflow: Overflow,
+    /// To take a wave needs more than a look here: waves fade, or others stand ahead.
+    careful: bool,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,8 @@ enum Form<T> {
 
 impl<T> Queue<T> {
     pub(crate) fn new(order: Order, overflow: Overflow) -> Self {
-        Self { form: Form::empty(order, overflow), arrivals: 0, order, overflow }
+        let (form, careful) = (Form::empty(order, overflow), order == Order::Fresh);
+        Self { form, arrivals: 0, order, overflow, careful }
     }
 
     #[inline]
@@ -337,6 +340,17 @@ impl<T> Queue<T> {
         let Form::Ranked(ranked) = &self.form else { return false };
         let last = ranked.entries.last_key_value();
         last.is_some_and(|(rank, _)| rank.key > !ordered(threshold))
+    }
+
+    /// Waves stand ahead of it, or do not any more.
+    pub(crate) fn note_ahead(&mut self, ahead: bool) {
+        self.careful = ahead || self.order == Order::Fresh;
+    }
+
+    /// Whether to take a wave, time or what stands ahead of it has to be asked.
+    #[inline]
+    pub(crate) fn needs_care(&self) -> bool {
+        self.careful || self.has_expiries()
     }
 
     /// Whether time can remove waves from it.

@@ -33,6 +33,8 @@ pub(crate) struct Span {
     pub(crate) born: u64,
     /// And when it went, with it, if it is there no more: nothing new counts.
     pub(crate) gone: Option<u64>,
+    /// The mailbox began with the last wave of each of its channels.
+    pub(crate) last: bool,
 }
 
 /// Whether a wave counts for some of these, and the mailbox has not had it by another one. What it has had by a pattern
@@ -43,7 +45,7 @@ pub(crate) fn wanted<'a>(
     sequence: u64,
 ) -> bool {
     let (mut asked, mut had) = (None, None);
-    for Span { pattern, start, had_after, born, gone } in spans {
+    for Span { pattern, start, had_after, born, gone, last: _ } in spans {
         let wants = *start < sequence && gone.is_none();
         let has_had = *had_after < sequence && sequence <= *start;
         if (!wants && !has_had) || !pattern.matches(channel) {
@@ -91,6 +93,14 @@ impl Resonances {
     pub(crate) fn raise(&mut self, sequence: u64) {
         for one in self.places.iter_mut().flatten() {
             one.span.start = one.span.start.max(sequence);
+        }
+    }
+
+    /// The mailbox begins with the last wave of each channel of this pattern.
+    pub(crate) fn note_last(&mut self, pattern: &Pattern) {
+        let found = self.find(pattern).and_then(|place| self.places[place].as_mut());
+        if let Some(one) = found {
+            one.span.last = true;
         }
     }
 
@@ -209,7 +219,7 @@ mod tests {
                         prop_assert_eq!(ours.contains(&given), plain.contains(&number));
                         if !plain.contains(&number) {
                             let pattern = given.clone();
-                            let span = Span { pattern, start: 0, had_after: 0, born: 0, gone: None };
+                            let span = Span { pattern, start: 0, had_after: 0, born: 0, gone: None, last: false };
                             ours.push(span, router.insert(&given, 0));
                             plain.push(number);
                         }

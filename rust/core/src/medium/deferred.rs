@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use super::emit::land;
+use super::last::keep;
 use super::{
     Aftermath, BoxPhase, Carry, Emission, Key, Medium, Phase, Refusal, Sent, State, Ticket,
 };
@@ -205,6 +206,12 @@ impl<T, W> State<T, W> {
             if held {
                 freed.push(key.index);
             }
+        }
+        let retains = || self.retained.as_ref().is_some_and(|one| one.takes(emission.channel));
+        // One without a place has no order among the others, and nobody finds it later.
+        if sequence != 0 && retains() {
+            let share = || carry.share(item);
+            keep(&mut self.retained, (emission, &arrival), sequence, share, after);
         }
         // It may have left its room, and time may have made some.
         self.offer_rooms(freed, after);

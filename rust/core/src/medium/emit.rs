@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::boxes::Boxes;
+use super::last::keep;
+use super::retained::Retained;
 use super::{Aftermath, Counted, Key, Medium, Phase, State, Ticket, note_episode};
 use crate::clock::Clock;
 use crate::mailbox::{Arrival, Mailbox, Overflow, Passed, amplitude_key};
@@ -204,19 +206,21 @@ impl<T, W> State<T, W> {
         if self.phase != Phase::Open && (self.phase == Phase::Closed || !emission.inside) {
             return Err(Refusal::Closed);
         }
-        let Self { router, boxes, round, counted, clock, .. } = self;
+        let Self { router, boxes, round, counted, clock, retained, .. } = self;
         let route = router.route(emission.channel, hint);
         let (matched, room) = survey(&route, boxes, round, emission);
         if matched < emission.require {
             return Err(Refusal::TooFew { matched });
         }
         if room {
-            return Ok(deliver(&route, counted, boxes, round, clock, emission, item, carry, after));
+            let kept = (counted, retained);
+            return Ok(deliver(&route, kept, boxes, round, clock, emission, item, carry, after));
         }
         self.check_again(emission, hint, promised, after)?;
-        let Self { router, boxes, round, counted, clock, .. } = self;
+        let Self { router, boxes, round, counted, clock, retained, .. } = self;
         let route = router.route(emission.channel, hint);
-        Ok(deliver(&route, counted, boxes, round, clock, emission, item, carry, after))
+        let kept = (counted, retained);
+        Ok(deliver(&route, kept, boxes, round, clock, emission, item, carry, after))
     }
 
     /// Some mailbox was full: lets time remove what it may, offers that room to those who wait already,
@@ -305,7 +309,7 @@ fn survey<T, W>(
 #[expect(clippy::too_many_arguments, reason = "the fields of a state, apart from its router")]
 fn deliver<T, W>(
     route: &Route<'_>,
-    counted: &mut Counted,
+    (counted, retained): (&mut Counted, &mut Option<Box<Retained<T>>>),
     boxes: &mut Boxes<T, W>,
     round: &mut u64,
     clock: &Clock,
@@ -324,7 +328,10 @@ fn deliver<T, W>(
     let amplitude_key = amplitude_key(arrival.priority);
     let (mut matched, mut dropped, mut lanes, mut reasons) = (0, 0, 0, None::<Box<Tally>>);
     route.for_each(|member| {
-        let Some(mailbox) = boxes.at_mut(member) else { return };
+        let Some(mailbox) = boxes.at_mut(member) else {
+            // No mailbox has the number of what is retained.
+            return keep(retained, (emission, &arrival), sequence, || carry.share(item), after);
+        };
         if distinct && mailbox.is_plain() && mailbox.append(amplitude_key, || carry.share(item)) {
             // Nearly every wave, in nearly every mailbox.
             matched += 1;
@@ -379,7 +386,7 @@ pub(super) fn land<T, W>(
             return Ok(());
         }
     }
-    let before = (after.garbage.len(), mailbox.len());
+    let before = (after.garbage.len(), mailbox.queued());
     let put =
         |mailbox: &mut Mailbox<T, W>| mailbox.put(share(), arrival, clock, &mut after.garbage);
     // One without a place in the journal goes in also where others would pass by.
@@ -387,7 +394,7 @@ pub(super) fn land<T, W>(
     if after.garbage.len() != before.0 {
         note_episode(mailbox, &mut after.episodes);
     }
-    if mailbox.len() > before.1 {
+    if mailbox.queued() > before.1 {
         after.wakes.extend(mailbox.wake_one());
     }
     kept

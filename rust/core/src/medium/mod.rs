@@ -15,6 +15,8 @@
 //! - A reader is woken and takes for itself ([`Medium::take`]); see [`crate::mailbox`].
 //! - An emission may be delivered later than it is admitted ([`Medium::reserve`]): what is said of the one
 //!   critical section holds for its admission; see [`self::deferred`].
+//! - The last wave of each channel is retained where that is asked for ([`Medium::retain`]), in the critical section
+//!   that delivers it.
 //! - [`Phase::Draining`] refuses emissions from outside, [`Phase::Closed`] all.
 
 mod boxes;
@@ -22,7 +24,9 @@ mod deferred;
 mod emit;
 mod explain;
 mod horizon;
+mod last;
 mod refill;
+mod retained;
 mod ring;
 mod senders;
 mod statistics;
@@ -42,7 +46,9 @@ pub use self::deferred::Reserved;
 pub use self::emit::{Carry, Emission, Refusal, Sent};
 pub use self::explain::{Row, Verdict};
 pub use self::horizon::Horizon;
+pub use self::last::Last;
 pub use self::refill::{Hungry, Read, Refilled};
+use self::retained::Retained;
 pub use self::ring::Link;
 use self::senders::Sender;
 pub use self::senders::{Enlisted, Patience, Stall};
@@ -135,6 +141,8 @@ struct State<T, W> {
     counted: Counted,
     /// Emissions that were admitted and are not delivered.
     outstanding: Outstanding,
+    /// The last waves of channels, if any are asked for.
+    retained: Option<Box<Retained<T>>>,
     senders: BTreeMap<Ticket, Sender<W>>,
     /// Who waits with which ticket.
     waiting_actors: HashMap<Actor, Ticket, Seeds>,
@@ -167,6 +175,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
                 round: 0,
                 counted: Counted::default(),
                 outstanding: Outstanding::new(),
+                retained: None,
                 senders: BTreeMap::new(),
                 waiting_actors: HashMap::default(),
                 next_ticket: 0,
@@ -234,18 +243,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     /// Resonates a mailbox on a pattern from now on; `Some(false)` if it does already, `None` if it is
     /// closed.
     pub fn resonate(&self, key: Key, pattern: Pattern) -> Option<bool> {
-        let mut state = self.lock();
-        let State { router, boxes, counted, outstanding, .. } = &mut *state;
-        let mailbox = boxes.get_mut(key).filter(|mailbox| mailbox.phase() == BoxPhase::Open)?;
-        if mailbox.patterns().contains(&pattern) {
-            return Some(false);
-        }
-        let seat = router.insert(&pattern, key.index);
-        let start = counted.sequence;
-        // What was admitted before does not reach it, and may come after.
-        let had_after = if outstanding.is_empty() { start } else { u64::MAX };
-        mailbox.resonate((pattern, seat), start, had_after);
-        Some(true)
+        self.lock().resonate(key, pattern)
     }
 
     /// Takes back a pattern of a mailbox, in whatever spelling; false if it does not resonate on it.
@@ -435,6 +433,20 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
 }
 
 impl<T, W> State<T, W> {
+    fn resonate(&mut self, key: Key, pattern: Pattern) -> Option<bool> {
+        let Self { router, boxes, counted, outstanding, .. } = self;
+        let mailbox = boxes.get_mut(key).filter(|mailbox| mailbox.phase() == BoxPhase::Open)?;
+        if mailbox.patterns().contains(&pattern) {
+            return Some(false);
+        }
+        let seat = router.insert(&pattern, key.index);
+        let start = counted.sequence;
+        // What was admitted before does not reach it, and may come after.
+        let had_after = if outstanding.is_empty() { start } else { u64::MAX };
+        mailbox.resonate((pattern, seat), start, had_after);
+        Some(true)
+    }
+
     /// The caller reconsiders the emissions that wait for this mailbox.
     fn detune(&mut self, key: Key, covered: impl FnMut(&Pattern) -> bool) -> Vec<Span> {
         let Self { router, boxes, .. } = self;

@@ -117,21 +117,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         after_sequence: u64,
         after: &mut Aftermath<T, W>,
     ) -> Option<bool> {
-        let mut state = self.lock();
-        let State { router, boxes, counted, outstanding, .. } = &mut *state;
-        let mailbox = boxes.get_mut(key).filter(|mailbox| mailbox.phase() == BoxPhase::Open)?;
-        if mailbox.patterns().contains(&pattern) {
-            return Some(false);
-        }
-        let seat = router.insert(&pattern, key.index);
-        let strangers = outstanding.youngest();
-        mailbox.fall_back((pattern, seat), after_sequence, counted.sequence, strangers);
-        if !mailbox.hear_of(counted.sequence, outstanding.oldest()) {
-            boxes.refills.unsettled.retain(|&one| one != key);
-            boxes.refills.unsettled.push(key);
-        }
-        state.note_fallen(key, after);
-        Some(true)
+        self.lock().resonate_behind(key, pattern, after_sequence, after)
     }
 
     /// The next mailbox that is behind and has room, each in its turn, and the waker back; or none, and the waker is
@@ -236,6 +222,29 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
 }
 
 impl<T, W> State<T, W> {
+    pub(super) fn resonate_behind(
+        &mut self,
+        key: Key,
+        pattern: Pattern,
+        after_sequence: u64,
+        after: &mut Aftermath<T, W>,
+    ) -> Option<bool> {
+        let Self { router, boxes, counted, outstanding, .. } = self;
+        let mailbox = boxes.get_mut(key).filter(|mailbox| mailbox.phase() == BoxPhase::Open)?;
+        if mailbox.patterns().contains(&pattern) {
+            return Some(false);
+        }
+        let seat = router.insert(&pattern, key.index);
+        let strangers = outstanding.youngest();
+        mailbox.fall_back((pattern, seat), after_sequence, counted.sequence, strangers);
+        if !mailbox.hear_of(counted.sequence, outstanding.oldest()) {
+            boxes.refills.unsettled.retain(|&one| one != key);
+            boxes.refills.unsettled.push(key);
+        }
+        self.note_fallen(key, after);
+        Some(true)
+    }
+
     /// A mailbox is behind from now on, or further than before: it keeps no emission waiting any more.
     pub(super) fn note_fallen(&mut self, key: Key, after: &mut Aftermath<T, W>) {
         self.boxes.refills.enroll(key);

@@ -24,6 +24,10 @@ pub struct MediumStatistics {
     pub mailboxes: usize,
     /// Emissions that wait for room now.
     pub waiting_send: usize,
+    /// Channels whose last wave is retained now.
+    pub retained: usize,
+    /// Channels whose last wave was forgotten, as there was no room for it.
+    pub forgotten: u64,
     /// The router's own.
     pub router: RouterStatistics,
 }
@@ -110,6 +114,8 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
             received: state.retired_received,
             dropped: state.retired,
             waiting_send: state.senders.len(),
+            retained: state.retained.as_ref().map_or(0, |retained| retained.len()),
+            forgotten: state.retained.as_ref().map_or(0, |retained| retained.forgotten),
             router: state.router.statistics(),
             ..MediumStatistics::default()
         };

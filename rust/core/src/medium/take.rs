@@ -151,7 +151,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
             after.garbage.push(taken.item);
             return;
         };
-        mailbox.take_back(taken, &emission.arrival(clock), &mut after.garbage);
+        mailbox.take_back(taken, &emission.arrival(clock), clock, &mut after.garbage);
         note_episode(mailbox, &mut after.episodes);
         state.wake_another(key, after);
         state.stir(after);

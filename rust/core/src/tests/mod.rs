@@ -5,6 +5,7 @@
 
 mod loom_close;
 mod loom_deferred;
+mod loom_last;
 mod loom_refill;
 mod loom_room;
 mod loom_routes;

@@ -1,5 +1,6 @@
 //! What is done when the journal has committed: deliver, and tell.
 
+use std::cell::Cell;
 use std::mem;
 use std::sync::Arc;
 
@@ -37,8 +38,23 @@ pub struct Admitted {
     pub undurably: bool,
 }
 
+thread_local! {
+    static DELIVERS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this is the thread that commits, in the midst of a delivery: it must not wait for itself.
+pub fn delivers_here() -> bool {
+    DELIVERS.get()
+}
+
 /// Called by the thread that commits, in the order of the journal.
 pub fn settle(settled: Settled<Waiter>) {
+    DELIVERS.set(true);
+    settle_all(settled);
+    DELIVERS.set(false);
+}
+
+fn settle_all(settled: Settled<Waiter>) {
     let Settled { waiters, result, .. } = settled;
     if waiters.is_empty() {
         return;

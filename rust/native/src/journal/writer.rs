@@ -4,8 +4,10 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
+use aether_core::channel::Pattern;
 use aether_journal::disk::{Folder, Locked};
 use aether_journal::journal::{Durability, Journal, OpenError, Options, Refusal};
+use aether_journal::reader::Location;
 use aether_journal::record::Encoded;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -131,6 +133,23 @@ impl Writer {
             // What was refused is not there, and nobody waits for it.
             drop(self.journal.flush());
         }
+    }
+
+    /// Waits, unattached, until those who wait for what is in the files were told, and with them what else waits now.
+    pub fn until_told(&self) {
+        drop(self.journal.flush());
+    }
+
+    /// Where the last wave of each channel stands that some of these patterns take, by rising sequences; and up to which
+    /// wave that says all.
+    pub fn last_of(&self, patterns: &[Pattern]) -> (u64, Vec<Location>) {
+        let (up_to, last) = self.journal.last_of_any(patterns);
+        (up_to, last.into_iter().map(|(_, location)| location).collect())
+    }
+
+    /// Looks at the folder again, where waves are not in their places any more.
+    pub fn look_again(&self) -> Result<(), OpenError> {
+        self.journal.refresh()
     }
 
     /// What becomes of the wave that was appended last.

@@ -1,0 +1,75 @@
+"""The journal, as a section of the configuration."""
+
+from __future__ import annotations
+
+import sys
+from os import PathLike, fspath
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field, PlainValidator, ValidatorFunctionWrapHandler
+from pydantic_core import PydanticCustomError
+
+from aether.config.settings import Settings
+
+__all__ = ["JournalConfig", "checked_journal"]
+
+_Bytes = Annotated[int, Field(ge=4096, le=sys.maxsize)]
+
+
+def _folder(given: Any) -> str | PathLike[str]:
+    if isinstance(given, str | PathLike) and isinstance(fspath(cast("str", given)), str):
+        return cast("str", given)
+    raise PydanticCustomError("folder", "Input should be a str or a path")
+
+
+def checked_journal(given: object, check: ValidatorFunctionWrapHandler) -> Any:
+    """A section, or a `Journal` as it is; who has none has not imported it."""
+    module = sys.modules.get("aether.journal")
+    if module is not None and isinstance(given, module.Journal):
+        return given
+    return check(given)
+
+
+class JournalConfig(Settings):
+    """The journal of a medium, as a section of `AetherConfig`: `aether.journal.Journal` says what the fields mean.
+
+    For codecs of your own, give `AetherConfig` a `Journal`.
+
+    Raises:
+        ConfigError: Fields are unknown, of the wrong type or out of range. All are listed.
+
+    Example:
+        >>> from aether import AetherConfig, JournalConfig
+        >>> AetherConfig(journal=JournalConfig(path="history", durability="os")).journal.codec
+        'msgpack'
+    """
+
+    path: Annotated[str | PathLike[str], PlainValidator(_folder)] = Field(
+        description="The folder. It is made when the medium is.",
+    )
+    codec: Literal["msgpack", "json", "pickle"] = Field(
+        default="msgpack",
+        description="How payloads are written.",
+    )
+    durability: Literal["fsync", "os", "none"] = Field(
+        default="fsync",
+        description="When a wave counts as written, and is delivered.",
+    )
+    on_failure: Literal["refuse", "deliver_undurably"] = Field(
+        default="refuse",
+        description="What becomes of a wave that the journal refuses.",
+    )
+    segment_bytes: _Bytes = Field(
+        default=67_108_864,
+        description="The size at which a file of the journal is complete, in bytes: 4,096 or more.",
+    )
+    pending_bytes: _Bytes = Field(
+        default=67_108_864,
+        description="How many bytes may wait for the disk before emissions wait: 4,096 or more.",
+    )
+    snapshot_interval: int = Field(
+        default=1000,
+        ge=1,
+        le=sys.maxsize,
+        description="After how many waves a snapshot is taken: 1 or more.",
+    )

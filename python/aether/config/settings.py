@@ -1,0 +1,105 @@
+"""What all settings have in common: they are frozen, and every mistake is told, in one `ConfigError`."""
+
+from __future__ import annotations
+
+import difflib
+import reprlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from aether.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+__all__ = ["Count", "Seconds", "Settings"]
+
+# What the native side counts with, and some 30 years: more than anybody waits.
+_COUNT = 2**31 - 1
+_SECONDS = 1e9
+
+Count = Annotated[int, Field(ge=1, le=_COUNT)]
+Seconds = Annotated[float, Field(le=_SECONDS)]
+
+
+class Settings(BaseModel):
+    """What `AetherConfig` and its sections have in common.
+
+    Frozen: make a changed copy with `replace`. Numbers are taken as they are: a text such as
+    ``"0.9"``, a `bool`, NaN and the infinities are mistakes.
+    """
+
+    sections: ClassVar[Mapping[str, type[Settings]]] = {}
+    """The fields that are settings of their own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    # Type checkers see the constructor that the fields make, with their names and types.
+    if not TYPE_CHECKING:
+
+        def __init__(self, /, **values: Any) -> None:
+            """Check all values."""
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                details = error.errors(include_url=False)
+                mistakes = [_mistake(type(self), detail) for detail in details]
+            else:
+                return
+            raise ConfigError(_report(mistakes))
+
+        # It adds nothing of its own: mistakes of a section are told with those of the whole.
+        __init__.__pydantic_base_init__ = True
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed.
+
+        Args:
+            changes: The new values by field.
+
+        Raises:
+            ConfigError: As for a new configuration.
+
+        Example:
+            >>> from aether import AetherConfig
+            >>> AetherConfig(max_propagation=3).replace(min_amplitude=0.0).max_propagation
+            3
+        """
+        return type(self)(**{**dict(self), **changes})
+
+
+def _report(mistakes: list[str]) -> str:
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return "\n  ".join([f"{count} in the configuration:", *mistakes])
+
+
+def _mistake(settings: type[Settings], detail: ErrorDetails) -> str:
+    """One line: the field, its value, and the rule or the nearest name."""
+    field = ".".join(map(str, detail["loc"]))
+    given = f"{_shown(field)[1:-1]}={_shown(detail['input'])}"
+    if detail["type"] == "missing":
+        return f"{field} is missing"
+    if detail["type"] != "extra_forbidden":
+        return f"{given} {detail['msg'].removeprefix('Input ')}"
+    *sections, name = detail["loc"]
+    for section in sections:
+        settings = settings.sections[str(section)]
+    names = list(settings.model_fields)
+    nearest = difflib.get_close_matches(str(name), names, 1)
+    if nearest:
+        return f"{given} is no field; did you mean {nearest[0]!r}?"
+    return f"{given} is no field; there are {', '.join(names)}"
+
+
+def _shown(value: object) -> str:
+    """The value, cut to a readable length."""
+    try:
+        return _short.repr(value)
+    except ValueError:  # an int beyond what Python is willing to write out
+        return f"<{type(value).__name__}>"
+
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 60
