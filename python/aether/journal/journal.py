@@ -7,6 +7,8 @@ Contract:
   delivered, in the order of the journal. Once it is appended it completes, whoever stops waiting for it.
 - A wave that the journal refuses reaches nobody (`on_failure="refuse"`), or everybody without being in the
   journal (`"deliver_undurably"`), which `medium.health()` shows.
+- What is beyond the rules of `retention` is taken out while it is open; see `aether.journal.retention`. If that
+  fails, the medium goes on, and `retention_trouble` says why.
 - In the child of a fork the journal is closed and nothing is written: the parent goes on.
 """
 
@@ -23,13 +25,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from aether import _native
 from aether.errors import Closed, JournalError
+from aether.journal import keeping
 from aether.journal.bounds import Bounds, Moment, checked_predicate
 from aether.journal.codecs import Codec, Codecs
 from aether.journal.replay import Replay
+from aether.journal.retention import Retain, checked_rules
 
 if TYPE_CHECKING:
     from aether import Wave
     from aether._native import JournalWriter, Receipt
+    from aether.journal.keeping import BackedUp, Watch
+    from aether.journal.retention import Pruned
 
 Durability: TypeAlias = Literal["fsync", "os", "none"]
 OnFailure: TypeAlias = Literal["refuse", "deliver_undurably"]
@@ -38,6 +44,9 @@ _MEBIBYTE = 1024 * 1024
 
 # The largest payload unless the configuration of the medium says another.
 _PAYLOAD_BYTES = _MEBIBYTE
+
+# 31 days.
+_LONGEST_INTERVAL = 2_678_400
 
 _open: weakref.WeakSet[Journal] = weakref.WeakSet()
 
@@ -57,6 +66,11 @@ class Journal:
         segment_bytes: The size at which a file of the journal is complete, in bytes: 4,096 or more.
         pending_bytes: How many bytes may wait for the disk before emissions wait: 4,096 or more.
         snapshot_interval: After how many waves a snapshot is taken, from which the next start begins: 1 or more.
+        retention: Rules of what is kept. What is beyond any of them is taken out in the background while a medium
+            has it open; a segment is written anew when a quarter of it would go.
+        retention_interval: After how many seconds the rules are applied again, above 0, at most 2,678,400 (31 days);
+            earlier if a segment became complete.
+        prune_past_cursors: Whether retention takes what durable cursors have still to come to.
 
     Raises:
         TypeError: An option is of the wrong type.
@@ -86,6 +100,9 @@ class Journal:
         segment_bytes: int = 64 * _MEBIBYTE,
         pending_bytes: int = 64 * _MEBIBYTE,
         snapshot_interval: int = 1000,
+        retention: Iterable[Retain] = (),
+        retention_interval: float = 60.0,
+        prune_past_cursors: bool = False,
     ) -> None:
         self._path = Path(_folder(path))
         self._codecs = Codecs(codec, also=also)
@@ -94,6 +111,9 @@ class Journal:
         self._segment_bytes = _at_least("segment_bytes", segment_bytes, 4096)
         self._pending_bytes = _at_least("pending_bytes", pending_bytes, 4096)
         self._snapshot_interval = _at_least("snapshot_interval", snapshot_interval, 1)
+        self._retention = checked_rules("retention", retention)
+        self._retention_interval = _interval(retention_interval)
+        self._prune_past_cursors = bool(prune_past_cursors)
         self._writer: JournalWriter | None = None
 
     @property
@@ -120,11 +140,13 @@ class Journal:
         amplitude: float | None = None,
         source: str | None = None,
         headers: Mapping[str, str] | None = None,
+        reverse: bool = False,
     ) -> Replay:
         """The waves of the journal that fit everything that is said, in the order of their sequences.
 
         All but `where` is asked of the records, without decoding a payload. It reads what is on the disk, also while
-        another process writes to it.
+        another process writes to it. Where, by the indexes of the segments, nothing is of that pattern, time or
+        sequence, nothing is read.
 
         Args:
             pattern: Of which channels: a channel or pattern.
@@ -137,6 +159,8 @@ class Journal:
             amplitude: So loud or louder: 0..1.
             source: Emitted by a vibrator of this name.
             headers: With these headers, and others perhaps.
+            reverse: From the last one to the first: then `limit` counts from the last, and what comes to the journal
+                after the first look does not come.
 
         Returns:
             What ``for`` and ``async for`` read, or `to_columns()`. `gaps` says what is missing.
@@ -158,6 +182,7 @@ class Journal:
             amplitude=amplitude,
             source=source,
             headers=headers,
+            reverse=reverse,
         )
         return Replay(self._reader, bounds, checked_predicate(where))
 
@@ -174,7 +199,91 @@ class Journal:
             source=bounds.source,
             headers=list(bounds.headers),
             limit=bounds.limit,
+            reverse=bounds.reverse,
         )
+
+    # Keeping
+
+    def prune(
+        self,
+        *rules: Retain,
+        dry_run: bool = False,
+        past_cursors: bool = False,
+        watch: Watch | None = None,
+    ) -> Pruned:
+        """Takes out what is beyond the rules, now and to the last wave; without rules, by its own `retention`.
+
+        It works on a journal that is open, which goes on meanwhile, and on one that nobody has open. It waits for the
+        disk: in a coroutine, call it in a thread, ``await to_thread.run_sync(journal.prune)``.
+
+        Args:
+            rules: What is kept.
+            dry_run: Only say what would go. That can also be asked where another process writes.
+            past_cursors: Whether what durable cursors have still to come to may go.
+            watch: Called with how many bytes are done, of how many, first of looking and then of taking out.
+
+        Raises:
+            JournalError: There is no such folder; another process writes there, which is named; it is being pruned
+                by another call; or the disk has failed, and the steps before that are done.
+            JournalFull: There is no room to write a segment anew.
+            Closed: The journal was closed meanwhile.
+            TypeError: There is something else than rules.
+            ValueError: There are no rules.
+
+        Example:
+            >>> import tempfile
+            >>> from aether import Aether
+            >>> from aether.journal import Journal, Retain
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     journal = Journal(folder, segment_bytes=4096)
+            ...     medium = Aether(journal=journal)
+            ...     for number in range(100):
+            ...         _ = medium.emit_sync("metrics.load", number)
+            ...     pruned = journal.prune(Retain(pattern="metrics.*", keep_last=70))
+            ...     left = len(list(journal.replay()))
+            ...     journal.close()
+            >>> pruned.waves, left
+            (30, 70)
+        """
+        given = checked_rules("rules", rules) or self._retention
+        if not given:
+            message = "prune needs rules, as Retain(max_count=1000), or a journal with retention="
+            raise ValueError(message)
+        return keeping.prune(
+            self._path,
+            self._writer,
+            given,
+            dry_run=dry_run,
+            past_cursors=past_cursors,
+            watch=watch,
+        )
+
+    def backup(self, path: str | os.PathLike[str], watch: Watch | None = None) -> BackedUp:
+        """Copies all that is committed now, cursors too; the copy is the same journal, and can be opened.
+
+        It works while the journal is written and pruned. From another process than the one that writes, the copy may
+        end with waves that were not acknowledged yet. As `prune`, it waits for the disk.
+
+        Args:
+            path: The folder of the copy: new or empty. After an error it is as it was.
+            watch: Called with how many bytes are done, of how many.
+
+        Raises:
+            JournalError: There is no journal, there is something in the folder of the copy, or the disk has failed.
+            JournalFull: There is no room for the copy.
+            TypeError: An argument is of the wrong type.
+        """
+        return keeping.backup(self._path, self._writer, Path(_folder(path)), watch)
+
+    @property
+    def retention(self) -> tuple[Retain, ...]:
+        """Its rules of what is kept."""
+        return self._retention
+
+    @property
+    def retention_trouble(self) -> str | None:
+        """Why its retention could not do last what it is to; `None`: it could, or the journal is not open."""
+        return None if self._writer is None else self._writer.retention_trouble
 
     # Writing
 
@@ -200,6 +309,9 @@ class Journal:
             pending_bytes=self._pending_bytes,
             snapshot_interval=self._snapshot_interval,
             max_payload_bytes=max_payload_bytes,
+            retention=[rule.said for rule in self._retention],
+            retention_interval=self._retention_interval,
+            past_cursors=self._prune_past_cursors,
         )
         _open.add(self)
         return self._writer
@@ -253,11 +365,16 @@ class Journal:
 
         Raises:
             JournalFailed: The journal has failed; it is closed all the same.
+            RuntimeError: It was called below `prune`, by its `watch`, and nothing is closed.
         """
-        writer, self._writer = self._writer, None
+        writer = self._writer
+        if writer is None:
+            return
+        # Who prunes it stops first, and is waited for.
+        writer.end_pruning()
+        self._writer = None
         _open.discard(self)
-        if writer is not None:
-            writer.close()
+        writer.close()
 
     def forget(self) -> None:
         """Closes the files and writes nothing: for the child of a fork."""
@@ -290,6 +407,18 @@ def _at_least(what: str, given: int, least: int) -> int:
         message = f"{what} must be in {least}..{sys.maxsize}, not {given}"
         raise ValueError(message)
     return given
+
+
+def _interval(given: float) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        message = f"retention_interval must be seconds, not {type(given).__name__}"
+        raise TypeError(message)
+    if not 0 < given <= _LONGEST_INTERVAL:
+        message = (
+            f"retention_interval must be above 0, at most {_LONGEST_INTERVAL} seconds, not {given}"
+        )
+        raise ValueError(message)
+    return float(given)
 
 
 def _close_all() -> None:
