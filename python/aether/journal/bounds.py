@@ -88,7 +88,7 @@ class Bounds:
         given = [
             f"{field.name}={value!r}"
             for field in dataclasses.fields(self)[2:]
-            if (value := getattr(self, field.name)) not in {None, (), False}
+            if (value := getattr(self, field.name)) is not False and value not in {None, ()}
         ]
         return ", ".join([repr(self.path), repr(str(self.pattern)), *given])
 
