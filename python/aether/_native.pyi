@@ -398,10 +398,10 @@ def repair_journal(
 # Pattern, age in seconds, bytes, waves, waves of each channel.
 _Rule: TypeAlias = tuple[str | None, float | None, int | None, int | None, int | None]
 
-# Waves, bytes less, segments dropped and rewritten; the names of those that are gone, that came, and that are damaged;
-# and the cursor that has held it back, with its position.
+# Waves, bytes that go and that come, segments dropped and rewritten; the names of those that are gone, that came, and
+# that are damaged; and the cursor that has held it back, with its position.
 _Pruned: TypeAlias = tuple[
-    tuple[int, int, int, int],
+    tuple[int, int, int, int, int],
     tuple[list[str], list[str], list[str]],
     tuple[str, int] | None,
 ]

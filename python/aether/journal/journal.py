@@ -25,17 +25,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from aether import _native
 from aether.errors import Closed, JournalError
-from aether.journal import keeping
 from aether.journal.bounds import Bounds, Moment, checked_predicate
 from aether.journal.codecs import Codec, Codecs
+from aether.journal.keeping import Kept, folder_of
 from aether.journal.replay import Replay
 from aether.journal.retention import Retain, checked_rules
 
 if TYPE_CHECKING:
     from aether import Wave
     from aether._native import JournalWriter, Receipt
-    from aether.journal.keeping import BackedUp, Watch
-    from aether.journal.retention import Pruned
 
 Durability: TypeAlias = Literal["fsync", "os", "none"]
 OnFailure: TypeAlias = Literal["refuse", "deliver_undurably"]
@@ -51,7 +49,7 @@ _LONGEST_INTERVAL = 2_678_400
 _open: weakref.WeakSet[Journal] = weakref.WeakSet()
 
 
-class Journal:
+class Journal(Kept):
     """A folder of waves: given to a medium, which writes them there before it delivers them, or read.
 
     Args:
@@ -104,7 +102,7 @@ class Journal:
         retention_interval: float = 60.0,
         prune_past_cursors: bool = False,
     ) -> None:
-        self._path = Path(_folder(path))
+        self._path = Path(folder_of(path))
         self._codecs = Codecs(codec, also=also)
         self._durability = _one_of("durability", durability, ("fsync", "os", "none"))
         self._on_failure = _one_of("on_failure", on_failure, ("refuse", "deliver_undurably"))
@@ -201,89 +199,6 @@ class Journal:
             limit=bounds.limit,
             reverse=bounds.reverse,
         )
-
-    # Keeping
-
-    def prune(
-        self,
-        *rules: Retain,
-        dry_run: bool = False,
-        past_cursors: bool = False,
-        watch: Watch | None = None,
-    ) -> Pruned:
-        """Takes out what is beyond the rules, now and to the last wave; without rules, by its own `retention`.
-
-        It works on a journal that is open, which goes on meanwhile, and on one that nobody has open. It waits for the
-        disk: in a coroutine, call it in a thread, ``await to_thread.run_sync(journal.prune)``.
-
-        Args:
-            rules: What is kept.
-            dry_run: Only say what would go. That can also be asked where another process writes.
-            past_cursors: Whether what durable cursors have still to come to may go.
-            watch: Called with how many bytes are done, of how many, first of looking and then of taking out.
-
-        Raises:
-            JournalError: There is no such folder; another process writes there, which is named; it is being pruned
-                by another call; or the disk has failed, and the steps before that are done.
-            JournalFull: There is no room to write a segment anew.
-            Closed: The journal was closed meanwhile.
-            TypeError: There is something else than rules.
-            ValueError: There are no rules.
-
-        Example:
-            >>> import tempfile
-            >>> from aether import Aether
-            >>> from aether.journal import Journal, Retain
-            >>> with tempfile.TemporaryDirectory() as folder:
-            ...     journal = Journal(folder, segment_bytes=4096)
-            ...     medium = Aether(journal=journal)
-            ...     for number in range(100):
-            ...         _ = medium.emit_sync("metrics.load", number)
-            ...     pruned = journal.prune(Retain(pattern="metrics.*", keep_last=70))
-            ...     left = len(list(journal.replay()))
-            ...     journal.close()
-            >>> pruned.waves, left
-            (30, 70)
-        """
-        given = checked_rules("rules", rules) or self._retention
-        if not given:
-            message = "prune needs rules, as Retain(max_count=1000), or a journal with retention="
-            raise ValueError(message)
-        return keeping.prune(
-            self._path,
-            self._writer,
-            given,
-            dry_run=dry_run,
-            past_cursors=past_cursors,
-            watch=watch,
-        )
-
-    def backup(self, path: str | os.PathLike[str], watch: Watch | None = None) -> BackedUp:
-        """Copies all that is committed now, cursors too; the copy is the same journal, and can be opened.
-
-        It works while the journal is written and pruned. From another process than the one that writes, the copy may
-        end with waves that were not acknowledged yet. As `prune`, it waits for the disk.
-
-        Args:
-            path: The folder of the copy: new or empty. After an error it is as it was.
-            watch: Called with how many bytes are done, of how many.
-
-        Raises:
-            JournalError: There is no journal, there is something in the folder of the copy, or the disk has failed.
-            JournalFull: There is no room for the copy.
-            TypeError: An argument is of the wrong type.
-        """
-        return keeping.backup(self._path, self._writer, Path(_folder(path)), watch)
-
-    @property
-    def retention(self) -> tuple[Retain, ...]:
-        """Its rules of what is kept."""
-        return self._retention
-
-    @property
-    def retention_trouble(self) -> str | None:
-        """Why its retention could not do last what it is to; `None`: it could, or the journal is not open."""
-        return None if self._writer is None else self._writer.retention_trouble
 
     # Writing
 
@@ -438,13 +353,3 @@ def _forget_all() -> None:
 atexit.register(_close_all)
 if sys.platform != "win32":
     os.register_at_fork(after_in_child=_forget_all)
-
-
-def _folder(path: str | os.PathLike[str]) -> str:
-    try:
-        folder = os.fspath(path)
-    except TypeError:
-        raise TypeError(f"path must be a str or a path, not {type(path).__name__}") from None
-    if not isinstance(folder, str):
-        raise TypeError("path must be text, not bytes; os.fsdecode makes it so")
-    return folder

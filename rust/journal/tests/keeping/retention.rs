@@ -345,7 +345,9 @@ fn it_is_done_while_the_journal_is_written_and_read() {
     let done = AtomicBool::new(false);
     let complete = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&complete);
-    journal.on_complete(move || drop(count.fetch_add(1, Ordering::Relaxed)));
+    journal.on_complete(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
     let rules = [
         Rule { max_count: Some(60), ..Rule::default() },
         Rule { pattern: pattern("orders.paid"), keep_last: Some(2), ..Rule::default() },

@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use aether_journal::cursor::low;
 use aether_journal::disk::{Disk, Folder, Locked};
-use aether_journal::keeping::retain::{Applied, Holdings, Rule, Terms, apply, plan, preview};
+use aether_journal::keeping::retain::{
+    Applied, Holdings, Outcome, Rule, Terms, apply, plan, preview,
+};
 use aether_journal::keeping::{Failure, Progress};
 use pyo3::prelude::*;
 
@@ -33,10 +35,11 @@ use crate::waker::thread_ident;
 pub type Said<'py> =
     (Option<Bound<'py, PyAny>>, Option<f64>, Option<u64>, Option<u64>, Option<u64>);
 
-/// What was done as Python reads it: waves, bytes less, segments dropped and rewritten; the names of the segments
-/// that are gone, that came, and that are damaged; and the cursor that has held it back, with its position.
+/// What was done as Python reads it: waves, bytes that go and that come, segments dropped and rewritten; the names of
+/// the segments that are gone, that came, and that are damaged; and the cursor that has held it back, with its
+/// position.
 pub type Done =
-    ((u64, i64, u64, u64), (Vec<String>, Vec<String>, Vec<String>), Option<(String, u64)>);
+    ((u64, u64, u64, u64, u64), (Vec<String>, Vec<String>, Vec<String>), Option<(String, u64)>);
 
 /// The rules that Python says.
 pub fn rules(said: &[Said<'_>]) -> PyResult<Vec<Rule>> {
@@ -199,8 +202,8 @@ impl Pruned {
 
     pub fn described(self) -> Done {
         let Self { applied: Applied { outcome, removed, written }, damaged, hold } = self;
-        let less = outcome.freed as i64 - outcome.written as i64;
-        let counts = (outcome.waves, less, outcome.dropped, outcome.rewritten);
+        let Outcome { waves, freed, written: anew, dropped, rewritten, .. } = outcome;
+        let counts = (waves, freed, anew, dropped, rewritten);
         let hold = hold.map(|(name, position)| (name.into(), position));
         (counts, (removed, written, damaged), hold)
     }
@@ -220,14 +223,14 @@ pub fn prune_journal(
     must_be_there(&path)?;
     let rules = self::rules(&rules)?;
     let way = Way { rules: &rules, past_cursors, least_gain: 0.0, dry_run };
-    let mut held = None;
+    let mut locked_by = None;
     let done = watched(py, &path, watch, |watch| {
         let folder = Folder::new(&path).map_err(|error| opened(&path, error))?;
         let _lock = match (!dry_run).then(|| folder.lock()) {
             None => None,
             Some(Ok(lock)) => Some(lock),
             Some(Err(Locked::Held { owner })) => {
-                held = Some(owner);
+                locked_by = Some(owner);
                 return Err(Failure::Stopped);
             }
             Some(Err(error)) => return Err(error.into()),
@@ -237,7 +240,7 @@ pub fn prune_journal(
         let hold = lowest(holdings.cursors(&folder)?);
         way.apply(&folder, &holdings, hold, watch)
     });
-    match held {
+    match locked_by {
         Some(owner) => Err(written_by(&path, owner)),
         None => done.map(Pruned::described),
     }

@@ -72,7 +72,7 @@ struct Reading {
 
 /// What is read, and which way.
 enum Source {
-    Forwards(Reader<Folder>),
+    Forwards(Box<Reader<Folder>>),
     Backwards(Box<Backwards<Folder>>),
 }
 
@@ -85,7 +85,7 @@ impl Source {
         Ok(if reverse {
             Self::Backwards(Box::new(Backwards::within(folder, filter)?))
         } else {
-            Self::Forwards(Reader::within(folder, filter)?)
+            Self::Forwards(Box::new(Reader::within(folder, filter)?))
         })
     }
 
