@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from tests.journal.writing import Segment, Written, write
 from tests.probes import PATIENCE, assert_says
 
@@ -144,7 +144,6 @@ def watch_nothing(_done: int, _of: int) -> None:
     pass
 
 
-@settings(deadline=None, max_examples=150)
 @given(
     waves=st.lists(
         st.tuples(st.sampled_from(CHANNELS), st.integers(0, 50), st.integers(0, 200)), min_size=1

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from tests.journal.writing import Segment, Written, write
 
 from aether import Aether, _native
@@ -46,7 +46,6 @@ wishes = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=150)
 @given(
     waves=st.lists(
         st.tuples(
