@@ -144,6 +144,7 @@ def watch_nothing(_done: int, _of: int) -> None:
     pass
 
 
+@pytest.mark.timeout(600)  # shrinking takes its time
 @given(
     waves=st.lists(
         st.tuples(st.sampled_from(CHANNELS), st.integers(0, 50), st.integers(0, 200)), min_size=1

@@ -46,6 +46,7 @@ wishes = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.timeout(600)  # shrinking takes its time
 @given(
     waves=st.lists(
         st.tuples(
