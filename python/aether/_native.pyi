@@ -13,7 +13,18 @@ from contextvars import ContextVar
 from os import PathLike
 from threading import Thread
 from types import GenericAlias, MappingProxyType
-from typing import Any, ClassVar, Final, Generic, Literal, Self, TypedDict, final, overload
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    Self,
+    TypeAlias,
+    TypedDict,
+    final,
+    overload,
+)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +58,7 @@ __all__ = [
     "Window",
     "__version__",
     "array_functions",
+    "backup_journal",
     "check_pattern",
     "check_token",
     "covers",
@@ -57,6 +69,7 @@ __all__ = [
     "new_identity",
     "overlaps",
     "parse_pattern",
+    "prune_journal",
     "repair_journal",
     "restore_channel",
     "restore_wave",
@@ -382,6 +395,35 @@ def repair_journal(
 ) -> tuple[_JournalReport, int, list[str]]:
     """Writes a sound copy of a journal into an empty folder; says what was found, and what the copy has."""
 
+# Pattern, age in seconds, bytes, waves, waves of each channel.
+_Rule: TypeAlias = tuple[str | None, float | None, int | None, int | None, int | None]
+
+# Waves, bytes that go and that come, segments dropped and rewritten; the names of those that are gone, that came, and
+# that are damaged; and the cursor that has held it back, with its position.
+_Pruned: TypeAlias = tuple[
+    tuple[int, int, int, int, int],
+    tuple[list[str], list[str], list[str]],
+    tuple[str, int] | None,
+]
+
+def prune_journal(
+    path: str | PathLike[str],
+    rules: Sequence[_Rule],
+    past_cursors: bool,
+    dry_run: bool,
+    watch: Callable[[int, int], object] | None,
+    /,
+) -> _Pruned:
+    """Prunes a journal that nobody has open; a trial also one that somebody writes."""
+
+def backup_journal(
+    path: str | PathLike[str],
+    copy: str | PathLike[str],
+    watch: Callable[[int, int], object] | None,
+    /,
+) -> tuple[int, int]:
+    """Copies a journal that is not open in this process: how many segments, and how many bytes."""
+
 class _EngineCounters(TypedDict):
     waves: int
     late: int
@@ -500,6 +542,9 @@ class JournalWriter:
         pending_bytes: int,
         snapshot_interval: int,
         max_payload_bytes: int,
+        retention: Sequence[_Rule] = ...,
+        retention_interval: float = 60.0,
+        past_cursors: bool = False,
     ) -> Self: ...
     @property
     def last(self) -> int:
@@ -512,6 +557,28 @@ class JournalWriter:
     @property
     def trouble(self) -> str | None:
         """Why it takes nothing now; `None`: it does."""
+
+    @property
+    def retention_trouble(self) -> str | None:
+        """Why its retention does not do what it is to; `None`: it does, or there is none."""
+
+    def prune(
+        self,
+        rules: Sequence[_Rule],
+        past_cursors: bool,
+        dry_run: bool,
+        watch: Callable[[int, int], object] | None,
+        /,
+    ) -> _Pruned:
+        """Takes out what is beyond these rules."""
+
+    def backup(
+        self, copy: str | PathLike[str], watch: Callable[[int, int], object] | None, /
+    ) -> tuple[int, int]:
+        """Copies what is committed by now into an empty folder: how many segments, and how many bytes."""
+
+    def end_pruning(self) -> None:
+        """Nobody prunes it any more; returns when whoever does has stopped."""
 
     @property
     def pending_bytes(self) -> int:
@@ -551,6 +618,7 @@ class JournalReader:
         source: str | None = None,
         headers: Sequence[tuple[str, str]] = ...,
         limit: int | None = None,
+        reverse: bool = False,
     ) -> Self: ...
     def next_batch(self, most: int, /) -> list[Wave] | None:
         """The next waves, at most so many; an empty list: none in this piece; `None`: at the end."""
@@ -574,7 +642,7 @@ class JournalReader:
 
     @property
     def gaps(self) -> list[tuple[int, int]]:
-        """First and last sequence of the waves that should be there and cannot be read."""
+        """First and last sequence of the waves that should be there and cannot be read, in their order."""
 
     @property
     def damage(self) -> list[tuple[str, int, int]]:

@@ -9,19 +9,25 @@ from __future__ import annotations
 from aether.journal.bounds import Moment
 from aether.journal.codecs import Codec, Codecs
 from aether.journal.journal import Durability, Journal, OnFailure
+from aether.journal.keeping import BackedUp
 from aether.journal.position import Position
 from aether.journal.replay import Damage, Gap, Replay, ReplayColumns
+from aether.journal.retention import HeldBack, Pruned, Retain
 
 __all__ = [
+    "BackedUp",
     "Codec",
     "Codecs",
     "Damage",
     "Durability",
     "Gap",
+    "HeldBack",
     "Journal",
     "Moment",
     "OnFailure",
     "Position",
+    "Pruned",
     "Replay",
     "ReplayColumns",
+    "Retain",
 ]

@@ -37,6 +37,7 @@ class Bounds:
     amplitude: float | None = None
     source: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    reverse: bool = False
 
     @classmethod
     def checked(
@@ -52,6 +53,7 @@ class Bounds:
         amplitude: float | None = None,
         source: str | None = None,
         headers: Mapping[str, str] | None = None,
+        reverse: bool = False,
     ) -> Self:
         """The bounds that were given. What is said in time ago counts from now.
 
@@ -62,6 +64,8 @@ class Bounds:
         now = time.time()
         if source is not None and not isinstance(source, str):
             raise TypeError(f"source must be a str, not {type(source).__name__}")
+        if not isinstance(reverse, bool):
+            raise TypeError(f"reverse must be True or False, not {type(reverse).__name__}")
         return cls(
             path,
             pattern,
@@ -73,6 +77,7 @@ class Bounds:
             amplitude=_loudness(amplitude),
             source=source,
             headers=_pairs(headers),
+            reverse=reverse,
         )
 
     def without_limit(self) -> Self:
@@ -83,7 +88,7 @@ class Bounds:
         given = [
             f"{field.name}={value!r}"
             for field in dataclasses.fields(self)[2:]
-            if (value := getattr(self, field.name)) not in {None, ()}
+            if (value := getattr(self, field.name)) is not False and value not in {None, ()}
         ]
         return ", ".join([repr(self.path), repr(str(self.pattern)), *given])
 

@@ -7,6 +7,8 @@ Contract:
   delivered, in the order of the journal. Once it is appended it completes, whoever stops waiting for it.
 - A wave that the journal refuses reaches nobody (`on_failure="refuse"`), or everybody without being in the
   journal (`"deliver_undurably"`), which `medium.health()` shows.
+- What is beyond the rules of `retention` is taken out while it is open; see `aether.journal.retention`. If that
+  fails, the medium goes on, and `retention_trouble` says why.
 - In the child of a fork the journal is closed and nothing is written: the parent goes on.
 """
 
@@ -25,7 +27,9 @@ from aether import _native
 from aether.errors import Closed, JournalError
 from aether.journal.bounds import Bounds, Moment, checked_predicate
 from aether.journal.codecs import Codec, Codecs
+from aether.journal.keeping import Kept, folder_of
 from aether.journal.replay import Replay
+from aether.journal.retention import Retain, checked_rules
 
 if TYPE_CHECKING:
     from aether import Wave
@@ -39,10 +43,13 @@ _MEBIBYTE = 1024 * 1024
 # The largest payload unless the configuration of the medium says another.
 _PAYLOAD_BYTES = _MEBIBYTE
 
+# 31 days.
+_LONGEST_INTERVAL = 2_678_400
+
 _open: weakref.WeakSet[Journal] = weakref.WeakSet()
 
 
-class Journal:
+class Journal(Kept):
     """A folder of waves: given to a medium, which writes them there before it delivers them, or read.
 
     Args:
@@ -57,6 +64,11 @@ class Journal:
         segment_bytes: The size at which a file of the journal is complete, in bytes: 4,096 or more.
         pending_bytes: How many bytes may wait for the disk before emissions wait: 4,096 or more.
         snapshot_interval: After how many waves a snapshot is taken, from which the next start begins: 1 or more.
+        retention: Rules of what is kept. What is beyond any of them is taken out in the background while a medium
+            has it open; a segment is written anew when a quarter of it would go.
+        retention_interval: After how many seconds the rules are applied again, above 0, at most 2,678,400 (31 days);
+            earlier if a segment became complete.
+        prune_past_cursors: Whether retention takes what durable cursors have still to come to.
 
     Raises:
         TypeError: An option is of the wrong type.
@@ -86,14 +98,20 @@ class Journal:
         segment_bytes: int = 64 * _MEBIBYTE,
         pending_bytes: int = 64 * _MEBIBYTE,
         snapshot_interval: int = 1000,
+        retention: Iterable[Retain] = (),
+        retention_interval: float = 60.0,
+        prune_past_cursors: bool = False,
     ) -> None:
-        self._path = Path(_folder(path))
+        self._path = Path(folder_of(path))
         self._codecs = Codecs(codec, also=also)
         self._durability = _one_of("durability", durability, ("fsync", "os", "none"))
         self._on_failure = _one_of("on_failure", on_failure, ("refuse", "deliver_undurably"))
         self._segment_bytes = _at_least("segment_bytes", segment_bytes, 4096)
         self._pending_bytes = _at_least("pending_bytes", pending_bytes, 4096)
         self._snapshot_interval = _at_least("snapshot_interval", snapshot_interval, 1)
+        self._retention = checked_rules("retention", retention)
+        self._retention_interval = _interval(retention_interval)
+        self._prune_past_cursors = bool(prune_past_cursors)
         self._writer: JournalWriter | None = None
 
     @property
@@ -120,11 +138,13 @@ class Journal:
         amplitude: float | None = None,
         source: str | None = None,
         headers: Mapping[str, str] | None = None,
+        reverse: bool = False,
     ) -> Replay:
         """The waves of the journal that fit everything that is said, in the order of their sequences.
 
         All but `where` is asked of the records, without decoding a payload. It reads what is on the disk, also while
-        another process writes to it.
+        another process writes to it. Where, by the indexes of the segments, nothing is of that pattern, time or
+        sequence, nothing is read.
 
         Args:
             pattern: Of which channels: a channel or pattern.
@@ -137,6 +157,8 @@ class Journal:
             amplitude: So loud or louder: 0..1.
             source: Emitted by a vibrator of this name.
             headers: With these headers, and others perhaps.
+            reverse: From the last one to the first: then `limit` counts from the last, and what comes to the journal
+                after the first look does not come.
 
         Returns:
             What ``for`` and ``async for`` read, or `to_columns()`. `gaps` says what is missing.
@@ -158,6 +180,7 @@ class Journal:
             amplitude=amplitude,
             source=source,
             headers=headers,
+            reverse=reverse,
         )
         return Replay(self._reader, bounds, checked_predicate(where))
 
@@ -174,6 +197,7 @@ class Journal:
             source=bounds.source,
             headers=list(bounds.headers),
             limit=bounds.limit,
+            reverse=bounds.reverse,
         )
 
     # Writing
@@ -200,6 +224,9 @@ class Journal:
             pending_bytes=self._pending_bytes,
             snapshot_interval=self._snapshot_interval,
             max_payload_bytes=max_payload_bytes,
+            retention=[rule.said for rule in self._retention],
+            retention_interval=self._retention_interval,
+            past_cursors=self._prune_past_cursors,
         )
         _open.add(self)
         return self._writer
@@ -253,11 +280,16 @@ class Journal:
 
         Raises:
             JournalFailed: The journal has failed; it is closed all the same.
+            RuntimeError: It was called below `prune`, by its `watch`, and nothing is closed.
         """
-        writer, self._writer = self._writer, None
+        writer = self._writer
+        if writer is None:
+            return
+        # Who prunes it stops first, and is waited for.
+        writer.end_pruning()
+        self._writer = None
         _open.discard(self)
-        if writer is not None:
-            writer.close()
+        writer.close()
 
     def forget(self) -> None:
         """Closes the files and writes nothing: for the child of a fork."""
@@ -292,6 +324,18 @@ def _at_least(what: str, given: int, least: int) -> int:
     return given
 
 
+def _interval(given: float) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        message = f"retention_interval must be seconds, not {type(given).__name__}"
+        raise TypeError(message)
+    if not 0 < given <= _LONGEST_INTERVAL:
+        message = (
+            f"retention_interval must be above 0, at most {_LONGEST_INTERVAL} seconds, not {given}"
+        )
+        raise ValueError(message)
+    return float(given)
+
+
 def _close_all() -> None:
     """At the end of the program: what was appended is written."""
     for journal in list(_open):
@@ -309,13 +353,3 @@ def _forget_all() -> None:
 atexit.register(_close_all)
 if sys.platform != "win32":
     os.register_at_fork(after_in_child=_forget_all)
-
-
-def _folder(path: str | os.PathLike[str]) -> str:
-    try:
-        folder = os.fspath(path)
-    except TypeError:
-        raise TypeError(f"path must be a str or a path, not {type(path).__name__}") from None
-    if not isinstance(folder, str):
-        raise TypeError("path must be text, not bytes; os.fsdecode makes it so")
-    return folder

@@ -1,8 +1,8 @@
 """Reading a journal: which waves, in which form, and what is missing among them.
 
 Contract:
-- Each wave that fits comes once, in the order of the sequences, with the id, sequence, numbers, headers and payload
-  that it had. While the journal is written, a replay goes up to what is there when it arrives at the end.
+- Each wave that fits comes once, in the order of the sequences, or in the reverse order, with the id, sequence,
+  numbers, headers and payload that it had. While the journal is written, a replay goes up to what is there when it arrives at the end.
 - A replay goes on where it was left, whether by a break, an error or a cancellation: the next `for` or `async for`
   over it gives the wave that nobody has got yet.
 - A payload that no codec can read is a `PayloadError` in the place of its wave, which the message names; to go on is
@@ -75,7 +75,7 @@ class Damage(NamedTuple):
 
 
 class ReplayColumns(NamedTuple):
-    """The numbers of waves: arrays of one length, in the order of the sequences, and the channels' names."""
+    """The numbers of waves: arrays of one length, in the order of the replay, and the channels' names."""
 
     timestamp: NDArray[np.float64]
     """When each wave was made, in Unix seconds; shape (n,)."""

@@ -51,6 +51,8 @@ impl Filter {
 #[derive(Debug)]
 pub(crate) struct Selector {
     filter: Filter,
+    /// All waves are taken: the filter says only where to look.
+    all: bool,
     /// Channels, each at the place that its bytes give, and whether they are taken.
     seen: Vec<(Box<str>, bool)>,
 }
@@ -61,7 +63,12 @@ const SEEN: usize = 256;
 impl Selector {
     pub(crate) fn new(filter: Filter) -> Self {
         let seen = if filter.pattern.is_some() { SEEN } else { 0 };
-        Self { filter, seen: vec![(Box::default(), false); seen] }
+        Self { filter, all: false, seen: vec![(Box::default(), false); seen] }
+    }
+
+    /// One that takes all waves, where the filter has them looked for.
+    pub(crate) fn all_within(filter: Filter) -> Self {
+        Self { filter, all: true, seen: Vec::new() }
     }
 
     pub(crate) fn filter(&self) -> &Filter {
@@ -71,6 +78,9 @@ impl Selector {
     /// As [`Filter::takes`].
     #[inline]
     pub(crate) fn takes(&mut self, wave: &Wave<'_>) -> bool {
+        if self.all {
+            return true;
+        }
         let Some(pattern) = &self.filter.pattern else {
             return self.filter.takes_but_channel(wave);
         };

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use aether_core::channel::Pattern;
@@ -59,6 +59,8 @@ struct Shared<D: Disk, T> {
     appended: Condvar,
     /// A commit is over, and it was told.
     committed: Condvar,
+    /// Called when segments have become complete.
+    on_complete: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl<D: Disk + Clone, T: Send + 'static> Journal<D, T> {
@@ -87,6 +89,7 @@ impl<D: Disk + Clone, T: Send + 'static> Journal<D, T> {
             right: Mutex::new(Some(lock)),
             appended: Condvar::new(),
             committed: Condvar::new(),
+            on_complete: OnceLock::new(),
         });
         let committing = Arc::clone(&shared);
         let thread = Builder::new().name("aether-journal".to_owned()).spawn(move || {
@@ -106,6 +109,12 @@ impl<D: Disk, T> Journal<D, T> {
     /// All segments, to be read.
     pub fn segments(&self) -> io::Result<Vec<Segment<D::File>>> {
         segments(&self.shared.disk)
+    }
+
+    /// Has this called by the thread that commits whenever segments have become complete, which is when retention may
+    /// find something to take; only the first that is given. It must not panic, nor drop the journal.
+    pub fn on_complete(&self, call: impl Fn() + Send + Sync + 'static) {
+        drop(self.shared.on_complete.set(Box::new(call)));
     }
 
     /// Gives a wave its sequence. The waiter comes back when it is committed, or refused; or at once, with a wave
@@ -344,9 +353,7 @@ impl<D: Disk, T> Shared<D, T> {
         while let Some((runs, early)) = self.next_batch() {
             early.map(told);
             let done = self.log().commit(&runs, sync);
-            if done.is_ok() {
-                keeper.committed(&mut self.known(), &runs, sync);
-            }
+            let complete = done.is_ok() && keeper.committed(&mut self.known(), &runs, sync);
             drop(runs);
             let settled = self.lock().settle(done);
             settled.map(told);
@@ -354,6 +361,9 @@ impl<D: Disk, T> Shared<D, T> {
             self.lock().is_told();
             self.committed.notify_all();
             keeper.write_indexes();
+            if let Some(call) = self.on_complete.get().filter(|_| complete) {
+                call();
+            }
             if keeper.is_due() && self.lock().failed().is_none() {
                 self.snapshot(&mut keeper);
             }

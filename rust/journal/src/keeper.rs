@@ -62,14 +62,15 @@ impl<D: Disk> Keeper<D> {
         keeper
     }
 
-    /// These runs are committed.
-    pub(crate) fn committed(&mut self, known: &mut Known, runs: &[Run], synced: bool) {
+    /// These runs are committed. Whether segments are complete with them.
+    pub(crate) fn committed(&mut self, known: &mut Known, runs: &[Run], synced: bool) -> bool {
         let before = known.last;
         self.complete.append(&mut known.take(runs));
         self.waves = self.waves.saturating_add(known.last - before);
         let bytes: usize = runs.iter().map(|run| run.bytes.len()).sum();
         self.work = self.work.saturating_add(bytes as u64 + if synced { SYNC } else { 0 });
         self.changed = true;
+        !self.complete.is_empty()
     }
 
     /// Writes the indexes of segments that are complete.

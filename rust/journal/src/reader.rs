@@ -107,14 +107,23 @@ impl<D: Disk> Reader<D> {
 
     /// Reads the waves that a filter takes, from the first one on.
     pub fn filtered(disk: D, filter: Filter) -> io::Result<Self> {
+        Self::new(disk, Selector::new(filter))
+    }
+
+    /// Reads only where waves may be that a filter takes; there all of them come, for the caller to choose from. So he
+    /// sees how far it is, and can stop where nothing fits.
+    pub fn within(disk: D, filter: Filter) -> io::Result<Self> {
+        Self::new(disk, Selector::all_within(filter))
+    }
+
+    fn new(disk: D, wanted: Selector) -> io::Result<Self> {
         let mut ahead = places(&disk)?;
-        let after = filter.after.unwrap_or(0);
+        let after = wanted.filter().after.unwrap_or(0);
         let next = after.saturating_add(1);
         ahead.drain(..segment::holding(&ahead, next));
         let first = ahead.first().map_or(next, |segment| segment.base.max(next));
         ahead.reverse();
         let missing = Missing::before(if after == 0 { first } else { next });
-        let wanted = Selector::new(filter);
         Ok(Self { disk, wanted, ahead, begun: Vec::new(), reading: None, missing })
     }
 

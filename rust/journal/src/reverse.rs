@@ -80,6 +80,16 @@ impl Pending {
 impl<D: Disk> Backwards<D> {
     /// Reads the waves that a filter takes, from the last one on.
     pub fn new(disk: D, filter: Filter) -> io::Result<Self> {
+        Self::of(disk, Selector::new(filter))
+    }
+
+    /// Reads only where waves may be that a filter takes, as [`Reader::within`](crate::reader::Reader::within).
+    pub fn within(disk: D, filter: Filter) -> io::Result<Self> {
+        Self::of(disk, Selector::all_within(filter))
+    }
+
+    fn of(disk: D, wanted: Selector) -> io::Result<Self> {
+        let filter = wanted.filter();
         let mut ahead = places(&disk)?;
         let newest = ahead.last().cloned();
         let next = filter.after.unwrap_or(0).saturating_add(1);
@@ -95,7 +105,7 @@ impl<D: Disk> Backwards<D> {
         ahead.truncate(end + 1);
         Ok(Self {
             disk,
-            wanted: Selector::new(filter),
+            wanted,
             ahead,
             newest,
             reading: None,

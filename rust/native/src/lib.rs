@@ -91,7 +91,8 @@ mod _native {
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
     use crate::journal::{
-        PyJournalImport, PyJournalReader, PyJournalWriter, repair_journal, verify_journal,
+        PyJournalImport, PyJournalReader, PyJournalWriter, backup_journal, prune_journal,
+        repair_journal, verify_journal,
     };
     #[pymodule_export]
     use crate::mailbox::PyMailbox;

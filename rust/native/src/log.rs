@@ -94,6 +94,22 @@ pub fn given_up(py: Python<'_>, cursor: &str, why: &str) {
     report(py, said);
 }
 
+/// The retention of a journal does not do what it is to.
+#[cold]
+pub fn retention_failed(py: Python<'_>, journal: &str, why: &str) {
+    let extra = PyDict::new(py);
+    let said = extra.set_item("journal", journal).and_then(|()| {
+        say(
+            py,
+            "error",
+            "the retention of the journal %s has failed, and is tried again: %s",
+            (journal, why),
+            &extra,
+        )
+    });
+    report(py, said);
+}
+
 fn say<'py>(
     py: Python<'py>,
     level: &str,

@@ -61,13 +61,13 @@ impl Gate {
         self.opened.notify_one();
     }
 
-    /// Waits at most so long.
-    pub fn wait_for(&self, most: Duration) {
+    /// Waits at most so long; whether somebody has opened it.
+    pub fn wait_for(&self, most: Duration) -> bool {
         let mut open = self.open.lock();
         if !*open {
             self.opened.wait_for(&mut open, most);
         }
-        *open = false;
+        std::mem::take(&mut *open)
     }
 
     pub fn wait(&self) {

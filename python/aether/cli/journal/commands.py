@@ -101,6 +101,80 @@ def repair(
     mend(Screen(), path, copy)
 
 
+@commands.command(short_help="Take out waves that nobody needs, by limits.")
+def prune(
+    path: Path,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            "--pattern",
+            "-p",
+            metavar="PATTERN",
+            help="Only of these channels, wave by wave; without it, of all together, by whole segments.",
+            show_default=False,
+        ),
+    ] = None,
+    max_age: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPAN", help="What is older goes: 90s, 5m, 2h, 7d, 4w.", show_default=False
+        ),
+    ] = None,
+    max_bytes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="So much stays, the newest: 500MB, 1GiB.", show_default=False
+        ),
+    ] = None,
+    max_count: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="WAVES", help="So many stay, the newest.", show_default=False),
+    ] = None,
+    keep_last: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="WAVES", help="So many of each channel stay.", show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would go; also while it is written.")
+    ] = False,
+    past_cursors: Annotated[
+        bool,
+        typer.Option(
+            "--past-cursors", help="Also what durable cursors have still to come to may go."
+        ),
+    ] = False,
+) -> None:
+    """Take out the waves of a journal that are beyond a limit. The segment that was written last stays as it is.
+
+    Nobody else may write to the journal meanwhile: a program that has it open prunes it itself. Readers are not
+    disturbed.
+    """
+    from ..console import Screen
+    from .pruning import Limits, prune as take_out
+
+    limits = Limits(pattern, max_age, max_bytes, max_count, keep_last)
+    take_out(Screen(), path, limits, dry_run=dry_run, past_cursors=past_cursors)
+
+
+@commands.command(short_help="Copy a journal, also while it is written.")
+def backup(
+    path: Path,
+    into: Annotated[
+        str, typer.Argument(metavar="INTO", help="The folder of the copy: new or empty.")
+    ],
+) -> None:
+    """Copy a journal with all that is in it, also while a program writes to it.
+
+    The copy is the same journal: it can be read, and gone on with. It is there when it is complete.
+    """
+    from ..console import Screen
+    from .pruning import backup as copy
+
+    copy(Screen(), path, into)
+
+
 @commands.command(short_help="Print the waves of a journal.")
 def replay(
     path: Path,
@@ -113,11 +187,14 @@ def replay(
     amplitude: Amplitude = None,
     source: Source = None,
     header: Header = None,
+    reverse: Annotated[
+        bool, typer.Option("--reverse", help="The last one first; --limit counts from it.")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="All fields, as the JSON lines of export.")
     ] = False,
 ) -> None:
-    """Print the waves of a journal, one a line, in the order of their sequences.
+    """Print the waves of a journal, one a line, in the order of their sequences, or from the last to the first.
 
     What cannot be read is told at the end, on standard error; status 1 if waves are missing for it.
     """
@@ -126,7 +203,17 @@ def replay(
     from .reading import Asked
 
     asked = Asked(
-        path, pattern, since, until, after, before, limit, amplitude, source, header or []
+        path,
+        pattern,
+        since,
+        until,
+        after,
+        before,
+        limit,
+        amplitude,
+        source,
+        header or [],
+        reverse=reverse,
     )
     if not show(Screen(), asked, json=json):
         raise typer.Exit(1)

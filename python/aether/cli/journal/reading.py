@@ -19,7 +19,17 @@ from aether.journal.bounds import Bounds, Moment
 
 from ..errors import MISUSED, CliError
 
-__all__ = ["Asked", "Encoded", "SegmentFile", "many", "opened", "segment_files", "told", "utc"]
+__all__ = [
+    "Asked",
+    "Encoded",
+    "SegmentFile",
+    "many",
+    "opened",
+    "segment_files",
+    "span",
+    "told",
+    "utc",
+]
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -46,6 +56,7 @@ class Asked:
     amplitude: float | None = None
     source: str | None = None
     headers: Sequence[str] = ()
+    reverse: bool = False
 
     def bounds(self) -> Bounds:
         """The same, checked.
@@ -65,6 +76,7 @@ class Asked:
                 amplitude=self.amplitude,
                 source=self.source,
                 headers=dict(map(_header, self.headers)),
+                reverse=self.reverse,
             )
         except ValueError as error:
             raise CliError(f"--{error}", status=MISUSED) from None
@@ -120,6 +132,7 @@ def opened(bounds: Bounds) -> Generator[_native.JournalReader]:
             source=bounds.source,
             headers=list(bounds.headers),
             limit=bounds.limit,
+            reverse=bounds.reverse,
         )
     except ChannelError as error:
         raise CliError(f"--pattern: {error}", status=MISUSED) from None
@@ -157,14 +170,21 @@ def utc(seconds: float) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
+def span(name: str, text: str) -> timedelta | None:
+    """A span of time such as 90s, 5m, 2h, 3d, 1w; None: it is none."""
+    if (parts := _AGO.fullmatch(text)) is None:
+        return None
+    try:
+        return timedelta(**{_UNITS[parts[2]]: float(parts[1])})
+    except OverflowError:
+        raise ValueError(f"{name}: {text!r} is longer ago than there is time") from None
+
+
 def _moment(name: str, text: str | None) -> Moment | None:
     if text is None:
         return None
-    if ago := _AGO.fullmatch(text):
-        try:
-            return timedelta(**{_UNITS[ago[2]]: float(ago[1])})
-        except OverflowError:
-            raise ValueError(f"{name}: {text!r} is longer ago than there is time") from None
+    if (ago := span(name, text)) is not None:
+        return ago
     try:
         return float(text)
     except ValueError:

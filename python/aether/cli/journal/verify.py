@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from aether import JournalError, _native
+from aether.journal.keeping import new_folder
 
 from ..console import Screen, table
 from ..errors import CliError
@@ -16,14 +17,14 @@ from .reading import many, segment_files
 if TYPE_CHECKING:
     from aether._native import _JournalReport
 
-__all__ = ["repair", "verify"]
+__all__ = ["repair", "verify", "watched"]
 
 _Watch: TypeAlias = Callable[[int, int], None]
 
 
 def verify(screen: Screen, path: str) -> bool:
     """Names each damaged range of bytes and each gap in the sequences; whether there is none."""
-    with _watched(screen, f"checking {path}", path) as watch:
+    with watched(screen, f"checking {path}", path) as watch:
         report = _native.verify_journal(path, watch)
     _tell(screen, report)
     return report["sound"]
@@ -35,7 +36,7 @@ def repair(screen: Screen, path: str, copy: str) -> None:
     Raises:
         CliError: there is something in the folder of the copy, or it cannot be written.
     """
-    with _new_folder(Path(copy)), _watched(screen, f"repairing {path}", path) as watch:
+    with watched(screen, f"repairing {path}", path) as watch, new_folder(Path(copy)):
         found, waves, recovered = _native.repair_journal(path, copy, watch)
     _tell(screen, found)
     for name in recovered:
@@ -44,23 +45,7 @@ def repair(screen: Screen, path: str, copy: str) -> None:
 
 
 @contextmanager
-def _new_folder(folder: Path) -> Generator[None]:
-    """A folder that is new or empty; after an error, it is as it was."""
-    is_new = not folder.exists()
-    if not is_new and not (folder.is_dir() and not any(folder.iterdir())):
-        raise CliError(f"{folder}: is there already; name a new or empty folder")
-    try:
-        yield
-    except BaseException:
-        (folder / "lock").unlink(missing_ok=True)
-        if is_new and folder.is_dir():
-            with suppress(OSError):
-                folder.rmdir()
-        raise
-
-
-@contextmanager
-def _watched(screen: Screen, what: str, path: str) -> Generator[_Watch]:
+def watched(screen: Screen, what: str, path: str) -> Generator[_Watch]:
     """A bar, and errors in a line."""
     total = sum(one.size for one in segment_files(path))
     with screen.progress(what, total, counted=False) as tick:

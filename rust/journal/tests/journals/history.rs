@@ -125,6 +125,29 @@ fn backwards(disk: &SimulatedDisk, filter: &Filter) -> Told {
     told
 }
 
+/// What comes where waves may be that a filter takes: all of it, and those that it takes.
+fn within(disk: &SimulatedDisk, filter: &Filter, backwards: bool) -> (usize, Vec<u64>) {
+    let (mut all, mut taken) = (0, Vec::new());
+    let each = |event: Event<'_>| {
+        if let Event::Wave(wave) = event {
+            all += 1;
+            taken.extend(filter.takes(&wave).then_some(wave.sequence));
+        }
+        ControlFlow::Continue(())
+    };
+    let (disk, filter) = (disk.clone(), filter.clone());
+    if backwards {
+        Backwards::within(disk, filter).and_then(|mut reader| reader.read(each))
+    } else {
+        Reader::within(disk, filter).and_then(|mut reader| reader.read(each))
+    }
+    .expect("it can be read");
+    if backwards {
+        taken.reverse();
+    }
+    (all, taken)
+}
+
 fn expected(waves: &[(u64, &'static str, f64)], filter: &Filter) -> Vec<u64> {
     let taken = waves.iter().filter(|&&(sequence, channel, time)| {
         filter.takes(&Wave { sequence, time, ..Wave::plain(channel, &[]) })
@@ -160,6 +183,10 @@ proptest! {
                 let expected = (expected(&waves, filter), vec![], 0);
                 prop_assert_eq!(&forwards(&disk, filter), &expected, "{} {:?}", indexed, filter);
                 prop_assert_eq!(&backwards(&disk, filter), &expected, "{} {:?}", indexed, filter);
+                for way in [false, true] {
+                    let (_, taken) = within(&disk, filter, way);
+                    prop_assert_eq!(&taken, &expected.0, "{} {} {:?}", indexed, way, filter);
+                }
             }
             without(&disk, ".index");
         }
@@ -266,6 +293,12 @@ fn a_rare_channel_is_found_without_reading_the_rest() {
     ] {
         let expected: Vec<u64> = expected.collect();
         assert_eq!(forwards(&disk, &filter), (expected.clone(), vec![], 0));
-        assert_eq!(backwards(&disk, &filter), (expected, vec![], 0));
+        assert_eq!(backwards(&disk, &filter), (expected.clone(), vec![], 0));
+        // A block has three waves.
+        for way in [false, true] {
+            let (all, taken) = within(&disk, &filter, way);
+            assert_eq!(taken, expected);
+            assert!((20..=26).contains(&all), "{all}");
+        }
     }
 }

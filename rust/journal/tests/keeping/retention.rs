@@ -1,7 +1,9 @@
 //! What rules take, and what they leave.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use aether_core::channel::{Limits, Pattern};
@@ -102,6 +104,7 @@ proptest! {
         let disk = SimulatedDisk::new(1);
         let (waves, mut said) = write(&disk, segment_bytes, &steps);
         let left = kept(&disk, &waves, &rules, keep_after);
+        let unheld = kept(&disk, &waves, &rules, None);
         let plan = planned(&disk, &rules, keep_after);
         let before = (disk.deeds().len(), size(&disk));
         let promised = preview(&disk, &plan, &mut unwatched).expect("it can be read");
@@ -110,6 +113,7 @@ proptest! {
         let outcome = done.outcome;
         prop_assert_eq!(promised, outcome);
         prop_assert_eq!(outcome.waves as usize, waves.len() - left.len());
+        prop_assert_eq!(outcome.held_back, unheld.len() < left.len());
         prop_assert_eq!(before.1 - outcome.freed + outcome.written, size(&disk));
         let told = Told { waves: left.clone(), ..Told::default() };
         prop_assert_eq!(read(disk.clone()), told);
@@ -132,6 +136,12 @@ proptest! {
         let left = kept(&disk, &all, &rules, keep_after);
         applied(&disk, &rules, keep_after);
         prop_assert_eq!(read(disk.clone()), Told { waves: left, ..Told::default() });
+        let mut holdings = Holdings::new();
+        holdings.look(&disk, u64::MAX, &mut unwatched).expect("it can be read");
+        let noted = holdings.cursors(&disk).expect("it can be read");
+        let noted: BTreeMap<String, Vec<u8>> =
+            noted.into_iter().map(|(name, state)| (name.into(), state)).collect();
+        prop_assert_eq!(&noted, &said);
         prop_assert_eq!(super::said(&disk), said);
         prop_assert!(verified(&disk).is_sound());
     }
@@ -333,6 +343,11 @@ fn it_is_done_while_the_journal_is_written_and_read() {
     let options = Options { segment_bytes: 700, ..Options::DEFAULT };
     let journal = Journal::<_, ()>::open(disk.clone(), options, drop).expect("an empty disk");
     let done = AtomicBool::new(false);
+    let complete = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&complete);
+    journal.on_complete(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
     let rules = [
         Rule { max_count: Some(60), ..Rule::default() },
         Rule { pattern: pattern("orders.paid"), keep_last: Some(2), ..Rule::default() },
@@ -379,6 +394,7 @@ fn it_is_done_while_the_journal_is_written_and_read() {
         }
     });
     journal.close().expect("a disk without faults");
+    assert!(complete.load(Ordering::Relaxed) > 10, "who waits for complete segments is called");
     let left = read(disk.clone()).waves;
     assert_eq!(left.len() as u64 + taken, total);
     assert!((30..100).contains(&left.len()), "{}", left.len());

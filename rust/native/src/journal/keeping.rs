@@ -2,13 +2,14 @@
 //!
 //! Contract:
 //! - `watch(done, of)` is called about once a MiB, attached; whatever it raises, Ctrl-C too, stops the work, and is
-//!   raised. In between, other threads run.
+//!   raised. In between, other threads run. Without it, signals are looked for as often.
 
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use aether_journal::disk::Folder;
+use aether_journal::keeping::backup::{Options, backup};
 use aether_journal::keeping::repair::{Repaired, repair};
 use aether_journal::keeping::verify::{Damage, Moment, Part, Report, verify};
 use aether_journal::keeping::{Done, Failure};
@@ -28,7 +29,7 @@ pub fn verify_journal(
     watch: Py<PyAny>,
 ) -> PyResult<Bound<'_, PyDict>> {
     must_be_there(&path)?;
-    let report = watched(py, &path, watch, |watch| {
+    let report = watched(py, &path, Some(watch), |watch| {
         let folder = Folder::new(&path).map_err(|error| opened(&path, error))?;
         verify(&folder, watch)
     })?;
@@ -45,7 +46,7 @@ pub fn repair_journal(
     watch: Py<PyAny>,
 ) -> PyResult<(Bound<'_, PyDict>, u64, Vec<String>)> {
     must_be_there(&path)?;
-    let repaired = watched(py, &path, watch, |watch| {
+    let repaired = watched(py, &path, Some(watch), |watch| {
         let from = Folder::new(&path).map_err(|error| opened(&path, error))?;
         let into = Folder::new(&copy).map_err(|error| opened(&copy, error))?;
         repair(&from, &into, watch)
@@ -54,11 +55,41 @@ pub fn repair_journal(
     Ok((described(py, &found)?, waves, recovered))
 }
 
-/// Does something without the interpreter, that is watched and can be stopped.
-fn watched<R: Send>(
+/// Copies a journal into an empty folder: how many segments, and how many bytes. `safe`: all waves up to it are
+/// committed, as the writer knows; without that, the copy may end with waves that are refused later.
+pub fn backed_up(
     py: Python<'_>,
     path: &Path,
-    watch: Py<PyAny>,
+    copy: &Path,
+    safe: Option<u64>,
+    watch: Option<Py<PyAny>>,
+) -> PyResult<(u64, u64)> {
+    let copied = watched(py, path, watch, |watch| {
+        let from = Folder::new(path).map_err(|error| opened(path, error))?;
+        let into = Folder::new(copy).map_err(|error| opened(copy, error))?;
+        backup(&from, &into, Options { safe, link: false }, watch)
+    })?;
+    Ok((copied.segments, copied.bytes))
+}
+
+/// Copies a journal that is not open in this process.
+#[pyfunction]
+#[pyo3(signature = (path, copy, watch, /))]
+pub fn backup_journal(
+    py: Python<'_>,
+    path: PathBuf,
+    copy: PathBuf,
+    watch: Option<Py<PyAny>>,
+) -> PyResult<(u64, u64)> {
+    must_be_there(&path)?;
+    backed_up(py, &path, &copy, None, watch)
+}
+
+/// Does something without the interpreter, that is watched and can be stopped.
+pub fn watched<R: Send>(
+    py: Python<'_>,
+    path: &Path,
+    watch: Option<Py<PyAny>>,
     act: impl FnOnce(&mut dyn FnMut(Done) -> ControlFlow<()>) -> Result<R, Failure> + Send,
 ) -> PyResult<R> {
     fork::goes_on()?;
@@ -68,7 +99,10 @@ fn watched<R: Send>(
         act(&mut |done: Done| {
             let told = Python::attach(|py| {
                 fork::goes_on()?;
-                watch.call1(py, (done.bytes, done.of)).map(drop)
+                match &watch {
+                    Some(watch) => watch.call1(py, (done.bytes, done.of)).map(drop),
+                    None => py.check_signals(),
+                }
             });
             match told {
                 Ok(()) => ControlFlow::Continue(()),
@@ -82,7 +116,7 @@ fn watched<R: Send>(
     done.map_err(|failure| stopped.unwrap_or_else(|| failed(path, &failure)))
 }
 
-fn opened(path: &Path, error: std::io::Error) -> Failure {
+pub fn opened(path: &Path, error: std::io::Error) -> Failure {
     Failure::Fault { deed: "open", file: path.display().to_string(), error }
 }
 

@@ -1,7 +1,9 @@
 //! The journal, bound: emissions that are written down before they are delivered, and what reads them again.
 //!
 //! [`replay`] reads, [`kept`] holds a wave that was read without the interpreter, [`restore`] makes the Python object
-//! of it, [`last`] finds the last wave of each channel, [`columns`] takes its numbers alone; [`import`] writes what came from elsewhere. An emission of a medium with a journal goes this way, and nothing else delivers there:
+//! of it, [`last`] finds the last wave of each channel, [`columns`] takes its numbers alone; [`import`] writes what
+//! came from elsewhere; [`prune`] takes out what nobody needs, and [`retention`] has that done by itself. An emission of a
+//! medium with a journal goes this way, and nothing else delivers there:
 //!
 //! ```text
 //! encode (record) -> reserve room (the core) -> append (the crate `aether-journal`)
@@ -25,18 +27,22 @@ mod import;
 mod keeping;
 mod kept;
 mod last;
+mod prune;
 mod record;
 mod refill;
 mod replay;
 mod restore;
+mod retention;
+mod turn;
 mod writer;
 
 pub use self::commit::Admitted;
 pub use self::cursor::{Cursor, Cursors, Rules};
 pub use self::fate::{AckOp, Fate, Told};
 pub use self::import::PyJournalImport;
-pub use self::keeping::{repair_journal, verify_journal};
+pub use self::keeping::{backup_journal, repair_journal, verify_journal};
 pub use self::last::find as last_waves;
+pub use self::prune::prune_journal;
 pub use self::refill::Refill;
 pub use self::replay::PyJournalReader;
 pub use self::writer::{Appended, PyJournalWriter, Writer};

@@ -122,7 +122,7 @@ impl Filling {
             match Python::try_attach(|py| self.next(py)) {
                 None | Some(Next::End) => return,
                 Some(Next::Wait(None)) => self.gate.wait(),
-                Some(Next::Wait(Some(most))) => self.gate.wait_for(most),
+                Some(Next::Wait(Some(most))) => _ = self.gate.wait_for(most),
                 Some(Next::Fill(hungry, writer)) => self.fill(&hungry, &writer),
                 Some(Next::Again(cursor, over, writer)) => self.again(&cursor, &over, &writer),
             }

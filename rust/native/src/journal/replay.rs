@@ -1,8 +1,10 @@
 //! `JournalReader`: what a journal holds, piece by piece.
 //!
 //! Contract:
-//! - Waves that fit the filter come in the order of their sequences, each once. A piece is a bounded look at the
-//!   disk, without the interpreter: it may have found nothing, which is no end.
+//! - Waves that fit the filter come in the order of their sequences, or from the last one to the first, each once. A
+//!   piece is a bounded look at the disk, without the interpreter: it may have found nothing, which is no end.
+//! - Where, by the indexes of the segments, nothing is that fits the pattern, the times or the positions, nothing is
+//!   read, and so no damage told. Without any of them, all is read, and what cursors say is told.
 //! - An error is told in the place of the wave that caused it, after the waves before it; the next call goes on
 //!   behind. What interrupts a call (Ctrl-C while a payload is decoded) loses no wave.
 //! - Waves that are missing, bytes that are no record and heads that cannot be used are noted as they are met,
@@ -20,6 +22,7 @@ use aether_journal::filter::Filter;
 use aether_journal::header::HeaderFault;
 use aether_journal::reader::{Event, Reader};
 use aether_journal::record::{HEAD, Wave};
+use aether_journal::reverse::Backwards;
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -53,7 +56,7 @@ pub struct PyJournalReader {
 
 /// Where the reading is.
 struct Reading {
-    reader: Reader<Folder>,
+    source: Source,
     filter: Filter,
     /// How many waves may still come.
     left: u64,
@@ -65,6 +68,33 @@ struct Reading {
     made: Vec<Py<PyWave>>,
     /// To be told next.
     failed: Option<PyErr>,
+}
+
+/// What is read, and which way.
+enum Source {
+    Forwards(Box<Reader<Folder>>),
+    Backwards(Box<Backwards<Folder>>),
+}
+
+impl Source {
+    fn open(path: &str, filter: &Filter, reverse: bool) -> io::Result<Self> {
+        let mut filter = filter.clone();
+        // It takes all channels: to look for it would be in vain, and pass over what cursors say.
+        filter.pattern = filter.pattern.filter(|pattern| pattern.canonical() != ">");
+        let folder = Folder::new(path)?;
+        Ok(if reverse {
+            Self::Backwards(Box::new(Backwards::within(folder, filter)?))
+        } else {
+            Self::Forwards(Box::new(Reader::within(folder, filter)?))
+        })
+    }
+
+    fn read(&mut self, each: impl FnMut(Event<'_>) -> ControlFlow<()>) -> io::Result<()> {
+        match self {
+            Self::Forwards(reader) => reader.read(each),
+            Self::Backwards(reader) => reader.read(each),
+        }
+    }
 }
 
 /// What was met so far.
@@ -145,7 +175,7 @@ type Look = (Told, io::Result<()>);
 impl Reading {
     /// Looks at one piece, without the interpreter; `take` gets the waves that fit, and says when it has enough.
     fn look(&mut self, mut take: impl FnMut(&Wave<'_>) -> bool) -> Look {
-        let Self { reader, filter, left, ended, .. } = self;
+        let Self { source, filter, left, ended, .. } = self;
         let mut told = Told::default();
         let mut looks = 0;
         let mut stopped = false;
@@ -155,9 +185,10 @@ impl Reading {
             return (told, Ok(()));
         }
         let before = filter.before.unwrap_or(u64::MAX);
-        let read = reader.read(|event| {
+        let forwards = matches!(source, Source::Forwards(_));
+        let read = source.read(|event| {
             match event {
-                Event::Wave(wave) if wave.sequence >= before => *ended = true,
+                Event::Wave(wave) if forwards && wave.sequence >= before => *ended = true,
                 Event::Wave(wave) => {
                     looks += 1;
                     told.bytes += size(&wave);
@@ -273,7 +304,7 @@ impl PyJournalReader {
 impl PyJournalReader {
     #[new]
     #[pyo3(signature = (path, decode, *, pattern=None, after=None, before=None, since=None, until=None,
-                        amplitude=None, source=None, headers=Vec::new(), limit=None))]
+                        amplitude=None, source=None, headers=Vec::new(), limit=None, reverse=false))]
     #[allow(clippy::too_many_arguments)] // the parts of a filter
     fn new(
         py: Python<'_>,
@@ -288,20 +319,18 @@ impl PyJournalReader {
         source: Option<String>,
         headers: Vec<(String, String)>,
         limit: Option<u64>,
+        reverse: bool,
     ) -> PyResult<Self> {
         let pattern = pattern.map(self::pattern).transpose()?;
         let filter = Filter { pattern, after, before, since, until, amplitude, source, headers };
         must_be_there(Path::new(&path))?;
         fork::goes_on()?;
         let _inside = Inside::enter(py);
-        let opened = py.detach(|| {
-            let folder = Folder::new(&path)?;
-            Reader::after(folder, after.unwrap_or(0))
-        });
+        let opened = py.detach(|| Source::open(&path, &filter, reverse));
         let told = Guarded::new(Told::default());
         let this = Self { path, decode, reading: Guarded::new(None), told };
         let reading = Reading {
-            reader: opened.map_err(|error| this.unreadable(&error))?,
+            source: opened.map_err(|error| this.unreadable(&error))?,
             filter,
             left: limit.unwrap_or(u64::MAX),
             ended: false,
@@ -367,10 +396,12 @@ impl PyJournalReader {
         })
     }
 
-    /// First and last sequence of the waves that should be there and cannot be read.
+    /// First and last sequence of the waves that should be there and cannot be read, in their order.
     #[getter]
     fn gaps(&self, py: Python<'_>) -> Vec<(u64, u64)> {
-        self.told(py, |told| told.gaps.clone())
+        let mut gaps = self.told(py, |told| told.gaps.clone());
+        gaps.sort_unstable();
+        gaps
     }
 
     /// Segment, first byte and the one after the last, of what is no record.

@@ -3,19 +3,23 @@
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use aether_core::channel::Pattern;
 use aether_journal::disk::{Folder, Locked};
 use aether_journal::journal::{Durability, Journal, OpenError, Options, Refusal};
 use aether_journal::reader::Location;
 use aether_journal::record::Encoded;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::commit::{Admitted, Waiter, settle};
 use super::cursor::{Cursor, Noted};
 use super::fate::{DurableOp, Fate, Told};
+use super::keeping::backed_up;
+use super::prune::{self, Done, Pruned, Said, Way};
 use super::record;
+use super::retention::{Pruning, Retention};
 use crate::awaitable::awaitable;
 use crate::errors::{JournalError, JournalFailed, JournalFull};
 use crate::fork::{self, Inside};
@@ -23,9 +27,12 @@ use crate::guarded::Guarded;
 use crate::receipt::PyFate;
 use crate::wave::PyWave;
 
+/// The longest time between two looks of the retention, in seconds: 31 days.
+const LONGEST: f64 = 2_678_400.0;
+
 /// A journal that a medium writes to.
 pub struct Writer {
-    journal: Journal<Folder, Waiter>,
+    pub journal: Journal<Folder, Waiter>,
     path: PathBuf,
     /// Gives the number of a codec and the bytes of a payload.
     encode: Py<PyAny>,
@@ -37,6 +44,8 @@ pub struct Writer {
     pub undurably: bool,
     /// What writes notes here.
     cursors: Guarded<Vec<Weak<Cursor>>>,
+    /// Who takes waves out of it, and why that has failed.
+    pub pruning: Arc<Pruning>,
     /// The process that opened it, counted by forks.
     generation: u32,
 }
@@ -100,6 +109,14 @@ impl Writer {
     /// Has a cursor asked for its last note before the journal is closed.
     pub fn keep(&self, py: Python<'_>, cursor: &Arc<Cursor>) {
         self.cursors.with(py, |cursors| cursors.push(Arc::downgrade(cursor)));
+    }
+
+    /// The cursor of this program that has finished least, and up to where.
+    pub fn lowest_live(&self, py: Python<'_>) -> Option<(Box<str>, u64)> {
+        let cursors: Vec<Arc<Cursor>> =
+            self.cursors.with(py, |cursors| cursors.iter().filter_map(Weak::upgrade).collect());
+        let holds = cursors.iter().map(|cursor| (cursor.name.clone(), cursor.low(py)));
+        holds.min_by_key(|(_, position)| *position)
     }
 
     /// Has a cursor told when all that waits for the disk now is written; it comes back if nothing does.
@@ -210,7 +227,7 @@ pub struct PyJournalWriter {
 impl PyJournalWriter {
     #[new]
     #[pyo3(signature = (path, encode, decode, *, durability, undurably, segment_bytes, pending_bytes, snapshot_interval,
-                        max_payload_bytes))]
+                        max_payload_bytes, retention=Vec::new(), retention_interval=60.0, past_cursors=false))]
     #[expect(clippy::too_many_arguments, reason = "the options of a journal")]
     fn py_new(
         py: Python<'_>,
@@ -223,6 +240,9 @@ impl PyJournalWriter {
         pending_bytes: usize,
         snapshot_interval: u64,
         max_payload_bytes: usize,
+        retention: Vec<Said<'_>>,
+        retention_interval: f64,
+        past_cursors: bool,
     ) -> PyResult<Self> {
         let durability = match durability {
             "fsync" => Durability::Sync,
@@ -233,6 +253,11 @@ impl PyJournalWriter {
                     "durability must be 'fsync', 'os' or 'none', not {durability:?}"
                 )));
             }
+        };
+        let retention = Retention {
+            rules: prune::rules(&retention)?,
+            past_cursors,
+            interval: Duration::from_secs_f64(retention_interval.clamp(0.0, LONGEST)),
         };
         let options = Options { segment_bytes, durability, pending_bytes, snapshot_interval };
         fork::goes_on()?;
@@ -250,9 +275,14 @@ impl PyJournalWriter {
             most: max_payload_bytes,
             undurably,
             cursors: Guarded::default(),
+            pruning: Arc::default(),
             generation: fork::generation(),
         };
-        Ok(Self { writer: Arc::new(writer) })
+        let writer = Arc::new(writer);
+        if !retention.rules.is_empty() {
+            retention.begin(&writer)?;
+        }
+        Ok(Self { writer })
     }
 
     /// The sequence that was given last; 0: none yet.
@@ -271,6 +301,38 @@ impl PyJournalWriter {
     #[getter]
     fn trouble(&self) -> Option<String> {
         self.writer.journal.trouble().map(|refusal| refusal.to_string())
+    }
+
+    /// Why its retention does not do what it is to; `None`: it does, or there is none.
+    #[getter]
+    fn retention_trouble(&self) -> Option<String> {
+        self.writer.pruning.trouble()
+    }
+
+    /// Takes out what is beyond these rules.
+    #[pyo3(signature = (rules, past_cursors, dry_run, watch, /))]
+    fn prune(
+        &self,
+        py: Python<'_>,
+        rules: Vec<Said<'_>>,
+        past_cursors: bool,
+        dry_run: bool,
+        watch: Option<Py<PyAny>>,
+    ) -> PyResult<Done> {
+        let rules = prune::rules(&rules)?;
+        let way = Way { rules: &rules, past_cursors, least_gain: 0.0, dry_run };
+        self.writer.prune_for(py, &way, watch).map(Pruned::described)
+    }
+
+    /// Copies what is committed by now into an empty folder.
+    #[pyo3(signature = (copy, watch, /))]
+    fn backup(
+        &self,
+        py: Python<'_>,
+        copy: PathBuf,
+        watch: Option<Py<PyAny>>,
+    ) -> PyResult<(u64, u64)> {
+        backed_up(py, self.writer.path(), &copy, Some(self.writer.journal.safe()), watch)
     }
 
     /// How many bytes wait for the disk.
@@ -302,9 +364,24 @@ impl PyJournalWriter {
         awaitable(py, DurableOp { writer: Arc::clone(&self.writer), fate })
     }
 
+    /// Nobody prunes it any more; returns when whoever does has stopped.
+    fn end_pruning(&self, py: Python<'_>) -> PyResult<()> {
+        let _inside = Inside::enter(py);
+        let pruning = &self.writer.pruning;
+        if !pruning.end() {
+            return Err(PyRuntimeError::new_err(format!(
+                "the journal {} is being pruned by this thread: close it when prune() has returned",
+                self.writer.path.display()
+            )));
+        }
+        py.detach(|| pruning.until_free());
+        Ok(())
+    }
+
     /// Commits what was appended, and takes no more; returns when the files are closed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let _inside = Inside::enter(py);
+        self.end_pruning(py)?;
         let cursors = self.writer.cursors.with(py, mem::take);
         cursors.iter().filter_map(Weak::upgrade).for_each(|cursor| cursor.catch_up(py));
         let closed = py.detach(|| self.writer.journal.close());
@@ -333,6 +410,7 @@ fn not_opened(path: &Path, error: OpenError) -> PyErr {
 impl Drop for Writer {
     fn drop(&mut self) {
         if self.generation == fork::generation() {
+            self.pruning.call();
             // Its thread may wait for the interpreter, which this one holds, or be this one.
             drop(self.journal.let_go());
         } else {

@@ -30,6 +30,8 @@ pub struct Outcome {
     pub rewritten: u64,
     /// Segments that are not as they were when the plan was made; they are left alone.
     pub changed: u64,
+    /// Waves stay that the rules would take, as a cursor has still to come to them.
+    pub held_back: bool,
 }
 
 /// What was done.
@@ -67,6 +69,7 @@ fn carry_out<D: Disk>(
     let targets = plan.steps.iter().flat_map(|step| &step.segments);
     let mut meter = Meter::new(targets.map(|target| target.bytes).sum(), watch);
     let mut applied = Applied::default();
+    applied.outcome.held_back = plan.held_back;
     for step in &plan.steps {
         let mut files = Vec::with_capacity(step.segments.len());
         for target in &step.segments {
@@ -81,8 +84,12 @@ fn carry_out<D: Disk>(
             Way::Drop { removed, end } => {
                 drop_all(step, removed, *end, &files, &mut anew, &mut meter)?
             }
-            Way::Rewrite(cuts) => Rewriting::new(step, cuts, plan.keep_after)
-                .all(step, &files, &mut anew, &mut meter)?,
+            Way::Rewrite(cuts) => {
+                let mut rewriting = Rewriting::new(step, cuts, plan.keep_after);
+                rewriting.all(step, &files, &mut anew, &mut meter)?;
+                applied.outcome.held_back |= rewriting.held_back;
+                rewriting.waves
+            }
         };
         let merged = matches!(step.way, Way::Drop { .. });
         if waves == 0 && !merged {
@@ -231,22 +238,24 @@ struct Rewriting {
     last: u64,
     /// How many were taken.
     waves: u64,
+    /// Some were cut, and stay all the same.
+    held_back: bool,
 }
 
 impl Rewriting {
     fn new(step: &Step, cuts: &[Cut], keep_after: Option<u64>) -> Self {
         let last = step.segments[0].header.base.saturating_sub(1);
         let (cuts, removed) = (cuts.to_vec(), Ranges::default());
-        Self { cuts, keep_after, removed, last, waves: 0 }
+        Self { cuts, keep_after, removed, last, waves: 0, held_back: false }
     }
 
     fn all<D: Disk>(
-        mut self,
+        &mut self,
         step: &Step,
         files: &[D::File],
         anew: &mut Anew<'_, D>,
         meter: &mut Meter<'_>,
-    ) -> Result<u64, Failure> {
+    ) -> Result<(), Failure> {
         for (target, file) in step.segments.iter().zip(files) {
             let mut scan = Scan::new(file, &target.header);
             let mut before = 0;
@@ -264,7 +273,7 @@ impl Rewriting {
         anew.removed(&self.removed)?;
         // What was refused behind its last wave may be noted in the next one: it does not say that there is more.
         anew.put(&mut Encoded::seal(), self.last)?;
-        Ok(self.waves)
+        Ok(())
     }
 
     fn stays(&mut self, target: &Target, offset: u64, bytes: &[u8], record: &Record<'_>) -> bool {
@@ -275,7 +284,10 @@ impl Rewriting {
                 // Each of them counts it, whichever takes it.
                 let cuts = self.cuts.iter_mut();
                 let cut = cuts.fold(false, |cut, next| next.takes(wave, size) | cut);
-                if !cut || self.keep_after.is_some_and(|keep_after| wave.sequence > keep_after) {
+                let protected =
+                    self.keep_after.is_some_and(|keep_after| wave.sequence > keep_after);
+                self.held_back |= cut && protected;
+                if !cut || protected {
                     return true;
                 }
                 self.removed.add(wave.sequence..=wave.sequence);

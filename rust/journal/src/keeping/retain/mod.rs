@@ -34,7 +34,7 @@
 mod apply;
 mod plan;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use aether_core::channel::Pattern;
@@ -43,8 +43,10 @@ pub use apply::{Applied, Outcome, apply, preview};
 pub use plan::{Plan, plan};
 
 use super::summary::{Depth, Summary, complete_below, opened};
-use super::{Failure, Meter, Progress};
+use super::{Failure, Meter, Progress, fault};
 use crate::disk::Disk;
+use crate::record::Record;
+use crate::scan::{Found, Scan};
 
 /// What is kept. A limit that is `None` takes nothing.
 #[derive(Clone, Debug, Default)]
@@ -122,5 +124,25 @@ impl Holdings {
         meter.end()?;
         (self.segments, self.complete, self.known) = (held, complete, known);
         Ok(())
+    }
+
+    /// What each cursor says, by its last note in the files that were looked at.
+    pub fn cursors<D: Disk>(&self, disk: &D) -> Result<BTreeMap<Box<str>, Vec<u8>>, Failure> {
+        let mut last: BTreeMap<&str, (&Summary, u64)> = BTreeMap::new();
+        for summary in &self.segments {
+            let noted = summary.cursors.iter();
+            last.extend(noted.map(|(name, offset)| (&**name, (&**summary, *offset))));
+        }
+        let mut cursors = BTreeMap::new();
+        for (name, (summary, offset)) in last {
+            let Ok(header) = &summary.header else { continue };
+            let file = disk.open(&summary.name).map_err(fault("open", &summary.name))?;
+            let mut scan = Scan::from(file, header, offset);
+            let found = scan.next().map_err(fault("read", &summary.name))?;
+            if let Some(Found::Record { record: Record::Acknowledged { state, .. }, .. }) = found {
+                cursors.insert(name.into(), state.to_vec());
+            }
+        }
+        Ok(cursors)
     }
 }

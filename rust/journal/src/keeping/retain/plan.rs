@@ -17,6 +17,8 @@ use crate::record::Wave;
 pub struct Plan {
     pub(super) steps: Vec<Step>,
     pub(super) keep_after: Option<u64>,
+    /// Segments stay that the rules would change, as a cursor has still to come to waves in them.
+    pub(super) held_back: bool,
     /// The names of the segments from which waves would go, if they were not damaged.
     pub damaged: Vec<String>,
     /// The names of files whose segments were written anew before: they are removed first.
@@ -192,19 +194,20 @@ pub fn plan(holdings: &Holdings, terms: &Terms<'_>) -> Plan {
         let empty = unit.waves() == 0 && !missing;
         let whole = || fates.iter().zip(same).all(|(fate, of)| fate.whole || of.waves == 0);
         let complete = same[0].base < holdings.complete;
-        if complete
-            && (empty
-                || gone_before
-                || (fates.iter().any(|fate| fate.whole)
-                    && whole()
-                    && !of_it.last().is_some_and(protected)))
-        {
+        let by_rules = complete && fates.iter().any(|fate| fate.whole) && whole();
+        let held_back = of_it.last().is_some_and(protected);
+        if complete && (empty || gone_before || (by_rules && !held_back)) {
             run.add(targets, &unit);
             continue;
         }
+        plan.held_back |= by_rules;
         run.end(&mut plan);
         let cuts: Vec<Cut> = fates.into_iter().flat_map(|fate| fate.cuts).collect();
-        if !complete || cuts.is_empty() || protected(unit.first()) {
+        if !complete || cuts.is_empty() {
+            continue;
+        }
+        if protected(unit.first()) {
+            plan.held_back = true;
             continue;
         }
         if missing || unit.is_damaged() {
