@@ -74,6 +74,7 @@ __all__ = [
     "restore_channel",
     "restore_wave",
     "threads_inside",
+    "undone_by",
     "verify_journal",
 ]
 

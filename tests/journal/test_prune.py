@@ -298,7 +298,7 @@ async def test_a_cursor_holds_it_back_until_it_has_finished(tmp_path: Path) -> N
     # Nobody acknowledged these; nor does it matter that nobody has the journal open.
     done = journal.prune(rule)
     assert done.held_back is not None
-    assert (done.waves, done.held_back.cursor) == (0, "billing")
+    assert (done.waves, done.held_back.reader) == (0, "billing")
     past = journal.prune(rule, past_cursors=True)
     assert past.waves > 50
     assert past.held_back is None

@@ -88,7 +88,7 @@ def test_prune_names_the_cursor_that_holds_it_back(folder: Path, segments: list[
     done = command("prune", folder, "--max-count", "0")
     assert done.status == 0
     assert done.out.startswith("3 waves taken out")
-    assert "held back by the cursor 'billing', which has finished what is up to" in done.err
+    assert "held back by the reader 'billing', which is done with what is up to" in done.err
     assert "--past-cursors" in done.err
     done = command("prune", folder, "--max-count", "0", "--past-cursors")
     assert (done.status, done.err) == (0, "")

@@ -12,6 +12,7 @@ import threading
 from collections import defaultdict
 from pathlib import Path
 
+import anyio
 import pytest
 from tests.journal.test_prune import CHANNELS, found, small
 from tests.probes import assert_says, until
@@ -22,7 +23,7 @@ from aether.journal import HeldBack, Journal, Retain
 pytestmark = pytest.mark.anyio
 
 # How often the writing process is killed; `make torture` asks for more.
-KILLS = int(os.environ.get("AETHER_KILLS", "40"))
+KILLS = 1_000 if "AETHER_TORTURE" in os.environ else 40
 
 # -- Retention ---------------------------------------------------------------------------------
 
@@ -68,6 +69,27 @@ async def test_retention_and_cursors(tmp_path: Path, past: bool) -> None:
             for wave in await billing.receive_many(300):
                 await billing.ack(wave)
             await until(lambda: len(found(tmp_path)) < 100)
+
+
+@pytest.mark.parametrize("history", [False, True])
+async def test_a_vibrator_that_is_behind_loses_nothing(tmp_path: Path, history: bool) -> None:
+    rules = [Retain(max_count=10), Retain(pattern="a.*", keep_last=1)]
+    journal = small(tmp_path, retention=rules, retention_interval=0.001)
+    async with Aether(journal=journal) as medium:
+        slow = medium.vibrator("slow", buffer_size=3, overflow="replay", order="fifo")
+        if not history:
+            await slow.resonate_on("a.*")
+        await medium.emit_wave("a.b", 0)
+        if history:
+            await slow.resonate_on("a.*", replay="all")
+        await medium.emit_many([("a.b", number) for number in range(1, 400)])
+        held = await anyio.to_thread.run_sync(journal.prune)
+        assert held.held_back is not None
+        assert held.held_back.reader == "slow"
+        assert held.held_back.position < 10
+        waves = [await slow.receive() for _ in range(400)]
+        assert [wave.payload for wave in waves if wave is not None] == list(range(400))
+        await until(lambda: len(found(tmp_path)) < 100)
 
 
 async def test_retention_that_fails_harms_nobody(

@@ -12,7 +12,7 @@ import pytest
 from tests.probes import tuned
 
 from aether import Aether, AetherConfig, ConfigError, JournalConfig
-from aether.journal import Journal
+from aether.journal import Journal, Retain
 
 DEFAULTS: dict[str, Any] = {
     "attenuation_factor": 0.95,
@@ -195,6 +195,14 @@ async def test_a_medium_writes_to_the_journal_of_its_configuration(tmp_path: Pat
     assert [wave.payload for wave in Journal(tmp_path).replay()] == [1, 1]
 
 
+def test_rules_of_retention_are_tables_of_their_fields() -> None:
+    rules = [{"pattern": "metrics.*", "max_age": 60, "keep_last": 3}, Retain(max_count=5)]
+    config = AetherConfig(journal={"path": "history", "retention": rules})  # type: ignore[arg-type]
+    assert isinstance(config.journal, JournalConfig)
+    first = Retain(pattern="metrics.*", max_age=60.0, keep_last=3)
+    assert config.journal.retention == (first, Retain(max_count=5))
+
+
 async def test_a_configuration_takes_a_journal_too(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     async with Aether(AetherConfig(journal=journal)) as medium:
@@ -222,6 +230,12 @@ async def test_the_journal_that_is_given_comes_before_that_of_the_configuration(
                 "  journal.durabilty='os' is no field; did you mean 'durability'?"
             ),
         ),
+        (
+            {"path": "history", "retention": [{"pattern": "a.*"}]},
+            "should be rules: Retain needs a limit",
+        ),
+        ({"path": "history", "retention": "all"}, "should be a list of rules"),
+        ({"path": "history", "retention": [{"max_cuont": 3}]}, "max_cuont"),
         ({}, "1 mistake in the configuration:\n  journal.path is missing"),
         ("history", "should be a valid dictionary or instance of JournalConfig"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from typing import Annotated, Any, Literal, cast
 
@@ -10,6 +11,7 @@ from pydantic import Field, PlainValidator, ValidatorFunctionWrapHandler
 from pydantic_core import PydanticCustomError
 
 from aether.config.settings import Settings
+from aether.journal.retention import Retain, checked_rules
 
 __all__ = ["JournalConfig", "checked_journal"]
 
@@ -20,6 +22,21 @@ def _folder(given: Any) -> str | PathLike[str]:
     if isinstance(given, str | PathLike) and isinstance(fspath(cast("str", given)), str):
         return cast("str", given)
     raise PydanticCustomError("folder", "Input should be a str or a path")
+
+
+def _rules(given: Any) -> tuple[Retain, ...]:
+    """Rules as they are, or as tables of their fields."""
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+        raise PydanticCustomError("rules", "Input should be a list of rules")
+    try:
+        return checked_rules("retention", [_rule(one) for one in given])
+    except (TypeError, ValueError) as error:
+        why = {"why": str(error)}
+        raise PydanticCustomError("rule", "Input should be rules: {why}", why) from None
+
+
+def _rule(given: Any) -> Any:
+    return Retain(**cast("dict[str, Any]", given)) if isinstance(given, Mapping) else given
 
 
 def checked_journal(given: object, check: ValidatorFunctionWrapHandler) -> Any:
@@ -72,4 +89,18 @@ class JournalConfig(Settings):
         ge=1,
         le=sys.maxsize,
         description="After how many waves a snapshot is taken: 1 or more.",
+    )
+    retention: Annotated[Sequence[Retain], PlainValidator(_rules)] = Field(
+        default=(),
+        description="What is kept: rules, or tables of their fields.",
+    )
+    retention_interval: float = Field(
+        default=60.0,
+        gt=0,
+        le=2_678_400,
+        description="After how many seconds the rules are applied again: above 0, at most 31 days.",
+    )
+    prune_past_cursors: bool = Field(
+        default=False,
+        description="Whether retention takes what durable cursors have still to come to.",
     )

@@ -68,7 +68,8 @@ class Journal(Kept):
             has it open; a segment is written anew when a quarter of it would go.
         retention_interval: After how many seconds the rules are applied again, above 0, at most 2,678,400 (31 days);
             earlier if a segment became complete.
-        prune_past_cursors: Whether retention takes what durable cursors have still to come to.
+        prune_past_cursors: Whether retention takes what durable cursors, and vibrators that are behind, have still to
+            come to.
 
     Raises:
         TypeError: An option is of the wrong type.

@@ -65,7 +65,7 @@ class Kept:
         Args:
             rules: What is kept.
             dry_run: Only say what would go. That can also be asked where another process writes.
-            past_cursors: Whether what durable cursors have still to come to may go.
+            past_cursors: Whether what durable cursors, and vibrators that are behind, have still to come to may go.
             watch: Called with how many bytes are done, of how many, first of looking and then of taking out.
 
         Raises:

@@ -6,8 +6,8 @@ Contract of the rules:
 - A limit without a pattern takes whole segments, and each only when everything in it is beyond the limit: so the newest
   so many waves, or bytes, or seconds stay, and up to one segment more. With a pattern, and for `keep_last`, waves are
   taken one by one.
-- The segment that is written to is never touched, nor what a durable cursor has still to come to, unless that is asked
-  for.
+- The segment that is written to is never touched, nor, unless that is asked for, what a durable cursor has still to
+  come to, or a vibrator of this program that reads history or is behind.
 - What was taken is noted, and is no gap. Whatever happens meanwhile, a wave that stays is there, once.
 """
 
@@ -76,11 +76,11 @@ class Retain:
 class HeldBack(NamedTuple):
     """What kept waves that the rules would take."""
 
-    cursor: str
-    """The name of the durable cursor that has finished least."""
+    reader: str
+    """The name of the durable cursor that has finished least, or of the vibrator that is furthest behind."""
 
     position: int
-    """It has finished all waves up to this one; 0: none."""
+    """It is done with all waves up to this one; 0: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Pruned:
     """The files that are not written anew, as they are damaged and can still be looked into."""
 
     held_back: HeldBack | None
-    """The durable cursor that has kept waves which the rules would take, if one has."""
+    """Who has kept waves which the rules would take, if somebody has."""
 
     dry_run: bool
     """Whether it was only tried."""

@@ -39,6 +39,31 @@ fn listen(rig: &mut Rig, key: Key, text: &str, after_sequence: u64) -> Option<bo
 }
 
 #[test]
+fn who_is_furthest_behind_is_told() {
+    let mut rig = Rig::new();
+    let (first, second) = (replaying(&rig, 1), replaying(&rig, 2));
+    let furthest = |rig: &Rig| {
+        let read = rig.medium.read_by_all();
+        (read.delivered, read.furthest.map(|(_, position)| position))
+    };
+    assert_eq!(furthest(&rig), (0, None));
+    publish(&mut rig, 1);
+    assert_eq!(furthest(&rig), (1, None), "both have room");
+    publish(&mut rig, 2);
+    assert_eq!(furthest(&rig), (2, Some(1)), "the first has none");
+    publish(&mut rig, 3);
+    assert_eq!(furthest(&rig), (3, Some(1)));
+    rig.take(first);
+    let hungry = ask(&mut rig).expect("room");
+    bring(&mut rig, &hungry, &[2], 2);
+    assert_eq!(furthest(&rig), (3, Some(2)));
+    rig.medium.close(first, &mut rig.after);
+    assert_eq!(furthest(&rig), (3, Some(2)), "the second is");
+    rig.medium.close(second, &mut rig.after);
+    assert_eq!(furthest(&rig), (3, None));
+}
+
+#[test]
 fn a_full_one_falls_behind_and_keeps_nobody_waiting() {
     let mut rig = Rig::new();
     let key = replaying(&rig, 1);

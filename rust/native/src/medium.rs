@@ -233,6 +233,9 @@ impl PyMedium {
             medium.begin_at(writer.last());
         }
         let shared = Arc::new(Shared::new(medium, rules, limits, stall_warning, writer));
+        if let (Some(writer), Some(journal)) = (&shared.writer, journal) {
+            writer.serve(journal.py(), &shared);
+        }
         if let (Some(clock), Some(journal)) = (moved, journal) {
             clock.call(journal.py(), &shared.gate());
         }

@@ -73,7 +73,7 @@ def prune(screen: Screen, path: str, limits: Limits, *, dry_run: bool, past_curs
     if done.held_back is not None:
         name, position = done.held_back
         screen.complain(
-            f"held back by the cursor {name!r}, which has finished what is up to sequence {position:,}; "
+            f"held back by the reader {name!r}, which is done with what is up to sequence {position:,}; "
             f"--past-cursors takes the rest too"
         )
 

@@ -47,7 +47,7 @@ pub use self::emit::{Carry, Emission, Refusal, Sent};
 pub use self::explain::{Row, Verdict};
 pub use self::horizon::Horizon;
 pub use self::last::Last;
-pub use self::refill::{Hungry, Read, Refilled};
+pub use self::refill::{Hungry, Read, ReadByAll, Refilled};
 use self::retained::Retained;
 pub use self::ring::Link;
 use self::senders::Sender;

@@ -16,6 +16,7 @@
 //! - Waves that were delivered once and come from the journal are not counted as delivered again.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::{Aftermath, Carry, Emission, Key, Medium, State, note_episode};
 use crate::channel::Pattern;
@@ -106,7 +107,28 @@ pub struct Refilled {
     pub live: bool,
 }
 
+/// What no mailbox of a medium has to read from the journal any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadByAll {
+    /// All up to this sequence was delivered. Whoever falls behind from now on has to read later ones only.
+    pub delivered: u64,
+    /// The mailbox that is furthest behind, and up to where it has looked; `None`: none is behind.
+    pub furthest: Option<(Arc<str>, u64)>,
+}
+
 impl<T, W, R: RawLock> Medium<T, W, R> {
+    /// What may go from the journal without a loss to the mailboxes that there are.
+    pub fn read_by_all(&self) -> ReadByAll {
+        let state = self.lock();
+        let delivered = state.counted.sequence;
+        let behind = state.boxes.refills.behind.iter().filter_map(|key| state.boxes.get(*key));
+        let positions = behind
+            .filter(|mailbox| mailbox.is_behind())
+            .map(|mailbox| (Arc::clone(mailbox.name()), mailbox.looked_at(delivered)));
+        let furthest = positions.min_by_key(|(_, position)| *position);
+        ReadByAll { delivered, furthest }
+    }
+
     /// Resonates a mailbox on a pattern, from the wave of the journal on that comes after this sequence; what it
     /// resonates on already goes on from where it is. `Some(false)` if it does resonate on the pattern already, and then
     /// nothing changes; `None` if it is closed.

@@ -3,8 +3,8 @@
 //! Contract:
 //! - What a durable cursor has still to come to stays, unless that is asked for. Its position is that of its last note,
 //!   which is what counts at the next start, or what it says itself if that is less, as one that begins just now has
-//!   none yet. It is asked for when the rules are applied; a cursor that begins after that, in the past, finds what
-//!   they left.
+//!   none yet. So does what a vibrator that is behind has still to read. Both are asked when the rules are applied; who
+//!   begins after that, in the past, finds what they left.
 //! - One at a time: see [`Turns`](super::turn::Turns). A journal that nobody has open is locked meanwhile, so that
 //!   nobody begins to write; a trial locks nothing, and changes nothing.
 //! - After it, the journal that is open looks at its folder again, also if it has failed in the midst.
@@ -36,7 +36,7 @@ pub type Said<'py> =
     (Option<Bound<'py, PyAny>>, Option<f64>, Option<u64>, Option<u64>, Option<u64>);
 
 /// What was done as Python reads it: waves, bytes that go and that come, segments dropped and rewritten; the names of
-/// the segments that are gone, that came, and that are damaged; and the cursor that has held it back, with its
+/// the segments that are gone, that came, and that are damaged; and the reader that has held it back, with its
 /// position.
 pub type Done =
     ((u64, u64, u64, u64, u64), (Vec<String>, Vec<String>, Vec<String>), Option<(String, u64)>);
@@ -58,7 +58,7 @@ pub fn rules(said: &[Said<'_>]) -> PyResult<Vec<Rule>> {
 /// How it is done.
 pub struct Way<'a> {
     pub rules: &'a [Rule],
-    /// Also what cursors have still to come to.
+    /// Also what readers have still to come to.
     pub past_cursors: bool,
     /// A segment is written anew when at least this part of it would go.
     pub least_gain: f64,
@@ -66,7 +66,7 @@ pub struct Way<'a> {
     pub dry_run: bool,
 }
 
-/// A cursor, and up to where it has finished.
+/// A durable cursor, and up to where it has finished; or a vibrator that is behind, and up to where it has read.
 type Hold = (Box<str>, u64);
 
 /// What was done.
@@ -74,7 +74,7 @@ type Hold = (Box<str>, u64);
 pub struct Pruned {
     applied: Applied,
     damaged: Vec<String>,
-    /// The cursor that has held it back.
+    /// The reader that has held it back.
     hold: Option<Hold>,
 }
 
@@ -121,11 +121,14 @@ impl Writer {
         watch: Progress<'_>,
     ) -> Result<Pruned, Failure> {
         let disk = self.journal.disk();
-        holdings.look(disk, self.journal.safe(), watch)?;
+        let safe = self.journal.safe();
         // `None`: the interpreter ends, and nothing is begun any more.
-        let Some(live) = Python::try_attach(|py| self.lowest_live(py)) else {
-            return Err(Failure::Stopped);
-        };
+        let unread = || Python::try_attach(|py| self.unread(py)).ok_or(Failure::Stopped);
+        // Before the look: what is not delivered then is in no segment that counts as complete.
+        let delivered = unread()?.delivered;
+        holdings.look(disk, safe.min(delivered), watch)?;
+        // After the look, which takes its time.
+        let live = unread()?.furthest;
         let noted = lowest(self.journal.cursors());
         let hold = [live, noted].into_iter().flatten().min_by_key(|(_, position)| *position);
         let pruned = way.apply(disk, holdings, hold, watch);

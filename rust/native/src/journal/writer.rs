@@ -25,6 +25,7 @@ use crate::errors::{JournalError, JournalFailed, JournalFull};
 use crate::fork::{self, Inside};
 use crate::guarded::Guarded;
 use crate::receipt::PyFate;
+use crate::shared::Shared;
 use crate::wave::PyWave;
 
 /// The longest time between two looks of the retention, in seconds: 31 days.
@@ -44,10 +45,19 @@ pub struct Writer {
     pub undurably: bool,
     /// What writes notes here.
     cursors: Guarded<Vec<Weak<Cursor>>>,
+    medium: Guarded<Weak<Shared>>,
     /// Who takes waves out of it, and why that has failed.
     pub pruning: Arc<Pruning>,
     /// The process that opened it, counted by forks.
     generation: u32,
+}
+
+/// What readers have still to come to.
+pub struct Unread {
+    /// All up to here was delivered: later ones may still be asked for by whoever falls behind now.
+    pub delivered: u64,
+    /// The durable cursor, or the vibrator that is behind, that has come least far, and how far.
+    pub furthest: Option<(Box<str>, u64)>,
 }
 
 /// What an attempt to append came to.
@@ -111,12 +121,22 @@ impl Writer {
         self.cursors.with(py, |cursors| cursors.push(Arc::downgrade(cursor)));
     }
 
-    /// The cursor of this program that has finished least, and up to where.
-    pub fn lowest_live(&self, py: Python<'_>) -> Option<(Box<str>, u64)> {
+    /// The medium that writes to it, whose readers are heard before waves are taken out.
+    pub fn serve(&self, py: Python<'_>, medium: &Arc<Shared>) {
+        self.medium.with(py, |known| *known = Arc::downgrade(medium));
+    }
+
+    /// What the readers of this program have still to come to.
+    pub fn unread(&self, py: Python<'_>) -> Unread {
         let cursors: Vec<Arc<Cursor>> =
             self.cursors.with(py, |cursors| cursors.iter().filter_map(Weak::upgrade).collect());
-        let holds = cursors.iter().map(|cursor| (cursor.name.clone(), cursor.low(py)));
-        holds.min_by_key(|(_, position)| *position)
+        let medium = self.medium.with(py, |known| known.upgrade());
+        let read = medium.map(|shared| shared.medium.read_by_all());
+        let (delivered, behind) =
+            read.map_or((u64::MAX, None), |read| (read.delivered, read.furthest));
+        let cursors = cursors.iter().map(|cursor| (cursor.name.clone(), cursor.low(py)));
+        let behind = behind.map(|(name, position)| (Box::from(&*name), position));
+        Unread { delivered, furthest: cursors.chain(behind).min_by_key(|(_, position)| *position) }
     }
 
     /// Has a cursor told when all that waits for the disk now is written; it comes back if nothing does.
@@ -275,6 +295,7 @@ impl PyJournalWriter {
             most: max_payload_bytes,
             undurably,
             cursors: Guarded::default(),
+            medium: Guarded::default(),
             pruning: Arc::default(),
             generation: fork::generation(),
         };
