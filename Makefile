@@ -159,11 +159,11 @@ typecheck: build
 	$(call heading,stubtest)
 	@$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml aether._native
 
-## py-test: pytest (PYTEST_ARGS="-k name -x" to choose)
+## py-test: pytest, in as many processes as there are cores (PYTEST_ARGS="-k name -x" to choose, PROCESSES=0 for one)
 .PHONY: py-test
 py-test: build
 	$(call heading,pytest)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(or $(PROCESSES),auto) --dist=worksteal $(PYTEST_ARGS)
 
 ## bench: everything beside its peers: a table, docs/benchmarks.md and a picture (ten minutes)
 .PHONY: bench

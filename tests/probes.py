@@ -3,6 +3,7 @@
 Nothing here sleeps. `until` polls at checkpoints of the running loop and fails after `PATIENCE` seconds, so a test that would hang says where.
 """
 
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -18,6 +19,11 @@ PATIENCE = 10.0
 
 KEPT: deque[Vibrator] = deque(maxlen=1000)
 """The latest vibrators of the tests: one whose last handle goes while it is open gives a warning."""
+
+
+def shown(value: object) -> str:
+    """The id of a parameter: the same in each process, as they share the work (pytest-xdist)."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))[:60]
 
 
 class Later:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, strategies as st
+from tests.probes import shown
 
 from aether import Channel, PhysicsEngine, Wave
 
@@ -152,12 +153,12 @@ DIFFERENT: list[tuple[Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), SAME, ids=repr)
+@pytest.mark.parametrize(("one", "other"), SAME, ids=shown)
 def test_the_same_content(one: object, other: object) -> None:
     assert same(one, other)
 
 
-@pytest.mark.parametrize(("one", "other"), DIFFERENT, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize(("one", "other"), DIFFERENT, ids=shown)
 def test_other_content(one: object, other: object) -> None:
     assert not same(one, other)
 

@@ -10,6 +10,7 @@ from tests.probes import (
     assert_works,
     begin,
     messages,
+    shown,
     taken,
     tuned,
     until_sending,
@@ -131,7 +132,7 @@ async def test_compensates_is_a_cause_in_antiphase(phase: float) -> None:
 
 
 @pytest.mark.parametrize("link", ["cause", "compensates"])
-@pytest.mark.parametrize("bad", ["a.b", 1, object(), {"id": 1}], ids=repr)
+@pytest.mark.parametrize("bad", ["a.b", 1, object(), {"id": 1}], ids=shown)
 async def test_a_cause_that_is_no_wave_is_a_type_error(link: str, bad: Any) -> None:
     async with Aether() as medium:
         with pytest.raises(TypeError, match=f"{link}|[Ww]ave"):

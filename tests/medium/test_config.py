@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.probes import tuned
+from tests.probes import shown, tuned
 
 from aether import Aether, AetherConfig, ConfigError, JournalConfig
 from aether.journal import Journal, Retain
@@ -124,13 +124,13 @@ def test_a_medium_has_its_config() -> None:
     assert Aether().config == AetherConfig()
 
 
-@pytest.mark.parametrize("bad", ["config", 1, {"decay_interval": 2.0}, object()], ids=repr)
+@pytest.mark.parametrize("bad", ["config", 1, {"decay_interval": 2.0}, object()], ids=shown)
 def test_a_medium_of_what_is_no_config_is_a_type_error(bad: Any) -> None:
     with pytest.raises(TypeError, match="AetherConfig"):
         Aether(bad)
 
 
-@pytest.mark.parametrize("bad", ["clock", 1, object()], ids=repr)
+@pytest.mark.parametrize("bad", ["clock", 1, object()], ids=shown)
 def test_a_medium_of_what_is_no_clock_is_a_type_error(bad: Any) -> None:
     with pytest.raises(TypeError):
         Aether(clock=bad)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from hypothesis import given, strategies as st
-from tests.probes import assert_says
+from tests.probes import assert_says, shown
 
 from aether import Channel, ChannelError, Wave
 
@@ -69,7 +69,7 @@ def test_the_timestamp_is_unix_seconds_at_creation() -> None:
 @pytest.mark.parametrize(
     "payload",
     [None, 0, "", {}, [1], b"x", bytearray(b"x"), object(), lambda: None, float("nan")],
-    ids=repr,
+    ids=shown,
 )
 def test_any_object_is_a_payload_carried_by_reference(payload: object) -> None:
     wave = Wave("a.b", payload)
@@ -201,7 +201,7 @@ def test_a_source_that_is_no_str_is_a_type_error(source: object) -> None:
         {"k": b"v"},
         {"a": "b", "k": ["v"]},
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_headers_are_a_mapping_of_str_to_str(headers: object) -> None:
     with pytest.raises(TypeError):
