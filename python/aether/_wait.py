@@ -43,6 +43,12 @@ def set_if_pending(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
+def set_each_pending(futures: list[asyncio.Future[None]]) -> None:
+    """Wakes whoever awaits these futures."""
+    for future in futures:
+        set_if_pending(future)
+
+
 class TrioSleeper:
     """A task of trio that sleeps until it is woken, from any thread, once."""
 

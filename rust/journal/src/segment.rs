@@ -101,7 +101,7 @@ pub(crate) fn holding(places: &[Place], sequence: u64) -> usize {
 }
 
 /// How often a folder is listed anew, as a file of the list is gone.
-const LISTINGS: usize = 100;
+pub(crate) const LISTINGS: usize = 100;
 
 /// All segments of a folder, opened, in the order of their waves: as they were at one moment, also where some are
 /// taken away meanwhile.

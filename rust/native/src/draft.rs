@@ -23,7 +23,7 @@ use crate::medium::explain_rows;
 use crate::rare::{Given, Rare, checked_amplitude};
 use crate::receipt::PyReceipt;
 use crate::shared::Shared;
-use crate::waker::Aftermath;
+use crate::waker::{Aftermath, rouse_all};
 use crate::wave::{Hands, Held, PyWave};
 
 /// The header that carries the address of a request's answer. Waves that a request causes do not have it.
@@ -291,7 +291,7 @@ impl Draft {
             }
             Appended::Refused(admitted, _) if writer.undurably => {
                 origin.count(py);
-                admitted.deliver(py, 0);
+                rouse_all(py, admitted.deliver(py, 0));
                 Ok(Attempt::Appended(fate))
             }
             Appended::Refused(admitted, refusal) => {

@@ -11,6 +11,7 @@ use pyo3::exceptions::{PyRecursionError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyList;
 
 use crate::fork::Inside;
 use crate::here::{Here, current_task};
@@ -211,6 +212,47 @@ impl Waker {
         };
         first.into_iter().chain(second)
     }
+}
+
+/// Wakes many who only want to know. Tasks of one asyncio loop are woken by one call into it, as each call writes to
+/// the loop's socket: a hundred tasks that wait for one commit cost as much as one.
+pub fn rouse_all(py: Python<'_>, wakers: Vec<Waker>) {
+    let mut homes: Vec<(Py<PyAny>, Vec<Waker>)> = Vec::new();
+    for waker in wakers {
+        let Sleeper::Asyncio { home, thread, .. } = &waker.sleeper else {
+            waker.rouse(py);
+            continue;
+        };
+        if *thread == thread_ident() {
+            waker.rouse(py);
+        } else if let Some((_, together)) = homes.iter_mut().find(|(known, _)| known.is(home)) {
+            together.push(waker);
+        } else {
+            homes.push((home.clone_ref(py), vec![waker]));
+        }
+    }
+    for (home, together) in homes {
+        if together.len() == 1 || !matches!(wake_together(home.bind(py), &together), Ok(true)) {
+            // Whatever has gone wrong is seen to for each by itself. One that is woken twice does not mind.
+            for waker in together {
+                waker.rouse(py);
+            }
+        }
+    }
+}
+
+/// Wakes tasks of one loop from another thread; false if the loop is gone.
+fn wake_together(home: &Bound<'_, PyAny>, wakers: &[Waker]) -> PyResult<bool> {
+    static SET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = home.py();
+    let _inside = Inside::enter(py);
+    let futures = wakers.iter().filter_map(|waker| match &waker.sleeper {
+        Sleeper::Asyncio { future, .. } => Some(future.bind(py)),
+        _ => None,
+    });
+    let futures = PyList::new(py, futures.collect::<Vec<_>>())?;
+    let set = SET.import(py, "aether._wait", "set_each_pending")?;
+    through_loop(&home.getattr(intern!(py, "call_soon_threadsafe"))?, (set, futures))
 }
 
 /// Raises in the main thread, at its next step, what a signal handler has raised in the midst of something

@@ -52,7 +52,8 @@ pub fn backup<D: Disk>(
     let mut meter = Meter::new(bytes, watch);
     let mut copied = Copied::default();
     let newest = segments.iter().map(|segment| segment.base).max();
-    let complete = options.safe.map_or(0, |safe| complete_below(&segments, safe));
+    let bases = segments.iter().map(|segment| segment.base);
+    let complete = options.safe.map_or(0, |safe| complete_below(bases, safe));
     // Those that were begun since are none of it.
     let last = options.safe.map_or(u64::MAX, |safe| safe.saturating_add(1));
     for segment in segments.iter().filter(|segment| segment.base <= last) {

@@ -204,12 +204,12 @@ pub(crate) fn opened<D: Disk>(disk: &D) -> Result<Opened<D::File>, Failure> {
     Ok((segments, bytes))
 }
 
-/// The segments below this base are complete: nothing is written to them any more.
+/// Of segments with these bases, those below this one are complete: nothing is written to them any more.
 ///
 /// A later one is there, and a wave that may stand in it is committed. One that is there without that may be taken
 /// back, when the disk is full, and the one before gone on with.
-pub(crate) fn complete_below<F>(segments: &[Segment<F>], safe: u64) -> u64 {
-    segments.iter().map(|segment| segment.base).filter(|base| *base <= safe).max().unwrap_or(0)
+pub(crate) fn complete_below(bases: impl Iterator<Item = u64>, safe: u64) -> u64 {
+    bases.filter(|base| *base <= safe).max().unwrap_or(0)
 }
 
 /// Those that were written anew, and whose old files are still there: the process ended in between.

@@ -14,7 +14,7 @@ use crate::channel::text;
 use crate::draft::{Origin, emission_of};
 use crate::fork::Inside;
 use crate::shared::Shared;
-use crate::waker::{Aftermath, Waker};
+use crate::waker::{Aftermath, Waker, rouse_all};
 use crate::wave::{Hands, Held};
 
 /// What waits for a commit.
@@ -37,6 +37,9 @@ pub struct Admitted {
     /// It is delivered all the same if the journal refuses it.
     pub undurably: bool,
 }
+
+/// How many are woken together, at most: the first does not wait for thousands of others.
+const AT_ONCE: usize = 64;
 
 thread_local! {
     static DELIVERS: Cell<bool> = const { Cell::new(false) };
@@ -63,21 +66,41 @@ fn settle_all(settled: Settled<Waiter>) {
     Python::try_attach(|py| {
         // A program that ends waits for it.
         let _inside = Inside::enter(py);
+        let mut told = Vec::new();
         for (sequence, waiter) in waiters.take().into_iter().flatten() {
-            waiter.settle(py, sequence, &result);
+            waiter.settle(py, sequence, &result, &mut told);
+            if told.len() >= AT_ONCE {
+                rouse_all(py, mem::take(&mut told));
+            }
         }
+        rouse_all(py, told);
     });
     // The interpreter ends, and nobody may touch its objects any more.
     waiters.into_iter().flatten().for_each(mem::forget);
 }
 
 impl Waiter {
-    fn settle(self, py: Python<'_>, sequence: u64, result: &Result<(), Refusal>) {
+    /// Adds to `wakers` who is told by it.
+    fn settle(
+        self,
+        py: Python<'_>,
+        sequence: u64,
+        result: &Result<(), Refusal>,
+        wakers: &mut Vec<Waker>,
+    ) {
         match self {
-            Self::Emission(admitted) => admitted.settle(py, sequence, result.as_ref().err()),
+            Self::Emission(admitted) => match result {
+                Ok(()) => wakers.extend(admitted.deliver(py, sequence)),
+                Err(_) if admitted.undurably => wakers.extend(admitted.deliver(py, 0)),
+                Err(refusal) => {
+                    let fate = Arc::clone(&admitted.fate);
+                    admitted.give_up(py);
+                    wakers.extend(fate.tell(Told::Refused(refusal.clone())));
+                }
+            },
             Self::Told(fate) => {
                 let told = result.clone().map_or_else(Told::Refused, |()| Told::Settled);
-                rouse(py, fate.tell(told));
+                wakers.extend(fate.tell(told));
             }
             Self::Noted(noted) => noted.settle(py, result.as_ref().err()),
         }
@@ -85,20 +108,9 @@ impl Waiter {
 }
 
 impl Admitted {
-    fn settle(self, py: Python<'_>, sequence: u64, refusal: Option<&Refusal>) {
-        match refusal {
-            None => self.deliver(py, sequence),
-            Some(_) if self.undurably => self.deliver(py, 0),
-            Some(refusal) => {
-                let fate = Arc::clone(&self.fate);
-                self.give_up(py);
-                rouse(py, fate.tell(Told::Refused(refusal.clone())));
-            }
-        }
-    }
-
-    /// Delivers it; `sequence` is its place in the journal, or 0 if it is in none.
-    pub fn deliver(self, py: Python<'_>, sequence: u64) {
+    /// Delivers it; `sequence` is its place in the journal, or 0 if it is in none. Returns who is to be told.
+    #[must_use]
+    pub fn deliver(self, py: Python<'_>, sequence: u64) -> Vec<Waker> {
         let Self { shared, origin, wave, reserved, fate, .. } = self;
         let mut after = Aftermath::default();
         // A wave has been emitted, so its channel is one.
@@ -107,8 +119,8 @@ impl Admitted {
         let sent =
             shared.medium.deliver(reserved, &emission, sequence, &wave, &Hands(py), &mut after);
         shared.tap(py, &wave, sent.sequence);
-        after.wakes.extend(fate.tell(Told::Delivered(sent)));
         shared.settle(py, after);
+        fate.tell(Told::Delivered(sent))
     }
 
     /// Gives its room back: nobody gets it.
@@ -117,12 +129,5 @@ impl Admitted {
         let mut after = Aftermath::default();
         shared.medium.unreserve(reserved, &mut after);
         shared.settle(py, after);
-    }
-}
-
-/// Wakes those who wait.
-pub fn rouse(py: Python<'_>, wakers: Vec<Waker>) {
-    for waker in wakers {
-        waker.rouse(py);
     }
 }

@@ -23,14 +23,13 @@ use aether_journal::journal::Refusal;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::commit::rouse;
 use super::fate::{Fate, Told};
 use super::writer::Writer;
 use crate::errors::JournalError;
 use crate::guarded::Guarded;
 use crate::mailbox::PyMailbox;
 use crate::shared::Shared;
-use crate::waker::{Aftermath, Gate};
+use crate::waker::{Aftermath, Gate, rouse_all};
 use crate::wave::{Held, PyWave};
 
 /// How many waves are brought again at once.
@@ -423,7 +422,7 @@ impl Noted {
         });
         for fate in fates {
             let told = refusal.map_or(Told::Settled, |refusal| Told::Refused(refusal.clone()));
-            rouse(py, fate.tell(told));
+            rouse_all(py, fate.tell(told));
         }
         if more {
             cursor.write(py);

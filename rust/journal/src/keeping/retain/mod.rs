@@ -35,6 +35,7 @@ mod apply;
 mod plan;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::sync::Arc;
 
 use aether_core::channel::Pattern;
@@ -42,11 +43,12 @@ use aether_core::channel::Pattern;
 pub use apply::{Applied, Outcome, apply, preview};
 pub use plan::{Plan, plan};
 
-use super::summary::{Depth, Summary, complete_below, opened};
+use super::summary::{Depth, Summary, complete_below};
 use super::{Failure, Meter, Progress, fault};
-use crate::disk::Disk;
+use crate::disk::{Disk, File};
 use crate::record::Record;
 use crate::scan::{Found, Scan};
+use crate::segment::{LISTINGS, Place, places};
 
 /// What is kept. A limit that is `None` takes nothing.
 #[derive(Clone, Debug, Default)]
@@ -82,8 +84,8 @@ pub struct Holdings {
     segments: Vec<Arc<Summary>>,
     /// Those below this base are complete.
     complete: u64,
-    /// What complete ones hold, which stays so.
-    known: HashMap<[u8; 16], Arc<Summary>>,
+    /// What complete ones hold, which stays so, by the names of their files.
+    known: HashMap<String, Arc<Summary>>,
 }
 
 impl Holdings {
@@ -102,22 +104,48 @@ impl Holdings {
         safe: u64,
         watch: Progress<'_>,
     ) -> Result<(), Failure> {
-        let (segments, bytes) = opened(disk)?;
-        let mut meter = Meter::new(bytes, watch);
-        let complete = complete_below(&segments, safe);
-        let mut known = HashMap::new();
-        let mut held = Vec::with_capacity(segments.len());
-        for segment in &segments {
-            let identity = segment.header.ok().map(|header| header.identity);
-            let read = identity.and_then(|identity| self.known.get(&identity));
-            let summary = if let Some(read) = read.filter(|read| read.name == segment.name) {
-                meter.add(read.size)?;
-                Arc::clone(read)
+        for _ in 1..LISTINGS {
+            match self.look_once(disk, safe, watch) {
+                // Somebody else takes waves out meanwhile.
+                Err(Failure::Fault { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
+                done => return done,
+            }
+        }
+        self.look_once(disk, safe, watch)
+    }
+
+    /// Opens one segment after the other, as there may be more than a process may have open.
+    fn look_once<D: Disk>(
+        &mut self,
+        disk: &D,
+        safe: u64,
+        watch: Progress<'_>,
+    ) -> Result<(), Failure> {
+        let places = places(disk).map_err(fault("list", "the folder"))?;
+        let mut bytes = 0;
+        for Place { name, .. } in &places {
+            bytes += if let Some(known) = self.known.get(name) {
+                known.size
             } else {
-                Arc::new(Summary::of(segment, Depth { safe, channels: true }, &mut meter)?)
+                let file = disk.open(name).map_err(fault("open", name))?;
+                file.size().map_err(fault("measure", name))?
             };
-            if let Some(identity) = identity.filter(|_| segment.base < complete) {
-                known.insert(identity, Arc::clone(&summary));
+        }
+        let mut meter = Meter::new(bytes, watch);
+        let complete = complete_below(places.iter().map(|place| place.base), safe);
+        let mut known = HashMap::new();
+        let mut held = Vec::with_capacity(places.len());
+        for place in places {
+            let summary = if let Some(known) = self.known.get(&place.name) {
+                meter.add(known.size)?;
+                Arc::clone(known)
+            } else {
+                let name = place.name.clone();
+                let segment = place.open(disk).map_err(fault("open", &name))?;
+                Arc::new(Summary::of(&segment, Depth { safe, channels: true }, &mut meter)?)
+            };
+            if summary.base < complete && summary.header.is_ok() {
+                known.insert(summary.name.clone(), Arc::clone(&summary));
             }
             held.push(summary);
         }
