@@ -153,6 +153,31 @@ def bare(batch: int, rounds: int, sync: bool = True) -> Shape:
     return way
 
 
+def handed_over(rounds: int) -> Shape:
+    """The same by another thread, and awaited: what a loop that must not wait for the disk takes at least."""
+
+    @contextmanager
+    def way(folder: Path) -> Generator[Run]:
+        file = os.open(folder / "file", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+
+        def commit() -> None:
+            os.write(file, RECORD)
+            os.fdatasync(file)
+
+        async def measured() -> float:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, commit)
+            begun = now()
+            for _ in range(rounds):
+                await loop.run_in_executor(None, commit)
+            return (now() - begun) / rounds
+
+        yield lambda: asyncio.run(measured())
+        os.close(file)
+
+    return way
+
+
 def sqlite(batch: int, rounds: int, synchronous: str = "FULL", inside: bool = False) -> Shape:
     @contextmanager
     def way(folder: Path) -> Generator[Run]:
@@ -332,12 +357,14 @@ def emitting_rows() -> Iterator[Row]:
             "aether, in Rust": rust(1, 1, 200),
             "aether, await emit_wave": python(1, 1, 200),
             "write + fdatasync": bare(1, 200),
+            "write + fdatasync, awaited": handed_over(200),
             "SQLite FULL": sqlite(1, 200),
             "rocksdict, sync": rocks(1, 200),
         },
         (
             Goal("aether, in Rust", "write + fdatasync", most=1.25),
             Goal("aether, await emit_wave", "write + fdatasync", most=1.25),
+            Goal("aether, await emit_wave", "write + fdatasync, awaited", most=1.25),
         ),
     )
     yield Row(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -474,3 +476,22 @@ def test_what_was_done_is_plain_frozen_data(tmp_path: Path) -> None:
     segment = Segment()
     segment.save(tmp_path)
     assert Journal(tmp_path).prune(Retain(max_count=1)) == done
+
+
+def test_a_journal_of_more_segments_than_files_may_be_open_is_pruned(tmp_path: Path) -> None:
+    source = """
+import resource, sys
+from aether import Aether
+from aether.journal import Journal, Retain
+journal = Journal(sys.argv[1], segment_bytes=4096, durability="os")
+medium = Aether(journal=journal)
+for number in range(300):
+    medium.emit_sync("a.b", bytes(3_000))
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+print(journal.prune(Retain(max_count=10)).dropped, len(list(Journal(sys.argv[1]).replay())))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(map(int, done.stdout.split())) == [290, 10]

@@ -71,22 +71,23 @@ fn carry_out<D: Disk>(
     let mut applied = Applied::default();
     applied.outcome.held_back = plan.held_back;
     for step in &plan.steps {
-        let mut files = Vec::with_capacity(step.segments.len());
+        // One after the other, here and below: there may be more than a process may have open.
+        let mut there = 0;
         for target in &step.segments {
-            files.extend(open(disk, target)?);
+            there += usize::from(open(disk, target)?.is_some());
         }
-        if files.len() < step.segments.len() {
+        if there < step.segments.len() {
             applied.outcome.changed += step.segments.len() as u64;
             continue;
         }
         let mut anew = Anew::new(disk, step, write)?;
         let waves = match &step.way {
             Way::Drop { removed, end } => {
-                drop_all(step, removed, *end, &files, &mut anew, &mut meter)?
+                drop_all(disk, step, removed, *end, &mut anew, &mut meter)?
             }
             Way::Rewrite(cuts) => {
                 let mut rewriting = Rewriting::new(step, cuts, plan.keep_after);
-                rewriting.all(step, &files, &mut anew, &mut meter)?;
+                rewriting.all(disk, step, &mut anew, &mut meter)?;
                 applied.outcome.held_back |= rewriting.held_back;
                 rewriting.waves
             }
@@ -122,6 +123,12 @@ fn open<D: Disk>(disk: &D, target: &Target) -> Result<Option<D::File>, Failure> 
     };
     let header = segment::head(&file).map_err(fault("read", &target.name))?;
     Ok((header.ok() == Some(target.header)).then_some(file))
+}
+
+/// The same, where it was there just now.
+fn still_there<D: Disk>(disk: &D, target: &Target) -> Result<D::File, Failure> {
+    let gone = || fault("open", &target.name)(std::io::ErrorKind::NotFound.into());
+    open(disk, target)?.ok_or_else(gone)
 }
 
 /// Removes segments, with what stands beside them under the same name.
@@ -204,18 +211,18 @@ impl<'d, D: Disk> Anew<'d, D> {
 
 /// All waves go, and of the notes those stay that are the last ones of their cursors.
 fn drop_all<D: Disk>(
+    disk: &D,
     step: &Step,
     removed: &Ranges,
     end: u64,
-    files: &[D::File],
     anew: &mut Anew<'_, D>,
     meter: &mut Meter<'_>,
 ) -> Result<u64, Failure> {
     anew.removed(removed)?;
     let mut waves = 0;
-    for (target, file) in step.segments.iter().zip(files) {
+    for target in &step.segments {
         for &offset in &target.notes {
-            let mut scan = Scan::from(file, &target.header, offset);
+            let mut scan = Scan::from(still_there(disk, target)?, &target.header, offset);
             let found = scan.next().map_err(fault("read", &target.name))?;
             if let Some(Found::Record { bytes, .. }) = found {
                 anew.copy(bytes)?;
@@ -251,13 +258,13 @@ impl Rewriting {
 
     fn all<D: Disk>(
         &mut self,
+        disk: &D,
         step: &Step,
-        files: &[D::File],
         anew: &mut Anew<'_, D>,
         meter: &mut Meter<'_>,
     ) -> Result<(), Failure> {
-        for (target, file) in step.segments.iter().zip(files) {
-            let mut scan = Scan::new(file, &target.header);
+        for target in &step.segments {
+            let mut scan = Scan::new(still_there(disk, target)?, &target.header);
             let mut before = 0;
             while let Some(found) = scan.next().map_err(fault("read", &target.name))? {
                 if let Found::Record { offset, bytes, record } = found {
