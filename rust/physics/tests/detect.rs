@@ -90,7 +90,9 @@ proptest! {
         let Some(Finding { evidence: Evidence::Rhythm(rhythm), partners }) = first else {
             return Err(TestCaseError::fail("nothing was found"));
         };
-        prop_assert!((rhythm.period - period).abs() < 0.1 * period);
+        // By chance, in one of some hundred, few waves look like two producers that take turns at half the rate.
+        let between = rhythm.period / rhythm.producers as f64;
+        prop_assert!((between - period).abs() < 0.1 * period, "{:?}", rhythm);
         prop_assert!(rhythm.spread < 0.2 * period);
         prop_assert!(partners.is_sorted_by(|one, next| one > next));
     }
