@@ -214,9 +214,9 @@ sanitize: $(if $(KIND),$(if $(filter python,$(KIND)),build),build) | cargo
 ## torture: what kills, crashes and exits, at fifty times the size of `make test` (an hour or two)
 .PHONY: torture
 torture: build nextest
-	$(call heading,kills and losses of power, in Rust)
+	$(call heading,kills and losses of power in Rust)
 	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" AETHER_TORTURE=1 cargo nextest run --locked -p aether-journal --no-fail-fast --cargo-quiet --status-level=pass
-	$(call heading,kills, exits, interrupts and models, in Python)
+	$(call heading,kills and exits and signals and models in Python)
 	@AETHER_TORTURE=1 $(BIN)/python -m pytest tests/journal tests/process tests/model --timeout=0 -v --durations=20 $(PYTEST_ARGS)
 
 ## fuzz: libFuzzer on the core, SECONDS=60 for each target or for TARGET=medium alone

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -31,7 +31,7 @@ from statistics import median
 from time import perf_counter_ns as now
 
 from aether import Aether
-from aether.journal import Journal
+from aether.journal import Journal, Replay
 
 ROOT = Path(__file__).resolve().parent.parent
 CHANNEL = "orders.created"
@@ -40,7 +40,7 @@ RECORD = bytes(344)
 """As large as a record of ours with this payload: its head, channel and id."""
 
 Run = Callable[[], float]
-Shape = Callable[[Path], "contextmanager[Run]"]
+Shape = Callable[[Path], AbstractContextManager[Run]]
 
 
 @dataclass(frozen=True)
@@ -247,34 +247,22 @@ def written(folder: Path, count: int, size: int) -> Path:
     return folder
 
 
-def read_in_rust(journal: Path, count: int, pattern: str) -> Shape:
+def read_in_rust(journal: Path, count: int, pattern: str, way_of: str = "read") -> Shape:
     @contextmanager
     def way(_: Path) -> Generator[Run]:
-        yield lambda: in_rust("read", journal, pattern)[0] / count
+        yield lambda: in_rust(way_of, journal, pattern)[0] / count
 
     return way
 
 
-def columns(journal: Path, count: int, pattern: str) -> Shape:
+def read_in_python(
+    journal: Path, count: int, pattern: str, read: Callable[[Replay], object]
+) -> Shape:
     @contextmanager
     def way(_: Path) -> Generator[Run]:
         def run() -> float:
             begun = now()
-            Journal(journal).replay(pattern).to_columns()
-            return (now() - begun) / count
-
-        yield run
-
-    return way
-
-
-def iterated(journal: Path, count: int, pattern: str) -> Shape:
-    @contextmanager
-    def way(_: Path) -> Generator[Run]:
-        def run() -> float:
-            begun = now()
-            for _wave in Journal(journal).replay(pattern):
-                pass
+            read(Journal(journal).replay(pattern))
             return (now() - begun) / count
 
         yield run
@@ -388,10 +376,11 @@ def reading_rows(folder: Path, count: int) -> Iterator[Row]:
     for what, pattern in (("1 in 1,000", "rare.*"), ("half", "orders.*"), ("all", "*")):
         ways = {
             "aether, in Rust": read_in_rust(small, count, pattern),
-            "aether, to_columns": columns(small, count, pattern),
+            "aether, in Rust, backwards": read_in_rust(small, count, pattern, "backwards"),
+            "aether, to_columns": read_in_python(small, count, pattern, Replay.to_columns),
         }
         if pattern == "rare.*":
-            ways["aether, for wave in replay"] = iterated(small, count, pattern)
+            ways["aether, for wave in replay"] = read_in_python(small, count, pattern, list)
         name = f"replay of {count:,}, of which a pattern takes {what}"
         goals = Limit("aether, in Rust", 1e3 / 3), Limit("aether, to_columns", 1e3 / 3)
         yield Row(name, "wave read", ways, goals)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given, strategies as st
-from tests.probes import assert_says, begin, payloads, tuned, until
+from tests.probes import PATIENCE, assert_says, begin, payloads, tuned, until
 
 from aether import Aether, AetherConfig, NoReceiver, PayloadError, Wave, WouldBlock, _native
 from aether.journal import Journal
@@ -66,6 +68,33 @@ async def test_the_undo_of_a_step_is_history_as_such(tmp_path: Path) -> None:
     assert read.compensates == refunded.compensates == paid.id
     assert _native.undone_by(read) == (paid.id, paid.timestamp, 0.5, paid.phase)
     assert read.phase == refunded.phase
+
+
+async def test_of_many_who_wait_for_one_commit_each_is_told_and_some_are_cancelled(
+    tmp_path: Path,
+) -> None:
+    chance = random.Random(3)
+    told: dict[int, int | None] = {}
+
+    async def emit(medium: Aether, number: int, scope: anyio.CancelScope) -> None:
+        with scope:
+            told[number] = (await medium.emit_wave("a.b", number)).position
+
+    async with Aether(journal=Journal(tmp_path)) as medium:
+        for turn in range(5):
+            scopes = [anyio.CancelScope() for _ in range(100)]
+            with anyio.fail_after(PATIENCE):
+                async with anyio.create_task_group() as tasks:
+                    for number, scope in enumerate(scopes, 100 * turn):
+                        tasks.start_soon(emit, medium, number, scope)
+                    await anyio.lowlevel.checkpoint()
+                    given_up = chance.sample(range(100), 30)
+                    for one in given_up:
+                        scopes[one].cancel()
+            left = {100 * turn + one for one in range(100) if one not in given_up}
+            assert left <= told.keys()
+    there = {wave.payload: wave.sequence for wave in Journal(tmp_path).replay()}
+    assert told.items() <= there.items()
 
 
 async def test_emit_nowait_is_pending_until_the_journal_tells(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from os import PathLike, fspath
+from os import PathLike
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, PlainValidator, ValidatorFunctionWrapHandler
 from pydantic_core import PydanticCustomError
 
 from aether.config.settings import Settings
+from aether.journal.keeping import folder_of
 from aether.journal.retention import Retain, checked_rules
 
 __all__ = ["JournalConfig", "checked_journal"]
@@ -18,10 +19,12 @@ __all__ = ["JournalConfig", "checked_journal"]
 _Bytes = Annotated[int, Field(ge=4096, le=sys.maxsize)]
 
 
-def _folder(given: Any) -> str | PathLike[str]:
-    if isinstance(given, str | PathLike) and isinstance(fspath(cast("str", given)), str):
-        return cast("str", given)
-    raise PydanticCustomError("folder", "Input should be a str or a path")
+def _folder(given: Any) -> Any:
+    try:
+        folder_of(given)
+    except TypeError:
+        raise PydanticCustomError("folder", "Input should be a str or a path") from None
+    return given
 
 
 def _rules(given: Any) -> tuple[Retain, ...]:
@@ -102,5 +105,5 @@ class JournalConfig(Settings):
     )
     prune_past_cursors: bool = Field(
         default=False,
-        description="Whether retention takes what durable cursors have still to come to.",
+        description="Whether retention takes what durable cursors and vibrators that are behind have still to come to.",
     )

@@ -3,13 +3,13 @@
 //! ```console
 //! $ cargo run --release -p aether-journal --example measure -- commit FOLDER EMITTERS BATCH ROUNDS fsync|os BYTES
 //! $ cargo run --release -p aether-journal --example measure -- write FOLDER WAVES BYTES
-//! $ cargo run --release -p aether-journal --example measure -- read FOLDER PATTERN
+//! $ cargo run --release -p aether-journal --example measure -- read|backwards FOLDER PATTERN
 //! $ cargo run --release -p aether-journal --example measure -- open FOLDER
 //! ```
 //! - `commit`: so many threads append batches of so many waves with payloads of so many bytes, and wait for each batch
 //!   until it is as durable as asked, so many times; nanoseconds for each wave. Opening and closing are not in it.
 //! - `write`: a journal to read, in which one wave of a thousand is rare, and of the others each second is an order.
-//! - `read`: reads what fits a pattern; nanoseconds in all, and how many waves it gave.
+//! - `read`, `backwards`: reads what fits a pattern; nanoseconds in all, and how many waves it gave.
 //! - `open`: opens a journal to write to it; nanoseconds.
 #![allow(clippy::print_stdout, reason = "it is a program")]
 
@@ -36,6 +36,7 @@ mod unix {
     use aether_journal::journal::{Durability, Journal, Options, Refusal};
     use aether_journal::reader::{Event, Reader};
     use aether_journal::record::{Encoded, Wave};
+    use aether_journal::reverse::Backwards;
 
     type Outcome = Result<(), Box<dyn Error>>;
 
@@ -67,7 +68,8 @@ mod unix {
                 }
                 Ok(journal.close()?)
             }
-            ["read", folder, pattern] => read(&Folder::new(folder)?, pattern),
+            ["read", folder, pattern] => read(&Folder::new(folder)?, pattern, false),
+            ["backwards", folder, pattern] => read(&Folder::new(folder)?, pattern, true),
             ["open", folder] => {
                 let folder = Folder::new(folder)?;
                 let begun = Instant::now();
@@ -127,18 +129,23 @@ mod unix {
         }
     }
 
-    fn read(folder: &Folder, pattern: &str) -> Outcome {
+    fn read(folder: &Folder, pattern: &str, backwards: bool) -> Outcome {
         let pattern = Pattern::parse(pattern, Limits::DEFAULT).ok();
         let filter = Filter { pattern, ..Filter::default() };
         let begun = Instant::now();
         let mut waves = 0_u64;
-        Reader::filtered(folder.clone(), filter)?.read(|event| {
+        let count = |event: Event<'_>| {
             match event {
                 Event::Wave(wave) => waves += u64::from(!wave.payload.is_empty()),
                 other => panic!("{other:?}"),
             }
             ControlFlow::Continue(())
-        })?;
+        };
+        if backwards {
+            Backwards::new(folder.clone(), filter)?.read(count)?;
+        } else {
+            Reader::filtered(folder.clone(), filter)?.read(count)?;
+        }
         println!("{} {waves}", begun.elapsed().as_nanos());
         Ok(())
     }

@@ -103,15 +103,7 @@ pub fn bring(
         }
         let mut after = Aftermath::default();
         let lifetime = wave.get().lifetime(shared.medium.clock());
-        let emission = Emission {
-            channel: kept.channel(),
-            amplitude: kept.strength.amplitude,
-            priority: kept.strength.priority,
-            lifetime,
-            emitter: 0,
-            inside: true,
-            require: 0,
-        };
+        let emission = kept.emission(lifetime);
         let there = cursor.bring(py, (sequence, deliveries), now, || {
             let key = cursor.key(py);
             key.is_some_and(|key| shared.medium.bring(key, &emission, Held(wave), &mut after))

@@ -1,6 +1,7 @@
 //! A wave that was read from a journal, and is no Python object yet: it is taken off the reader's buffer by a
 //! thread that is not attached.
 
+use aether_core::medium::Emission;
 use aether_core::wave::Strength;
 use aether_journal::record::{Undone, Wave};
 
@@ -63,6 +64,13 @@ impl KeptWave {
             channel,
             source: wave.source.map(|source| channel + source.len()),
         }
+    }
+
+    /// As it is put into a mailbox; the lifetime is what is left of it. Who emitted it is known by name alone.
+    pub fn emission(&self, lifetime: f64) -> Emission<'_> {
+        let Strength { amplitude, priority, .. } = self.strength;
+        let channel = self.channel();
+        Emission { channel, amplitude, priority, lifetime, emitter: 0, inside: true, require: 0 }
     }
 
     pub fn channel(&self) -> &str {

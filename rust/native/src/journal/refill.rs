@@ -22,7 +22,7 @@ use std::thread::{self, Builder};
 use std::time::Duration;
 
 use aether_core::clock::Clock;
-use aether_core::medium::{Emission, Hungry, Key, Read};
+use aether_core::medium::{Hungry, Key, Read};
 use aether_journal::cursor::Due;
 use aether_journal::disk::Folder;
 use aether_journal::reader::{Event, Reader};
@@ -287,15 +287,7 @@ fn hand(
                     continue;
                 }
                 let lifetime = wave.get().lifetime(shared.medium.clock());
-                let emission = Emission {
-                    channel: kept.channel(),
-                    amplitude: kept.strength.amplitude,
-                    priority: kept.strength.priority,
-                    lifetime,
-                    emitter: 0,
-                    inside: true,
-                    require: 0,
-                };
+                let emission = kept.emission(lifetime);
                 read.push(Read { emission, sequence: kept.sequence, item: Held(wave) });
             }
             Err(error) => {
