@@ -4,7 +4,7 @@ mod support;
 
 use aether_core::decay::Fading;
 use aether_core::mailbox::{Order, Overflow, Spec};
-use aether_core::medium::{Emission, Key, Refusal, Row, Verdict};
+use aether_core::medium::{Emission, Key, Refusal, Row, Take, Verdict};
 use aether_core::reason::Reason;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -354,6 +354,19 @@ fn every_gap_is_told_though_more_are_lost_than_places_are_kept() {
     rig.medium.clear(&mut rig.after);
     let last = rig.emit(&wave("a")).unwrap();
     assert_eq!(rig.take(key), Some((last, emitted)));
+}
+
+#[test]
+fn a_wave_that_comes_back_tells_of_its_own_gap_though_more_were_lost_than_places_are_kept() {
+    let (mut rig, key) = opened(Order::Fifo, Overflow::DropOldest, 1);
+    rig.emit(&wave("a")).unwrap();
+    let held = rig.emit(&wave("a")).unwrap();
+    let Take::Wave(taken) = rig.medium.take(key, None, &mut rig.after) else { panic!("one waits") };
+    assert_eq!((taken.item.id, taken.missed), (held, 1));
+    let sent: Vec<u64> = (0..5).map(|_| rig.emit(&wave("a")).unwrap()).collect();
+    rig.medium.take_back(key, taken, &wave("a"), &mut rig.after);
+    assert_eq!(rig.take(key), Some((held, 1)));
+    assert_eq!(rig.take(key), Some((sent[4], 4)));
 }
 
 #[test]

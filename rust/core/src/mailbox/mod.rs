@@ -438,9 +438,6 @@ impl<T, W> Mailbox<T, W> {
         self.received -= 1;
         let ahead = Self::was_ahead(rank);
         let place = if ahead { 0 } else { rank.arrival };
-        if missed > 0 {
-            self.mark_gap(place, missed);
-        }
         let Arrival { channel, amplitude, expires, .. } = *wave;
         let gone = match self.phase {
             Phase::Closed => Some(Reason::Abandoned),
@@ -456,6 +453,10 @@ impl<T, W> Mailbox<T, W> {
         } else {
             let mark = Mark { key: rank.key, amplitude, expires, channel };
             self.queue.put_back(item, &mark, rank.arrival);
+        }
+        // Only now: gaps that are folded go to the waves that wait.
+        if missed > 0 {
+            self.mark_gap(place, missed);
         }
     }
 
