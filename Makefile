@@ -194,11 +194,13 @@ detection: build
 physics-pictures: build
 	@$(BIN)/python benches/physics_pictures.py
 
-## loom: every interleaving of the core's locks and wake-ups and the field's buffers, up to a bound
+## loom: every interleaving of the core's locks and wake-ups and the field's buffers, up to a bound; the journal's at random
 .PHONY: loom
 loom: | cargo
 	$(call heading,loom)
 	@RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=$${LOOM_MAX_PREEMPTIONS:-2} cargo test --locked -p aether-core -p aether-physics --lib --release --target-dir target/loom loom
+	$(call heading,shuttle)
+	@RUSTFLAGS="--cfg shuttle" cargo test --locked -p aether-journal --lib --release --target-dir target/shuttle shuttle
 
 ## stress: threads, loops, cancels and closes at random, the sums checked (MINUTES=10 SEED=7)
 .PHONY: stress

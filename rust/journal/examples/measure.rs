@@ -110,16 +110,18 @@ mod unix {
     }
 
     fn commit(journal: &Journal<Folder, ()>, batch: usize, payload: &[u8]) {
-        let mut last = 0;
-        for _ in 0..batch {
-            last = append(journal, "orders.created", payload);
-        }
-        journal.wait(last).expect("the disk works");
+        let wave = || encoded("orders.created", payload);
+        let mut waves: Vec<Encoded> = std::iter::repeat_with(wave).take(batch).collect();
+        journal.commit(&mut waves).expect("the disk works");
+    }
+
+    fn encoded(channel: &str, payload: &[u8]) -> Encoded {
+        let wave = Wave { id: "a-1", ..Wave::plain(channel, payload) };
+        Encoded::wave(&wave).expect("it fits")
     }
 
     fn append(journal: &Journal<Folder, ()>, channel: &str, payload: &[u8]) -> u64 {
-        let wave = Wave { id: "a-1", ..Wave::plain(channel, payload) };
-        let mut wave = Encoded::wave(&wave).expect("it fits");
+        let mut wave = encoded(channel, payload);
         loop {
             match journal.append(&mut wave, None) {
                 Ok(sequence) => return sequence,

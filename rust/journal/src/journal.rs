@@ -1,9 +1,10 @@
-//! A journal that is written: any number of threads append, one thread commits.
+//! A journal that is written: any number of threads append, one at a time commits.
 //!
 //! Contract:
 //! - [`Journal::append`] gives a wave its sequence and its place in line, and returns at once. Whoever waits for it
 //!   comes back in a [`Settled`] when it is committed, or refused: once for each commit, all who wait for it in the
 //!   order in which they came, in the thread that commits, outside of its lock.
+//! - Who has nothing else to do calls [`Journal::commit`], and commits in its own thread.
 //! - All that has been appended while a commit was under way is in the next one: whoever waits shares its sync.
 //! - A wave that is refused is in no file. Its sequence is given to nobody else.
 //! - A full disk refuses what was appended, and the next append is tried anew. Where it is not known what the
@@ -21,22 +22,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::sync::{Arc, PoisonError};
 
 use aether_core::channel::Pattern;
 
+use crate::committing::{Shared, locked};
 use crate::disk::Disk;
-use crate::keeper::Keeper;
-use crate::known::Known;
 pub use crate::known::Location;
-use crate::log::{Log, Run};
 pub use crate::options::{Durability, OpenError, Options, Refusal};
 use crate::queue::Queue;
 use crate::record::Encoded;
 use crate::segment::{Segment, segments};
 pub use crate::state::Settled;
-use crate::state::State;
+use crate::sync::{Builder, JoinHandle, Mutex};
 use crate::{index, opening, snapshot};
 
 /// A journal that is written. `T` is who waits for a commit.
@@ -45,28 +43,10 @@ pub struct Journal<D: Disk, T> {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Shared<D: Disk, T> {
-    disk: D,
-    options: Options,
-    state: Mutex<State<T>>,
-    /// What is known of what is committed.
-    known: Mutex<Known>,
-    /// The files that are written: held by the thread while it writes, so that they can be closed without it.
-    log: Mutex<Log<D>>,
-    /// The right to write, which goes when the thread has written all it will.
-    right: Mutex<Option<D::Lock>>,
-    /// Something was appended, or it closes.
-    appended: Condvar,
-    /// A commit is over, and it was told.
-    committed: Condvar,
-    /// Called when segments have become complete.
-    on_complete: OnceLock<Box<dyn Fn() + Send + Sync>>,
-}
-
 impl<D: Disk + Clone, T: Send + 'static> Journal<D, T> {
     /// Opens the journal of a folder, to go on where it ends. What was appended there is not changed.
     ///
-    /// `told` is called for each commit by the thread that commits: it must not panic, nor drop the journal; what
+    /// `told` is called for each commit by whichever thread commits: it must not panic, nor drop the journal; what
     /// is appended while it runs waits for it.
     pub fn open(
         disk: D,
@@ -74,27 +54,14 @@ impl<D: Disk + Clone, T: Send + 'static> Journal<D, T> {
         told: impl Fn(Settled<T>) + Send + 'static,
     ) -> Result<Self, OpenError> {
         let lock = disk.lock()?;
-        let mut opened = opening::opened(&disk)?;
+        let opened = opening::opened(&disk)?;
         // What a process that was killed has left is in nobody's way.
         drop(snapshot::clean(&disk).and_then(|()| index::clean(&disk)));
-        let journal = opened.journal.unwrap_or_else(|| disk.random());
-        let keeper = Keeper::new(disk.clone(), journal, options.snapshot_interval, &mut opened);
-        let queue = opened.queue(journal, options.segment_bytes);
-        let shared = Arc::new(Shared {
-            disk: disk.clone(),
-            options,
-            state: Mutex::new(State::new(queue)),
-            known: Mutex::new(opened.known),
-            log: Mutex::new(Log::new(disk)),
-            right: Mutex::new(Some(lock)),
-            appended: Condvar::new(),
-            committed: Condvar::new(),
-            on_complete: OnceLock::new(),
-        });
+        let shared = Arc::new(Shared::new(disk, options, lock, opened, told));
         let committing = Arc::clone(&shared);
         let thread = Builder::new().name("aether-journal".to_owned()).spawn(move || {
-            committing.commit_all(keeper, &told);
-            drop(committing.right().take());
+            committing.commit_all();
+            drop(locked(&committing.right).take());
         })?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
@@ -164,14 +131,23 @@ impl<D: Disk, T> Journal<D, T> {
         drop(state);
         if first {
             // With the others, the thread has them in view already.
-            self.shared.appended.notify_one();
+            self.shared.rouse();
         }
         Ok(sequence)
     }
 
+    /// Appends waves side by side, and returns the sequence of the last one when they are committed: all of them, or
+    /// none. If nobody else commits just then, this thread does, which is the fastest way to have a wave on the disk:
+    /// no other thread has to wake up. As all are told in the thread that commits, that is this one then.
+    ///
+    /// What cannot be committed is refused as [`Self::append`] does it, and in one piece.
+    pub fn commit(&self, waves: &mut [Encoded]) -> Result<u64, Refusal> {
+        self.shared.commit(waves)
+    }
+
     /// Waits until a wave that was appended is committed, or refused.
     pub fn wait(&self, sequence: u64) -> Result<(), Refusal> {
-        self.wait_until(|state| state.outcome(sequence))
+        self.shared.wait_until(|state| state.outcome(sequence))
     }
 
     /// Has a waiter told when a wave that was appended is committed or refused. If it is already, the waiter comes
@@ -190,17 +166,7 @@ impl<D: Disk, T> Journal<D, T> {
     /// or until some of it is refused.
     pub fn flush(&self) -> Result<(), Refusal> {
         let batches = self.shared.lock().batches();
-        self.wait_until(|state| state.outcome_of(&batches))
-    }
-
-    fn wait_until<R>(&self, over: impl Fn(&State<T>) -> Option<R>) -> R {
-        let mut state = self.shared.lock();
-        loop {
-            if let Some(result) = over(&state) {
-                return result;
-            }
-            state = self.shared.committed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+        self.shared.wait_until(|state| state.outcome_of(&batches))
     }
 
     /// The sequence that was given last.
@@ -236,25 +202,25 @@ impl<D: Disk, T> Journal<D, T> {
     /// Where the last wave of each channel stands that a pattern takes, in the order of their sequences, as far as
     /// it is in the files; see [`crate::reader::read_wave`].
     pub fn last_of(&self, pattern: &Pattern) -> Vec<(Box<str>, Location)> {
-        self.shared.known().last_of(pattern)
+        locked(&self.shared.known).last_of(pattern)
     }
 
     /// The same for all channels that some of these patterns take, at one moment, and which wave was the last of all
     /// then: no wave up to that one is missing among them.
     pub fn last_of_any(&self, patterns: &[Pattern]) -> (u64, Vec<(Box<str>, Location)>) {
-        let known = self.shared.known();
+        let known = locked(&self.shared.known);
         (known.last, known.last_of_any(patterns))
     }
 
     /// What each cursor says, as far as it is in the files.
     pub fn cursors(&self) -> BTreeMap<Box<str>, Vec<u8>> {
-        let known = self.shared.known();
+        let known = locked(&self.shared.known);
         known.cursors.iter().map(|(name, cursor)| (name.clone(), cursor.state.clone())).collect()
     }
 
     /// What a cursor says, as far as it is in the files.
     pub fn cursor(&self, name: &str) -> Option<Vec<u8>> {
-        self.shared.known().cursors.get(name).map(|cursor| cursor.state.clone())
+        locked(&self.shared.known).cursors.get(name).map(|cursor| cursor.state.clone())
     }
 
     /// Looks at the folder again, after retention has taken out segments or written some anew. Until then,
@@ -265,7 +231,7 @@ impl<D: Disk, T> Journal<D, T> {
 
     /// How many waves there are in the segments.
     pub fn waves(&self) -> u64 {
-        self.shared.known().waves()
+        locked(&self.shared.known).waves()
     }
 
     /// How many bytes are not in the files yet.
@@ -286,7 +252,7 @@ impl<D: Disk, T> Journal<D, T> {
     /// The same without waiting for it: the thread commits what was appended, and ends.
     pub fn let_go(&self) -> Option<JoinHandle<()>> {
         self.shared.lock().closing = true;
-        self.shared.appended.notify_one();
+        self.shared.rouse();
         locked(&self.thread).take()
     }
 
@@ -318,7 +284,7 @@ impl<D: Disk, T> Drop for Journal<D, T> {
         let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             self.shared.lock().closing = true;
-            self.shared.appended.notify_one();
+            self.shared.rouse();
             drop(thread.join());
         }
     }
@@ -328,86 +294,4 @@ impl<D: Disk, T> fmt::Debug for Journal<D, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shared.lock().fmt(f)
     }
-}
-
-impl<D: Disk, T> Shared<D, T> {
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        locked(&self.state)
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn log(&self) -> MutexGuard<'_, Log<D>> {
-        locked(&self.log)
-    }
-
-    fn right(&self) -> MutexGuard<'_, Option<D::Lock>> {
-        locked(&self.right)
-    }
-
-    /// Commits what is appended, until it closes.
-    fn commit_all(&self, mut keeper: Keeper<D>, told: &impl Fn(Settled<T>)) {
-        let sync = self.options.durability == Durability::Sync;
-        while let Some((runs, early)) = self.next_batch() {
-            early.map(told);
-            let done = self.log().commit(&runs, sync);
-            let complete = done.is_ok() && keeper.committed(&mut self.known(), &runs, sync);
-            drop(runs);
-            let settled = self.lock().settle(done);
-            settled.map(told);
-            // Under the lock, so that nobody who looks and then waits misses it.
-            self.lock().is_told();
-            self.committed.notify_all();
-            keeper.write_indexes();
-            if let Some(call) = self.on_complete.get().filter(|_| complete) {
-                call();
-            }
-            if keeper.is_due() && self.lock().failed().is_none() {
-                self.snapshot(&mut keeper);
-            }
-        }
-        // Not after an error, which would tell nothing.
-        if self.lock().failed().is_none() {
-            keeper.end(&mut self.known());
-            keeper.write_indexes();
-            if keeper.has_changed() {
-                self.snapshot(&mut keeper);
-            }
-        }
-    }
-
-    /// Writes a snapshot, after a sync of what was only written.
-    fn snapshot(&self, keeper: &mut Keeper<D>) {
-        if self.options.durability != Durability::Sync {
-            let synced = self.log().sync();
-            if let Err(error) = synced {
-                self.lock().fail(error);
-                return;
-            }
-        }
-        let bytes = keeper.encode(&self.known());
-        let written = keeper.write(bytes);
-        self.lock().snapshot = written.map_err(Arc::new);
-    }
-
-    /// What is to be committed next, and who is told before it is; `None`: it closes.
-    fn next_batch(&self) -> Option<(Vec<Run>, Option<Settled<T>>)> {
-        let mut state = self.lock();
-        while state.queue.is_empty() && !state.closing {
-            state = self.appended.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        if state.queue.is_empty() {
-            return None;
-        }
-        let runs = state.take();
-        let early = self.options.durability == Durability::None && !state.is_full();
-        Some((runs, if early { state.settle_early() } else { None }))
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic while it was held leaves nothing half done: all changes are single steps.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

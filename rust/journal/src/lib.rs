@@ -14,6 +14,7 @@ pub mod append;
 mod bytes;
 mod channels;
 mod check;
+mod committing;
 pub mod cursor;
 pub mod disk;
 pub mod filter;
@@ -36,5 +37,6 @@ pub mod scan;
 pub mod segment;
 mod snapshot;
 mod state;
+mod sync;
 #[cfg(test)]
 mod tests;

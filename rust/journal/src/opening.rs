@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::{Mutex, PoisonError};
 
+use crate::committing::locked;
 use crate::disk::{Disk, File};
 use crate::header::{HeaderFault, RECORDS};
 use crate::known::{Known, Open, Part};
@@ -12,6 +12,7 @@ use crate::queue::Queue;
 use crate::record::HEAD;
 use crate::scan::{Found, Scan};
 use crate::segment::{self, Place, Segment, places};
+use crate::sync::Mutex;
 use crate::{index, snapshot};
 
 /// What is known of a folder, and the identity of its journal, if it has one.
@@ -43,9 +44,8 @@ pub(crate) fn opened<D: Disk>(disk: &D) -> Result<Opened, OpenError> {
 /// Looks at the segments that are not known by their names and do not begin after a sequence: those that were
 /// written anew. They are added to what is known, and what is not there any more is forgotten.
 pub(crate) fn refreshed<D: Disk>(disk: &D, known: &Mutex<Known>) -> Result<(), OpenError> {
-    let lock = || known.lock().unwrap_or_else(PoisonError::into_inner);
     let (names, last) = {
-        let known = lock();
+        let known = locked(known);
         let names: HashSet<String> = known.parts.values().map(Part::name).collect();
         (names, known.last)
     };
@@ -55,7 +55,7 @@ pub(crate) fn refreshed<D: Disk>(disk: &D, known: &Mutex<Known>) -> Result<(), O
     let mut fresh = looked_at(disk, &places, |place| !names.contains(&place.name))?;
     let there: HashSet<&str> = places.iter().map(|place| place.name.as_str()).collect();
     let (unsure, open) = {
-        let mut known = lock();
+        let mut known = locked(known);
         let dropped = known.retain(|part| part.base > last || there.contains(part.name().as_str()));
         let trusted: Vec<Part> = known.parts.values().cloned().collect();
         known.merge(std::mem::take(&mut fresh.known));
@@ -67,7 +67,7 @@ pub(crate) fn refreshed<D: Disk>(disk: &D, known: &Mutex<Known>) -> Result<(), O
         let complete = |place: &Place| Some(&place.name) != open.as_ref();
         let all = looked_at(disk, &places, complete)?;
         let again: HashSet<String> = all.known.parts.values().map(Part::name).collect();
-        let mut known = lock();
+        let mut known = locked(known);
         known.retain(|part| !again.contains(&part.name()));
         known.merge(all.known);
     }

@@ -27,8 +27,10 @@ pub struct Settled<T> {
     pub up_to: u64,
 }
 
-pub(crate) struct State<T> {
+pub(crate) struct State<T, C> {
     pub(crate) queue: Queue,
+    /// What whoever commits has; `None`: somebody has taken it, and puts it back.
+    pub(crate) committer: Option<C>,
     /// For what is in the queue, in the order in which it was appended.
     waiting: Waiters<T>,
     /// The batch that is committed just now.
@@ -66,11 +68,12 @@ struct UnderWay<T> {
     waiters: Option<Waiters<T>>,
 }
 
-impl<T> State<T> {
-    pub(crate) fn new(queue: Queue) -> Self {
+impl<T, C> State<T, C> {
+    pub(crate) fn new(queue: Queue, committer: C) -> Self {
         let last = queue.last();
         Self {
             queue,
+            committer: Some(committer),
             waiting: Vec::new(),
             under_way: None,
             taken: 0,
@@ -261,7 +264,7 @@ impl<T> State<T> {
     }
 }
 
-impl<T> std::fmt::Debug for State<T> {
+impl<T, C> std::fmt::Debug for State<T, C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { queue, settled, safe, failed, closing, .. } = self;
         write!(

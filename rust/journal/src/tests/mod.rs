@@ -1,3 +1,5 @@
-//! What only the inside of the crate can test: commits step by step, without a thread.
+//! What only the inside of the crate can test: commits step by step, and their threads in random interleavings.
 
 mod crashes;
+#[cfg(shuttle)]
+mod shuttle_commits;

@@ -147,3 +147,51 @@ fn a_journal_of_a_later_version_is_not_gone_on_with() {
     let told = all(&disk);
     assert_eq!((told.unreadable, told.gaps.is_empty()), (1, false));
 }
+
+#[test]
+fn who_commits_does_so_in_its_own_thread() {
+    let disk = SimulatedDisk::new(1);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let telling = Arc::clone(&told);
+    let journal = Journal::open(disk.clone(), OPTIONS, move |settled: Settled<()>| {
+        telling.lock().expect("nobody panics").push((settled.up_to, thread::current().id()));
+    });
+    let journal = journal.expect("an empty disk");
+    for turn in 0..20 {
+        let mut waves = [1, 2, 3].map(|number| wave(turn * 3 + number));
+        assert_eq!(journal.commit(&mut waves).expect("there is room"), turn * 3 + 3);
+        assert_eq!(journal.safe(), turn * 3 + 3);
+    }
+    let here = thread::current().id();
+    let expected: Vec<_> = (1..=20).map(|turn| (turn * 3, here)).collect();
+    assert_eq!(*told.lock().expect("nobody panics"), expected);
+    assert_eq!(journal.commit(&mut []).expect("nothing to do"), 60);
+    journal.close().expect("a disk without faults");
+    assert_eq!(all(&disk).waves, (1..=60).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_commit_is_refused_as_a_whole_and_the_next_one_goes_on() {
+    let disk = SimulatedDisk::new(1);
+    let options = Options { pending_bytes: 1_000, ..OPTIONS };
+    let journal = open(&disk, options).expect("an empty disk");
+    journal.commit(&mut [wave(1)]).expect("there is room");
+    disk.fail(Some(Fault { at: disk.deeds().len(), lasting: true, errno: ENOSPC, short: false }));
+    let refused = journal.commit(&mut [wave(2), wave(3)]);
+    assert!(matches!(refused, Err(Refusal::Full(_))), "{refused:?}");
+    disk.fail(None);
+    assert_eq!(journal.commit(&mut [wave(4), wave(5)]).expect("there is room"), 5);
+    // What waits already leaves no room for as much again.
+    disk.hold_syncs(true);
+    journal.append(&mut wave(6), None).expect("there is room");
+    let mut many: Vec<_> = (7..30).map(wave).collect();
+    let refused = journal.commit(&mut many);
+    assert!(matches!(refused, Err(Refusal::Busy(_))), "{refused:?}");
+    disk.hold_syncs(false);
+    journal.flush().expect("a disk without faults");
+    assert_eq!(journal.commit(&mut many).expect("nothing waits"), 29);
+    journal.close().expect("a disk without faults");
+    assert!(matches!(journal.commit(&mut [wave(30)]), Err(Refusal::Closed)));
+    let told = all(&disk);
+    assert_eq!((told.waves.len(), told.gaps), (27, Vec::new()));
+}
