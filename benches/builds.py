@@ -12,6 +12,7 @@ the build of this interpreter takes more. With valgrind there are the instructio
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -70,15 +71,13 @@ def instructions(python: Path) -> float:
     """What a wave more takes, emitted and taken."""
 
     def of(bursts: int) -> int:
-        with tempfile.TemporaryDirectory() as folder:
-            out = f"--callgrind-out-file={folder}/out"
-            command = ["valgrind", "--tool=callgrind", out, python, "-c", EMITTED, str(bursts)]
-            environment = {"PYTHONHASHSEED": "0", "PYTHONMALLOC": "malloc", "PATH": "/usr/bin:/bin"}
-            done = subprocess.run(
-                command, check=True, capture_output=True, text=True, env=environment
-            )
-        found = re.search(r"Collected : (\d+)", done.stderr)
-        assert found, done.stderr
+        with tempfile.NamedTemporaryFile("r") as out:
+            command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+            command += [f"--log-file={out.name}", str(python), "-c", EMITTED, str(bursts)]
+            environment = {**os.environ, "PYTHONHASHSEED": "0"}
+            subprocess.run(command, check=True, capture_output=True, env=environment)
+            found = re.search(r"Collected : (\d+)", out.read())
+        assert found, "valgrind says how many it has counted"
         return int(found[1])
 
     return (of(2 * MORE) - of(MORE)) / (MORE * 100)
@@ -104,8 +103,8 @@ def main() -> int:
         for place in (0, 1) if number % 2 else (1, 0):
             times[place].append(timed(builds[place]))
     print(f"{'ns a wave':20}{'this':>10}{'other':>10}{'more':>10}")
-    for what, ours, others in zip(("emitted", "taken"), *(zip(*of) for of in times), strict=True):
-        shown(what, list(ours), list(others))
+    for place, what in enumerate(("emitted", "taken")):
+        shown(what, *([one[place] for one in of] for of in times))
     if shutil.which("valgrind"):
         one, other = map(instructions, builds)
         print(f"{'instructions':20}{one:10.0f}{other:10.0f}{one - other:+10.0f}")

@@ -16,7 +16,7 @@ use crate::draft::{Attempt, Draft, listed};
 use crate::emitter::PyEmitter;
 use crate::errors::Deadlock;
 use crate::here::Thread;
-use crate::journal::{Fate, Writer};
+use crate::journal::{Fate, Writer, give_way};
 use crate::machine::{IN_PLACE_LIMIT, Operation, Quickly, in_place};
 use crate::receipt::PyReceipt;
 use crate::shared::Shared;
@@ -315,6 +315,9 @@ pub enum Emitted {
     Appended(Arc<Fate>),
 }
 
+/// After so many emissions in a row, what is committed by then is delivered.
+const GIVE_WAY: usize = 256;
+
 /// Several emissions, one after the other. Those that a journal has are waited for together, at the end.
 pub struct EmitManyOp {
     pub waves: VecDeque<EmitOp>,
@@ -361,6 +364,9 @@ impl Operation for EmitManyOp {
             };
             self.receipts.push(receipt);
             self.waves.pop_front();
+            if self.writer.is_some() && self.receipts.len() % GIVE_WAY == 0 {
+                give_way(py);
+            }
             // The last one is counted as the await that ends in place.
             if !self.waves.is_empty() && in_place(|row| row + 1) >= IN_PLACE_LIMIT {
                 self.pausing = true;

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use aether_core::medium::Reserved;
 use aether_journal::journal::{Refusal, Settled};
@@ -41,6 +43,12 @@ pub struct Admitted {
 /// How many are woken together, at most: the first does not wait for thousands of others.
 const AT_ONCE: usize = 64;
 
+/// How often a thread that gives way looks whether the other one has come: for some tens of microseconds.
+const LOOKS: usize = 256;
+
+/// How many threads have committed, and wait for the interpreter to deliver.
+static COMING: AtomicUsize = AtomicUsize::new(0);
+
 thread_local! {
     static DELIVERS: Cell<bool> = const { Cell::new(false) };
 }
@@ -63,7 +71,9 @@ fn settle_all(settled: Settled<Waiter>) {
         return;
     }
     let mut waiters = Some(waiters);
-    Python::try_attach(|py| {
+    COMING.fetch_add(1, Ordering::Relaxed);
+    let attached = Python::try_attach(|py| {
+        COMING.fetch_sub(1, Ordering::Relaxed);
         // A program that ends waits for it.
         let _inside = Inside::enter(py);
         let mut told = Vec::new();
@@ -75,8 +85,20 @@ fn settle_all(settled: Settled<Waiter>) {
         }
         rouse_all(py, told);
     });
+    if attached.is_none() {
+        COMING.fetch_sub(1, Ordering::Relaxed);
+    }
     // The interpreter ends, and nobody may touch its objects any more.
     waiters.into_iter().flatten().for_each(mem::forget);
+}
+
+/// Lets a thread deliver that waits for the interpreter. Whoever emits many in a row calls this from time to time: the
+/// thread goes on with the disk then, while the next ones are emitted.
+pub fn give_way(py: Python<'_>) {
+    let comes = || COMING.load(Ordering::Relaxed) > 0;
+    if comes() {
+        py.detach(|| (0..LOOKS).take_while(|_| comes()).for_each(|_| thread::yield_now()));
+    }
 }
 
 impl Waiter {

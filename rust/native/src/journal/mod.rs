@@ -36,7 +36,7 @@ mod retention;
 mod turn;
 mod writer;
 
-pub use self::commit::Admitted;
+pub use self::commit::{Admitted, give_way};
 pub use self::cursor::{Cursor, Cursors, Rules};
 pub use self::fate::{AckOp, Fate, Told};
 pub use self::import::PyJournalImport;
