@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .choices import Backend, Overflow
+from .config import commands as config_commands
 from .journal import commands as journal_commands
 
 __all__ = ["app"]
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.add_typer(config_commands)
 app.add_typer(journal_commands)
 
 BackendOption = Annotated[

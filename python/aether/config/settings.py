@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,11 +14,13 @@ from aether.errors import ConfigError
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["Count", "Seconds", "Settings"]
+__all__ = ["Count", "Seconds", "Settings", "mistakes_in", "report"]
 
 # What the native side counts with, and some 30 years: more than anybody waits.
 _COUNT = 2**31 - 1
 _SECONDS = 1e9
+
+_S = TypeVar("_S", bound="Settings")
 
 Count = Annotated[int, Field(ge=1, le=_COUNT)]
 Seconds = Annotated[float, Field(le=_SECONDS)]
@@ -44,11 +46,10 @@ class Settings(BaseModel):
             try:
                 super().__init__(**values)
             except ValidationError as error:
-                details = error.errors(include_url=False)
-                mistakes = [_mistake(type(self), detail) for detail in details]
+                mistakes = [mistake for _, mistake in _mistakes(type(self), error)]
             else:
                 return
-            raise ConfigError(_report(mistakes))
+            raise ConfigError(report(mistakes))
 
         # It adds nothing of its own: mistakes of a section are told with those of the whole.
         __init__.__pydantic_base_init__ = True
@@ -70,7 +71,25 @@ class Settings(BaseModel):
         return type(self)(**{**dict(self), **changes})
 
 
-def _report(mistakes: list[str]) -> str:
+def mistakes_in(
+    settings: type[_S], values: Mapping[str, Any]
+) -> tuple[_S | None, list[tuple[tuple[str | int, ...], str]]]:
+    """The settings of these values; or none, and each mistake with the field that it is in."""
+    try:
+        return settings.__pydantic_validator__.validate_python(values), []
+    except ValidationError as error:
+        return None, _mistakes(settings, error)
+
+
+def _mistakes(
+    settings: type[Settings], error: ValidationError
+) -> list[tuple[tuple[str | int, ...], str]]:
+    details = error.errors(include_url=False)
+    return [(detail["loc"], _mistake(settings, detail)) for detail in details]
+
+
+def report(mistakes: list[str]) -> str:
+    """What a `ConfigError` says of these."""
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
     return "\n  ".join([f"{count} in the configuration:", *mistakes])
 

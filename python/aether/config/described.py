@@ -1,0 +1,57 @@
+"""Each value of a configuration as a line of a TOML file would have it; what is secret is stars."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from pydantic import SecretBytes, SecretStr
+
+from aether.config.lines import Path as Key
+from aether.config.settings import Settings
+
+__all__ = ["described"]
+
+
+def described(settings: Settings, within: Key = ()) -> Iterator[tuple[Key, str]]:
+    """Each field with its value, those of sections one by one.
+
+    Example:
+        >>> from aether import AetherConfig
+        >>> next(described(AetherConfig()))
+        (('attenuation_factor',), '0.95')
+    """
+    for name, value in settings:
+        key = (*within, name)
+        if isinstance(value, Settings):
+            yield from described(value, key)
+        else:
+            yield key, _shown(value)
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "none"
+        case SecretStr() | SecretBytes():
+            return "'**********'"
+        case bool() | int() | str():
+            return json.dumps(value, ensure_ascii=False)
+        case float():
+            return repr(value)
+        case list() | tuple():
+            return f"[{', '.join(map(_shown, value))}]"
+        case Mapping():
+            return _table(value.items())
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            given = ((one.name, getattr(value, one.name)) for one in fields(value))
+            return _table((name, one) for name, one in given if one is not None)
+        case _:
+            return str(value)
+
+
+def _table(items: Any) -> str:
+    inside = ", ".join(f"{name} = {_shown(value)}" for name, value in items)
+    return f"{{ {inside} }}" if inside else "{}"

@@ -1,0 +1,177 @@
+"""A configuration from its layers: defaults < `aether.toml` < `aether.<environment>.toml` < variables < arguments.
+
+Contract:
+- The environment is the argument `environment`, or what `AETHER_ENV` says; without one, there is no second file. A file
+  that is not there has no values.
+- Variables are named after fields: `AETHER_CHANNEL_BUFFER_SIZE`, and `AETHER_JOURNAL__PATH` in a section. Lists and tables
+  are JSON. Others that begin with `AETHER_` are left alone, but for one that is nearly the name of a field: systems make
+  variables of such names on their own.
+- Tables are merged key by key; of everything else, the last layer counts.
+- All mistakes of all layers are told in one `ConfigError`, each with its file and line, or its variable. A value that may
+  be secret is not shown.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from aether.config.lines import Path as Key
+from aether.config.lines import key_lines
+from aether.config.settings import Settings, mistakes_in, report
+from aether.config.variables import ENVIRONMENT, variables_of
+from aether.errors import ConfigError
+
+__all__ = ["ConfigFiles", "Layer", "Layered"]
+
+_S = TypeVar("_S", bound=Settings)
+_V = TypeVar("_V")
+
+FILE = "aether.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Values from one place."""
+
+    name: str
+    """A file, `"variables"` or `"arguments"`."""
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    places: Mapping[Key, str] = field(default_factory=dict[Key, str])
+    """Where each key stands: a file with its line, or a variable."""
+    mistakes: tuple[str, ...] = ()
+    """Why some of it cannot be read."""
+
+    def place_of(self, key: Key) -> str:
+        """Where a key stands, or else what is in it, or what it is in."""
+        found = _nearest(self.places, key)
+        return self.name if found is None else found
+
+
+@dataclass(frozen=True, slots=True)
+class Layered(Generic[_S]):
+    """A configuration, and where each of its values comes from."""
+
+    config: _S
+    origins: Mapping[Key, str]
+    """By field; one that is not here has its default."""
+
+    def origin_of(self, key: Key) -> str:
+        """Where a value comes from: `"default"` if no layer has it."""
+        found = _nearest(self.origins, key)
+        return "default" if found is None else found
+
+
+class ConfigFiles(Generic[_S]):
+    """Where a configuration comes from. It is read anew each time.
+
+    Args:
+        settings: Which configuration: `AetherConfig`.
+        folder: Where the files are.
+        environment: Which second file there is; `None`: what the variable `AETHER_ENV` says.
+        arguments: Values by field, which count above all others.
+    """
+
+    def __init__(
+        self,
+        settings: type[_S],
+        folder: str | PathLike[str] = ".",
+        *,
+        environment: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.folder = Path(folder)
+        self.environment = environment or os.environ.get(ENVIRONMENT) or None
+        self.arguments = dict(arguments or {})
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are looked for, the last of which counts most."""
+        names = [FILE]
+        if self.environment is not None:
+            names.append(f"aether.{self.environment}.toml")
+        return tuple(self.folder / name for name in names)
+
+    def read(self) -> Layered[_S]:
+        """The configuration as it is now.
+
+        Raises:
+            ConfigError: Some layer has mistakes. All are listed.
+        """
+        layers = list(self._layers())
+        mistakes = [mistake for layer in layers for mistake in layer.mistakes]
+        values: dict[str, Any] = {}
+        owners: dict[Key, Layer] = {}
+        for layer in layers:
+            _merge(values, layer.values, layer, owners)
+        config, wrong = mistakes_in(self.settings, values)
+        for key, mistake in wrong:
+            owner = _nearest(owners, key)
+            at = "" if owner is None or owner.name == "arguments" else f"{owner.place_of(key)}: "
+            mistakes.append(at + mistake)
+        if config is None or mistakes:
+            raise ConfigError(report(mistakes))
+        return Layered(config, {key: layer.place_of(key) for key, layer in owners.items()})
+
+    def _layers(self) -> Iterator[Layer]:
+        for path in self.files:
+            yield _of_file(path)
+        values, places, mistakes = variables_of(self.settings, os.environ)
+        yield Layer("variables", values, places, mistakes)
+        yield Layer("arguments", self.arguments)
+
+
+def _of_file(path: Path) -> Layer:
+    name = path.name
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except FileNotFoundError:
+        return Layer(name)
+    except (OSError, UnicodeDecodeError) as error:
+        return Layer(name, mistakes=(f"{path} cannot be read: {error}",))
+    except tomllib.TOMLDecodeError as error:
+        return Layer(name, mistakes=(f"{path} is no TOML: {error}",))
+    places = {key: f"{path}:{line}" for key, line in key_lines(text).items()}
+    return Layer(name, values, places)
+
+
+def _merge(
+    into: dict[str, Any],
+    values: Mapping[str, Any],
+    layer: Layer,
+    owners: dict[Key, Layer],
+    within: Key = (),
+) -> None:
+    for name, value in values.items():
+        key = (*within, name)
+        known = into.get(name)
+        if isinstance(value, Mapping):
+            # What was no table before is one now.
+            inner = into[name] = known if isinstance(known, dict) else {}
+            owners.pop(key, None)
+            if not value:
+                owners[key] = layer
+            _merge(inner, value, layer, owners, key)
+            continue
+        for other in [other for other in owners if other[: len(key)] == key]:
+            del owners[other]
+        into[name] = value
+        owners[key] = layer
+
+
+def _nearest(known: Mapping[Key, _V], key: Key) -> _V | None:
+    """What is known of a key, or else of something in it, or of what it is in."""
+    if key in known:
+        return known[key]
+    inner = next((one for other, one in known.items() if other[: len(key)] == key), None)
+    if inner is not None:
+        return inner
+    outer = (key[:length] for length in range(len(key) - 1, 0, -1))
+    return next((known[part] for part in outer if part in known), None)
