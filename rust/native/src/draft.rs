@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aether_core::medium::{Carry, Emission, Refusal, Reserved, Ticket};
 use aether_core::router::Hint;
-use aether_core::wave::{Spent, Strength, wrapped};
+use aether_core::wave::{Rules, Spent, Strength, wrapped};
 use aether_journal::record::Encoded;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -98,12 +98,12 @@ impl Draft {
         let (hopped, before) = match (options.cause, options.compensates) {
             (None, None) => {
                 let first = Strength::new(amplitude.unwrap_or(1.0));
-                (first.hop(&shared.rules), first)
+                (first.hop(&shared.tuning.rules(py)), first)
             }
             (Some(cause), None) => {
                 let cause = cause.get();
                 hand_on(py, &mut rare, cause, true)?;
-                (caused(cause.strength, amplitude, shared), cause.strength)
+                (caused(cause.strength, amplitude, &shared.tuning.rules(py)), cause.strength)
             }
             (None, Some(compensated)) => {
                 let cause = compensated.get();
@@ -114,7 +114,7 @@ impl Draft {
                 }
                 rare.frequency = options.given.frequency.or(Some(cause.frequency()));
                 rare.undoes = Some(Box::new(cause.to_undo()));
-                (caused(cause.strength, amplitude, shared), cause.strength)
+                (caused(cause.strength, amplitude, &shared.tuning.rules(py)), cause.strength)
             }
             (Some(_), Some(_)) => {
                 return Err(PyValueError::new_err(
@@ -169,7 +169,7 @@ impl Draft {
         let given = wave.get();
         let name = given.channel.bind(py);
         let (_, hint) = shared.channel(name)?;
-        let (strength, spent) = match given.strength.hop(&shared.rules) {
+        let (strength, spent) = match given.strength.hop(&shared.tuning.rules(py)) {
             Ok(strength) => (strength, None),
             Err(spent) => (given.strength, Some(spent)),
         };
@@ -496,11 +496,11 @@ pub fn inherits(py: Python<'_>, shared: &Shared) -> bool {
 }
 
 /// The strength of a wave that another causes: an amplitude that is given stands as it is.
-fn caused(before: Strength, amplitude: Option<f64>, shared: &Shared) -> Result<Strength, Spent> {
-    let Some(amplitude) = amplitude else { return before.hop(&shared.rules) };
+fn caused(before: Strength, amplitude: Option<f64>, rules: &Rules) -> Result<Strength, Spent> {
+    let Some(amplitude) = amplitude else { return before.hop(rules) };
     // As for a first emission, which keeps its amplitude; then the hops of the cause.
-    let hopped = Strength { amplitude, priority: before.priority, hops: 0 }.hop(&shared.rules)?;
-    if before.hops >= shared.rules.max_propagation {
+    let hopped = Strength { amplitude, priority: before.priority, hops: 0 }.hop(rules)?;
+    if before.hops >= rules.max_propagation {
         return Err(Spent::Propagation);
     }
     Ok(Strength { hops: before.hops + 1, ..hopped })

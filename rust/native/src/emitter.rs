@@ -413,7 +413,7 @@ impl PyEmitter {
         if !open || shared.writer.is_some() || inherits(py, shared) {
             return None;
         }
-        Strength::new(clamped(amplitude)?).hop(&shared.rules).ok()
+        Strength::new(clamped(amplitude)?).hop(&shared.tuning.rules(py)).ok()
     }
 
     fn prepare(

@@ -52,6 +52,7 @@ mod spares;
 mod stalls;
 mod tap;
 mod taps;
+mod tuning;
 mod vibrator;
 #[allow(unsafe_code)] // `PyThread_get_thread_ident`, `PyErr_SetInterrupt`
 mod waker;

@@ -29,6 +29,7 @@ use crate::quiet::{Until, UntilOp};
 use crate::rare::checked_amplitude;
 use crate::shared::Shared;
 use crate::tap::PyTap;
+use crate::tuning::Tuned;
 use crate::waker::{Aftermath, Gate};
 use crate::wave::PyWave;
 
@@ -162,8 +163,9 @@ pub fn explain_rows<'py>(
     emitter: u64,
 ) -> PyResult<Bound<'py, PyList>> {
     let rows = PyList::empty(py);
+    let least = shared.tuning.rules(py).min_amplitude;
     for row in shared.medium.explain(channel, amplitude, emitter) {
-        let faint = amplitude < shared.rules.min_amplitude;
+        let faint = amplitude < least;
         let (reached, reason) = match row.verdict {
             Verdict::Reached
             | Verdict::Overflows(_)
@@ -172,7 +174,6 @@ pub fn explain_rows<'py>(
             | Verdict::Refused
                 if faint =>
             {
-                let least = shared.rules.min_amplitude;
                 (false, Some(format!("min_amplitude: {amplitude} is fainter than {least}")))
             }
             Verdict::Reached => (true, None),
@@ -232,7 +233,7 @@ impl PyMedium {
         if let Some(writer) = &writer {
             medium.begin_at(writer.last());
         }
-        let shared = Arc::new(Shared::new(medium, rules, limits, stall_warning, writer));
+        let shared = Arc::new(Shared::new(medium, Tuned { rules, stall_warning }, limits, writer));
         if let (Some(writer), Some(journal)) = (&shared.writer, journal) {
             writer.serve(journal.py(), &shared);
         }
@@ -247,6 +248,23 @@ impl PyMedium {
         };
         let emitter = PyEmitter { shared: Arc::clone(&shared), origin: Arc::new(origin) };
         Ok(PyClassInitializer::from(emitter).add_subclass(Self { shared }))
+    }
+
+    /// Goes on by other settings, from the next emission and the next mailbox on.
+    #[pyo3(signature = (*, attenuation_factor, decay_interval, max_propagation, min_amplitude, stall_warning))]
+    fn tune(
+        &self,
+        py: Python<'_>,
+        attenuation_factor: f64,
+        decay_interval: f64,
+        max_propagation: u32,
+        min_amplitude: f64,
+        stall_warning: f64,
+    ) -> PyResult<()> {
+        self.shared.home.enter()?;
+        let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
+        self.shared.tuning.set(py, Tuned { rules, stall_warning });
+        Ok(())
     }
 
     /// Makes a mailbox.
@@ -298,7 +316,7 @@ impl PyMedium {
             role,
             readers,
         };
-        let Rules { attenuation_factor, decay_interval, .. } = self.shared.rules;
+        let Rules { attenuation_factor, decay_interval, .. } = self.shared.tuning.rules(name.py());
         let fading = Fading::new(attenuation_factor, decay_interval);
         let Some(key) = self.shared.medium.open(spec, fading) else {
             let phase = match self.shared.medium.phase() {
@@ -503,9 +521,9 @@ impl PyMedium {
     }
 
     /// Channel, full vibrators and seconds of what has waited for `stall_warning` or longer.
-    fn stalled(&self) -> PyResult<Vec<(String, Vec<String>, f64)>> {
+    fn stalled(&self, py: Python<'_>) -> PyResult<Vec<(String, Vec<String>, f64)>> {
         self.shared.home.enter()?;
-        let waits = self.shared.medium.waits(self.shared.stall_warning);
+        let waits = self.shared.medium.waits(self.shared.tuning.stall_warning(py));
         let row = |stall: &medium::Stall| {
             let full = stall.full.iter().map(ToString::to_string).collect();
             (stall.channel.to_string(), full, stall.waited)

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use aether_core::channel::{Limits, Pattern, check_channel};
 use aether_core::medium;
 use aether_core::router::Hint;
-use aether_core::wave::Rules;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -22,6 +21,7 @@ use crate::names::{Name, Names};
 use crate::rare::Trail;
 use crate::receipt::PyReceipt;
 use crate::taps::Taps;
+use crate::tuning::{Tuned, Tuning};
 use crate::waker::{Gate, Waker};
 use crate::wave::{Held, concrete};
 
@@ -36,12 +36,10 @@ pub struct Shared {
     /// No other medium has had it.
     pub number: u64,
     pub medium: Medium,
-    pub rules: Rules,
+    pub tuning: Tuning,
     pub limits: Limits,
     /// Last waves are retained, heard or not.
     pub retains: bool,
-    /// Seconds.
-    pub stall_warning: f64,
     pub home: Home,
     /// Handlers at work.
     pub working: AtomicUsize,
@@ -86,22 +84,15 @@ impl Recalled {
 }
 
 impl Shared {
-    pub fn new(
-        medium: Medium,
-        rules: Rules,
-        limits: Limits,
-        stall_warning: f64,
-        writer: Option<Arc<Writer>>,
-    ) -> Self {
+    pub fn new(medium: Medium, tuned: Tuned, limits: Limits, writer: Option<Arc<Writer>>) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let retains = !medium.retained_patterns().is_empty();
         Self {
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
             medium,
-            rules,
+            tuning: Tuning::new(tuned),
             limits,
             retains,
-            stall_warning,
             home: Home::new(),
             working: AtomicUsize::new(0),
             watched: AtomicBool::new(false),
@@ -228,13 +219,14 @@ impl Shared {
     #[cold]
     pub fn chain_ended(&self, py: Python<'_>, trail: &Trail, channel: &str, reason: &str) {
         let now = self.medium.clock().monotonic();
+        let quiet = 10.0 * self.tuning.stall_warning(py);
         let first = {
             let mut chains = self.chains.lock();
             if chains.len() >= CHAINS && !chains.contains_key(channel) {
                 chains.clear();
             }
             let last = chains.insert(channel.to_owned(), now);
-            last.is_none_or(|last| now - last > 10.0 * self.stall_warning)
+            last.is_none_or(|last| now - last > quiet)
         };
         if first {
             let mut channels = trail.channels();

@@ -81,7 +81,9 @@ impl PyWatcher {
         check_channel(&name, shared.limits.derived())
             .map_err(|fault| channel_error(&name, &fault))?;
         let derived = channel_object(&PyString::new(py, &name))?;
-        let Ok(strength) = Strength::new(1.0).hop(&shared.rules) else { return Ok(false) };
+        let Ok(strength) = Strength::new(1.0).hop(&shared.tuning.rules(py)) else {
+            return Ok(false);
+        };
         let timestamp = shared.medium.clock().unix();
         let wave = PyWave::new(py, derived, detection.unbind(), None, strength, timestamp, None);
         let wave = Held(wave.into_object(py)?);
