@@ -53,14 +53,14 @@ def _run(arguments: list[str]) -> int:
     from .app import app
     from .errors import FAILED
 
+    code: object = None
     try:
         app(args=arguments, prog_name="aether")
     except SystemExit as end:
-        status = 0 if end.code is None else end.code if isinstance(end.code, int) else FAILED
-        if status == _INTERRUPTED:
-            raise KeyboardInterrupt from None
-        return status
-    return 0
+        code = end.code
+    if code == _INTERRUPTED:
+        raise KeyboardInterrupt
+    return 0 if code is None else code if isinstance(code, int) else FAILED
 
 
 def _explain_end(error: BaseException) -> int:
