@@ -68,6 +68,8 @@ async def test_has_a_row_for_each_vibrator() -> None:
             getattr(one.vibrator, "name", one.vibrator): one.reached for one in explanation.rows
         }
         assert reached == {"one": True, "two": True, "three": False}
+        assert list(explanation) == list(explanation.rows)
+        assert len(explanation) == 3
 
 
 @pytest.mark.parametrize("group", [None, "chat"])
