@@ -438,8 +438,9 @@ def test_pipe_into_head_shows_no_traceback(history: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no full device")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("arguments", [["explain", "a.b", "a.*"], ["--version"]])
-def test_full_device_is_one_line(arguments: list[str]) -> None:
+def test_full_device_is_one_line(arguments: list[str], unbuffered: str) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [*AETHER, *arguments],
@@ -447,6 +448,8 @@ def test_full_device_is_one_line(arguments: list[str]) -> None:
             stderr=subprocess.PIPE,
             timeout=50,
             check=False,
+            # It fails as it is written, or as it is flushed.
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )
     assert done.returncode == 1
     (line,) = done.stderr.decode().splitlines()
