@@ -116,7 +116,7 @@ def test_null_may_be_written_with_a_codec(tmp_path: Path, codec: int) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit of a file's size")
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     source = tmp_path / "lines.jsonl"
-    source.write_text("\n".join(event(payload="x" * 100_000) for _ in range(50)))
+    source.write_text("\n".join(event(payload="x" * 200_000) for _ in range(200)))
     limited = (
         "import resource, signal, sys; from aether.cli import main;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
