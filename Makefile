@@ -165,6 +165,16 @@ py-test: build
 	$(call heading,pytest)
 	@$(BIN)/python -m pytest --numprocesses=$(or $(PROCESSES),auto) --dist=worksteal $(PYTEST_ARGS)
 
+# What runs at full load is left out: it watches the time, and takes no branch that others do not.
+## coverage-python: pytest under coverage, child processes too: of the branches of python/aether, 95 % at least
+.PHONY: coverage-python
+coverage-python: build
+	$(call heading,pytest under coverage)
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest --numprocesses=$(or $(PROCESSES),auto) --dist=worksteal --timeout=240 -m "not stress" $(PYTEST_ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
 ## bench: everything beside its peers: a table, docs/benchmarks.md and a picture (ten minutes)
 .PHONY: bench
 bench: build

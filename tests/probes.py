@@ -122,6 +122,35 @@ def payloads(vibrator: Vibrator) -> list[Any]:
     return [wave.payload for wave in taken(vibrator)]
 
 
+async def receive(vibrator: Vibrator) -> Wave[Any]:
+    """The next wave, which comes."""
+    with anyio.fail_after(PATIENCE):
+        wave = await vibrator.receive()
+    assert wave is not None
+    return wave
+
+
+async def take(vibrator: Vibrator, count: int) -> list[Wave[Any]]:
+    """The next so many waves."""
+    return [await receive(vibrator) for _ in range(count)]
+
+
+async def take_payloads(vibrator: Vibrator, count: int) -> list[Any]:
+    """The payloads of the next so many waves, as many at a time as there are."""
+    gathered: list[Any] = []
+    with anyio.fail_after(PATIENCE):
+        while len(gathered) < count:
+            waves = await vibrator.receive_many(count - len(gathered))
+            assert waves, f"it ended after {len(gathered)} waves, and {count} were to come"
+            gathered += [wave.payload for wave in waves]
+    return gathered
+
+
+def last(medium: Aether, pattern: str = "*") -> list[Any]:
+    """The payloads of the last waves that the medium tells of."""
+    return [wave.payload for wave in medium.last(pattern)]
+
+
 def assert_waiting(vibrator: Vibrator, count: int) -> None:
     """So many waves lie in the mailbox."""
     assert vibrator.statistics().current_buffer_used == count

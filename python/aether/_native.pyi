@@ -33,8 +33,8 @@ from typing_extensions import TypeVar, deprecated, disjoint_base
 from aether._builder import WaveBuilder
 from aether.channel import Channel
 from aether.journal.position import Position
+from aether.options import Order, Overflow
 from aether.physics.detection import Detection
-from aether.vibrator import Order, Overflow
 
 __all__ = [
     "DEBUG_BUILD",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from aether._native import Mailbox
-    from aether.vibrator import Options
+    from aether.options import Options
 
     class Open(Protocol):
         """Makes a mailbox."""

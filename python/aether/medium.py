@@ -20,11 +20,12 @@ from aether.expectation import Expectation
 from aether.explanation import Explanation
 from aether.groups import Groups
 from aether.journaled import of_configuration, opened
+from aether.options import Options, Order, Overflow
 from aether.requests import Requests
 from aether.running import Running
 from aether.statistics import Health, MediumStatistics, by_reason
 from aether.threads import Emitting, end_with_the_program
-from aether.vibrator import Options, Order, Overflow, Vibrator
+from aether.vibrator import Vibrator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -18,52 +18,24 @@ import sys
 import threading
 import warnings
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from aether import _native
 from aether._wait import checked_timeout, shielded
-from aether.errors import Closed, ForkedMedium
-from aether.journaled import Ack, Replayed, cursor_settings, history_after
-from aether.lane import Lane, checked_handler, others_idle
-from aether.run import OnError, Run
+from aether.errors import ForkedMedium
+from aether.lane import others_idle
+from aether.options import Options, Order, Overflow
+from aether.resonating import Resonating
 from aether.statistics import VibratorStatistics, by_reason
 from aether.threads import Emitting, block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Hashable, Mapping
+    from collections.abc import Generator, Mapping
     from types import TracebackType
     from typing import Self, Unpack
 
     from aether._native import Mailbox, Wave
     from aether.medium import Aether
     from aether.requests import RequestOptions
-
-Order: TypeAlias = Literal["amplitude", "fifo", "fresh"]
-Overflow: TypeAlias = Literal[
-    "block", "drop_oldest", "drop_newest", "drop_faintest", "conflate", "error", "replay"
-]
-_Handler = TypeVar("_Handler", bound="Callable[..., Any]")
-
-
-class Options(TypedDict):
-    """How a mailbox of a vibrator is made."""
-
-    order: Order
-    overflow: Overflow
-    buffer_size: int
-    noise_floor: float
-    ignored: int
-    """Whose waves it does not hear: an identity, or 0."""
-
-
-class Done(int):
-    """What a call has done already: a count, which can be awaited for symmetry and then is itself."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Generator[Any, None, int]:
-        return int(self)
-        yield  # makes this a generator, which never gives way
 
 
 class Created:
@@ -90,7 +62,7 @@ class Created:
         await shielded(self._vibrator.aclose())
 
 
-class Vibrator(Emitting, _native.Vibrator):
+class Vibrator(Emitting, Resonating):
     """A named participant of a medium. Made by `Vibrator.create` or `medium.vibrator`.
 
     Example:
@@ -107,20 +79,7 @@ class Vibrator(Emitting, _native.Vibrator):
         ('orders.created', {'id': 7})
     """
 
-    __slots__ = (
-        "_closed",
-        "_ending",
-        "_group",
-        "_identity",
-        "_lanes",
-        "_medium",
-        "_name",
-        "_options",
-        "_ordinals",
-        "_runs",
-        "_shares",
-        "_to_end",
-    )
+    __slots__ = ("_ending", "_group", "_identity", "_ordinals", "_shares", "_to_end")
 
     def __init__(  # pyright: ignore[reportInconsistentConstructor] - the native half takes any medium
         self,
@@ -132,19 +91,15 @@ class Vibrator(Emitting, _native.Vibrator):
         group: str | None,
     ) -> None:
         del mailbox  # the native half holds it
-        self._medium = medium
-        self._name = name
-        self._options = options
         self._group = group
         self._identity = identity
-        self._lanes: list[Lane] = []
-        self._runs: list[Run] = []
         self._shares: list[object] = []
         self._ordinals: dict[tuple[str, ...], int] = {}
         self._to_end: list[Mailbox] = []
         # Taken for good by the first who closes it. Nobody waits for it, in the child of a fork neither.
         self._ending = threading.Lock()
-        self._closed = False
+        # Last: one that is not open yet, or never was, has no end.
+        self._begin_resonating(medium, name, options)
 
     @classmethod
     def create(
@@ -220,230 +175,7 @@ class Vibrator(Emitting, _native.Vibrator):
         state = " closed" if self._closed else ""
         return f"<Vibrator {self._name!r}{state}>"
 
-    # Resonating
-
-    def resonate_on(
-        self,
-        *patterns: str,
-        replay: Replayed | None = None,
-        last: bool = False,
-        cursor: str | None = None,
-        ack: Ack = "manual",
-        ack_timeout: float = 30.0,
-        max_deliveries: int = 5,
-    ) -> Done:
-        """Hears these patterns from now on, in its mailbox: all of them, or none if one is wrong.
-
-        It acts at the call, awaited or not. A pattern that it resonates on already changes nothing.
-
-        Args:
-            patterns: What to hear: one or more.
-            replay: In a medium with a journal, from where on: ``"all"``, a sequence (that wave is the first), an
-                aware `datetime`, or a `timedelta` ago. What the journal has comes first, then what is emitted, with
-                no gap and nothing twice; emitters do not wait for it. Waves of the journal have the name of their
-                source, and no identity: `ignore_own` does not know them.
-            last: Begins with the last wave of each channel, then what is emitted, with no gap and nothing twice. The last
-                waves stand ahead of its mailbox, in the order of their sequences: they come before whatever waits
-                there, under every `order`, take no room, and no `overflow` drops them. They need a journal, or a
-                medium that retains the patterns (`AetherConfig.retain`); see `medium.last`. Those that it has by
-                another pattern already do not come again.
-            cursor: In a medium with a journal, the name of a durable cursor, which remembers across restarts what
-                was finished here: what was not comes again, as waves of their own with a `delivery_count` above 1.
-                It begins where `replay` says, or now, if nobody has used that name before; later starts go on from
-                where it is. It keeps count of the whole mailbox, so all patterns are given with it, in one call. It
-                has one reader at a time, or one group. See `ack` for what it takes to finish a wave.
-            ack: With a cursor: ``"manual"``, a wave is finished by `ack(wave)`; or ``"next"``, by asking for more:
-                then all that this vibrator has received before is.
-            ack_timeout: With a cursor: after so many seconds a wave that is not finished comes again: above 0.
-            max_deliveries: With a cursor: how often a wave comes, 1 or more. Then it goes to `dead.<channel>`, with
-                the headers `aether-reason` (`max_deliveries`), `aether-id`, `aether-deliveries` and `aether-cursor`.
-
-        Raises:
-            ChannelError: A pattern is no pattern; the message points at the token.
-            TypeError: One is no `str`, or an option is of the wrong type.
-            ValueError: No pattern, an option out of range, or the medium has no journal and does not retain what
-                `last` needs; `last` together with `replay` or `cursor`; the cursor has a reader already; or the
-                mailbox resonates already, or drops waves when it is full.
-            JournalError: The journal cannot be read.
-            Closed: The vibrator or its medium is closed.
-
-        Example:
-            >>> import asyncio, tempfile
-            >>> from aether import Aether
-            >>> from aether.journal import Journal
-            >>> async def start(folder, *, emit):
-            ...     async with Aether(journal=Journal(folder)) as medium:
-            ...         billing = medium.vibrator("billing")
-            ...         billing.resonate_on("orders.*", cursor="billing")
-            ...         await medium.emit_many([("orders.created", id) for id in emit])
-            ...         first, second = await billing.receive(), await billing.receive()
-            ...         await billing.ack(first)
-            ...     return [(wave.payload, wave.delivery_count) for wave in (first, second)]
-            >>> with tempfile.TemporaryDirectory() as folder:
-            ...     asyncio.run(start(folder, emit=[1, 2, 3]))
-            ...     asyncio.run(start(folder, emit=[]))
-            [(1, 1), (2, 1)]
-            [(2, 2), (3, 1)]
-        """
-        self._check_open()
-        _check_patterns(patterns, "resonate_on")
-        if last and (replay is not None or cursor is not None):
-            other = "replay" if cursor is None else "cursor"
-            message = (
-                f"last=True begins with the last wave of each channel, and {other}= with history: give one of them, or"
-                " resonate twice, with two vibrators"
-            )
-            raise ValueError(message)
-        after = None if replay is None else history_after(self._medium.journal, replay)
-        if cursor is not None:
-            settings = cursor_settings(cursor, ack, ack_timeout, max_deliveries)
-            return Done(self.mailbox.resonate_by_cursor(list(patterns), cursor, after, *settings))
-        if (known := self.mailbox.cursor_name) is not None:
-            message = (
-                f"vibrator {self._name!r} resonates by cursor {known!r}, which keeps count of the whole mailbox: give"
-                " all patterns with the cursor, in one call, or make another vibrator for these"
-            )
-            raise ValueError(message)
-        if last:
-            return Done(self.mailbox.resonate_last(list(patterns)))
-        added: list[str] = []
-        try:
-            for pattern in patterns:
-                if after is None:
-                    fresh = self.mailbox.resonate(pattern)
-                else:
-                    fresh = self.mailbox.resonate_after(pattern, after)
-                if fresh:
-                    added.append(pattern)
-        except BaseException:
-            for pattern in added:
-                self.mailbox.detune(pattern)
-            raise
-        return Done(len(added))
-
-    def detune(self, pattern: str) -> Done:
-        """Takes a pattern back, in any spelling: from its mailbox and from its handlers.
-
-        What waits already stays. Returns in how many of them it was; 0 changes nothing.
-
-        Raises:
-            ChannelError: The pattern is no pattern.
-        """
-        mailboxes = (self.mailbox, *(lane.mailbox for lane in self._lanes))
-        return Done(sum(mailbox.detune(pattern) for mailbox in mailboxes))
-
-    @property
-    def patterns(self) -> tuple[str, ...]:
-        """What its mailbox resonates on, as spelled."""
-        return tuple(self.mailbox.patterns())
-
-    def on(
-        self,
-        *patterns: str,
-        concurrency: int = 1,
-        key: Callable[[Wave[Any]], Hashable] | None = None,
-        order: Order | None = None,
-        overflow: Overflow | None = None,
-        buffer_size: int | None = None,
-    ) -> Callable[[_Handler], _Handler]:
-        """Has a function, async or plain, handle the waves of these patterns.
-
-        Each `on` is a lane of its own with a mailbox of its own: every matching handler gets the wave. It
-        hears from the call on, and runs while the medium is entered or under `run`, also one that has begun.
-        What it returns, if not `None`, answers a request.
-
-        Args:
-            patterns: What to handle: one or more.
-            concurrency: How many waves may be handled at once: 1 or more.
-            key: Waves of one key are handled in order, one after the other; other keys go on.
-            order: As for the vibrator, whose order holds otherwise.
-            overflow: As for the vibrator, whose policy holds otherwise.
-            buffer_size: As for the vibrator, whose size holds otherwise.
-
-        Raises:
-            ChannelError: A pattern is no pattern.
-            TypeError: One is no `str`, an option is of the wrong type, or the handler is no function or has
-                a `yield` in it.
-            ValueError: No pattern, or an option out of range.
-            Closed: The vibrator or its medium is closed.
-        """
-        self._check_open()
-        _check_patterns(patterns, "on")
-        if isinstance(concurrency, bool) or not isinstance(concurrency, int):
-            message = f"concurrency must be an int, not {type(concurrency).__name__}"
-            raise TypeError(message)
-        if not 1 <= concurrency <= sys.maxsize:
-            message = f"concurrency must be a number of handlers, 1 or more, not {concurrency}"
-            message += "" if concurrency < 1 else f"; at most {sys.maxsize}"
-            raise ValueError(message)
-        if key is not None and not callable(key):
-            message = f"key must be a function of a wave, not {type(key).__name__}"
-            raise TypeError(message)
-        options = self._options.copy()
-        if order is not None:
-            options["order"] = order
-        if overflow is not None:
-            options["overflow"] = overflow
-        if buffer_size is not None:
-            options["buffer_size"] = buffer_size
-        mailbox = self._medium.lane_mailbox(self, patterns, options, concurrency)
-
-        def register(handler: _Handler) -> _Handler:
-            try:
-                checked_handler(handler)
-            except TypeError:
-                mailbox.leave()
-                raise
-            lane = Lane(
-                self._medium,
-                self._name,
-                mailbox,
-                handler,
-                concurrency=concurrency,
-                key=key,
-                limit=options["buffer_size"],
-            )
-            self._add(lane)
-            return handler
-
-        return register
-
-    def _add(self, lane: Lane) -> None:
-        self._lanes.append(lane)
-        self._medium.adopt(lane, self)
-        for run in tuple(self._runs):
-            run.add(lane)
-
-    async def run(
-        self,
-        *,
-        on_error: OnError = "log",
-    ) -> None:
-        """Runs its handlers, also those that it gets meanwhile, until it is closed, drained or this is cancelled.
-
-        Where the medium is entered and runs them already, this only waits, and `on_error` holds meanwhile.
-        Without a handler it returns at once.
-
-        Args:
-            on_error: What happens when a handler raises: `log` it, `raise` it here (which ends the handlers,
-                unless the medium runs them), or call this function, async or plain, with the error and
-                the wave.
-
-        Raises:
-            TypeError: `on_error` is no function.
-            ValueError: `on_error` is another word.
-            Exception: With `raise`, what the handler raised.
-        """
-        run = Run(on_error)
-        self._runs.append(run)
-        try:
-            with self._medium.blocks.open():
-                for lane in tuple(self._lanes):
-                    run.add(lane)
-                await run.until_over()
-        finally:
-            self._runs.remove(run)
-            run.leave()
+    # Receiving
 
     def receive_sync(self, timeout: float | None = None) -> Wave | None:
         """Waits for the next wave in a thread without a loop; Ctrl-C works meanwhile.
@@ -613,26 +345,3 @@ class Vibrator(Emitting, _native.Vibrator):
     def count_shared(self, patterns: tuple[str, ...]) -> int:
         """How many handlers it has had for these patterns."""
         return self._ordinals.get(patterns, 0)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            message = f"vibrator {self._name!r} is closed and resonates no more; make a new one"
-            raise Closed(message)
-
-
-def _check_patterns(patterns: tuple[object, ...], method: str) -> None:
-    """Says what to write instead, where these are no names at all; the names are checked one by one."""
-    if not patterns:
-        message = f"{method}() takes patterns, one or more, such as {method}('orders.*')"
-        raise ValueError(message)
-    for pattern in patterns:
-        kind = type(pattern).__name__
-        if isinstance(pattern, (list, tuple, set, frozenset)):
-            message = (
-                f"{method}() takes the patterns one by one, not in a {kind}; "
-                f"unpack it: {method}(*patterns)"
-            )
-            raise TypeError(message)
-        if callable(pattern):
-            message = f"{method}() takes patterns, not a function; write @v.on('orders.*') above it"
-            raise TypeError(message)

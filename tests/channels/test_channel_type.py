@@ -6,6 +6,7 @@ import pickle
 import uuid
 
 import pytest
+from tests.probes import assert_says
 
 from aether import Channel, ChannelError
 
@@ -156,6 +157,21 @@ def test_of_refuses_a_part_that_is_not_one_literal_token(part: str) -> None:
 def test_child_refuses_a_part_that_is_not_one_literal_token(part: str) -> None:
     with pytest.raises(ChannelError):
         Channel("progress").child(part)
+
+
+@pytest.mark.parametrize("pattern", ["*", "a.*", "a.>", "a.+.*"])
+def test_nothing_can_be_named_below_what_takes_everything(pattern: str) -> None:
+    with pytest.raises(ChannelError) as caught:
+        Channel(pattern).child("b")
+    assert_says(caught.value, repr(pattern), "takes everything below it", "write '+'")
+    assert Channel("a.+").child("b") == "a.+.b"
+
+
+def test_a_number_beyond_what_python_writes_out_is_refused() -> None:
+    number = 1 << 20_000
+    for make in (lambda: Channel.of("a", number), lambda: Channel("a").child(number)):
+        with pytest.raises(ChannelError, match=r"is an int of 20001 bits; that is too long"):
+            make()
 
 
 def test_of_nothing_is_refused() -> None:

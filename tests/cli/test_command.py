@@ -6,20 +6,24 @@ import gzip
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from tests.conftest import LOOPS
 
-from aether.cli import main
+from aether import cli
+from aether.cli import backend, main, version
 from aether.cli.choices import Overflow
+from aether.cli.errors import CliError
 
 AETHER = [sys.executable, "-W", "error", "-m", "aether.cli"]
 
@@ -92,6 +96,78 @@ def test_version_is_one_line(run: Callable[..., Result]) -> None:
     assert result.status == 0
     assert result.out.startswith("aether ")
     assert len(result.out.splitlines()) == 1
+
+
+def test_version_comes_before_everything_else() -> None:
+    assert aether("--version", "demo", "none.jsonl").out == aether("--version").out
+
+
+def test_version_of_a_source_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(version, "version", missing)
+    assert aether("--version").out == "aether (not installed: run from a source tree)\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (SystemExit(3), 3, ""),
+        (SystemExit("why"), 1, ""),
+        (OSError(28, "No space left"), 1, "aether: No space left\n"),
+        (OSError("no number"), 1, "aether: no number\n"),
+        (CliError("what and why", status=2), 2, "aether: what and why\n"),
+        (ExceptionGroup("odd", [ValueError("other"), CliError("why")]), 1, "aether: why\n"),
+    ],
+)
+def test_whatever_ends_the_work_is_a_status_and_one_line(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, said: str
+) -> None:
+    def work(_arguments: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_run", work)
+    result = aether("demo")
+    assert (result.status, result.out, result.err) == (status, "", said)
+
+
+def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(_arguments: list[str]) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli, "_run", work)
+    with pytest.raises(ZeroDivisionError):
+        aether("demo")
+
+
+def test_any_stream_of_text_will_do() -> None:
+    out = io.StringIO()
+    with redirect_stdout(out):
+        assert main(["explain", "a.b", "a.*"]) == 0
+    assert out.getvalue() == aether("explain", "a.b", "a.*").out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no terminals of its own")
+def test_a_terminal_is_shown_how_far_it_is(history: Path) -> None:
+    ours, theirs = os.openpty()
+    terminal = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    terminal.pop("NO_COLOR", None)
+    with subprocess.Popen(
+        [*AETHER, "replay", str(history)], stdout=theirs, stderr=theirs, env=terminal
+    ) as run:
+        os.close(theirs)
+        shown = b""
+        # At its end a terminal is an error on Linux, and nothing elsewhere.
+        with suppress(OSError):
+            while more := os.read(ours, 4096):
+                shown += more
+    os.close(ours)
+    assert run.returncode == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert f"replaying {history}"[:40] in text
+    assert "6 events in" in text
+    assert "\x1b[2K" in shown.decode(), "the bar was not taken away"
 
 
 def test_version_loads_nothing_heavy() -> None:
@@ -168,6 +244,13 @@ def test_replay_on_every_loop(history: Path, loop: str) -> None:
     result = aether("replay", history, "--backend", loop)
     assert result.status == 0, result.err
     assert ["*", "6", "0"] in result.rows()
+
+
+def test_a_loop_that_is_not_installed(history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "find_spec", lambda name: None)
+    line = failure(aether("replay", history, "--backend", "trio"), status=2)
+    assert line == "aether: --backend trio: not installed; pip install trio"
+    assert aether("replay", history).status == 0
 
 
 def test_replay_says_why_waves_were_missed(tmp_path: Path) -> None:
@@ -355,14 +438,18 @@ def test_pipe_into_head_shows_no_traceback(history: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no full device")
-def test_full_device_is_one_line() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["explain", "a.b", "a.*"], ["--version"]])
+def test_full_device_is_one_line(arguments: list[str], unbuffered: str) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [*AETHER, "explain", "a.b", "a.*"],
+            [*AETHER, *arguments],
             stdout=full,
             stderr=subprocess.PIPE,
             timeout=50,
             check=False,
+            # It fails as it is written, or as it is flushed.
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )
     assert done.returncode == 1
     (line,) = done.stderr.decode().splitlines()

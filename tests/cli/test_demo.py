@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.cli.test_command import aether, failure
 
 from aether import InterferencePattern
 from aether.cli import demo
-from aether.cli.console import Screen
-from aether.cli.demo import history_path, run_demo
+from aether.cli.demo import history_path
 from aether.cli.demo.job import MAILBOXES, Emission, derived, load
 from aether.cli.demo.patterns import lines_of, patterns
+from aether.cli.demo.queues import through_queues
 from aether.cli.demo.sums import expected, faults
 from aether.cli.demo.vibrators import through_medium
 from aether.cli.errors import SourceError
@@ -78,17 +79,49 @@ def test_demo_as_it_is_called(tmp_path: Path) -> None:
     assert "sums: matched = got + missed for all 8 vibrators" in done.stdout
 
 
-def test_mismatch_is_named_and_fails(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mismatch_is_named_and_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def one_too_many(*arguments: object) -> dict[str, int]:
         due = expected(*arguments)  # type: ignore[arg-type]
         return {**due, "desk": due["desk"] + 1}
 
     monkeypatch.setattr(demo, "expected", one_too_many)
     monkeypatch.setattr(demo, "TURNS", 1)
-    assert not run_demo(Screen())
-    assert "sums: desk: 405 matched, but 404 got + 0 missed" in capsys.readouterr().err
+    result = aether("demo")
+    assert result.status == 1
+    assert "sums: desk: 405 matched, but 404 got + 0 missed" in result.err
+
+
+def test_a_history_that_was_not_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "_HISTORY", tmp_path / "none.jsonl.gz")
+    line = failure(aether("demo"))
+    assert line.endswith(
+        "none.jsonl.gz: the history that comes with Aether is not there; try: aether demo FILE"
+    )
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_both_sides_agree_on_names_that_only_look_alike() -> None:
+    change = {"commit": "c", "added": 600, "removed": 0, "path": "p", "author": "a", "files": 90}
+    names = [
+        "file",
+        "file.x",
+        "repo",
+        "repo.x",
+        "repo.x.commit",
+        "repo.x.commit.y",
+        "alert",
+        "alert.x",
+        "other.x",
+    ]
+    history = [Emission(name, change, 0.5, 0.0) for name in names]
+    medium = await through_medium(history, lambda done: None)
+    queues = await through_queues(history, lambda done: None)
+    assert medium.findings.differences(queues.findings) == []
+    due = expected([*names, "alert.x.large_commit", "alert.x.wide_commit"], MAILBOXES)
+    for side in (medium, queues):
+        assert side.emitted == len(names) + 2
+        assert faults(due, side.measured) == []
+        assert [one.missed for one in side.measured] == [0] * len(MAILBOXES)
 
 
 @pytest.mark.parametrize(

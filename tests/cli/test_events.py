@@ -102,6 +102,18 @@ def test_bad_line_is_a_fault_with_its_reason(tmp_path: Path, line: bytes, reason
     assert reason in only_fault(tmp_path, line)
 
 
+def test_a_value_too_large_to_be_quoted_is_named_by_its_kind() -> None:
+    nested: list[object] = []
+    for _ in range(100_000):
+        nested = [nested]
+    assert events._quote(nested) == "a huge list"
+    assert events._quote(10**10_000) == "a huge int"
+    assert events._quote("x" * 100) == '"' + "x" * 56 + "..."
+    # Piece by piece: at once, its end would go as deep.
+    while nested:
+        nested = nested.pop()  # type: ignore[assignment]
+
+
 @pytest.mark.parametrize(
     "name", ["", ".", "a..b", "a.", "a b", "a.\\u0007", "a.x*", "\\ud800", "a\\nb", "x" * 2000]
 )
@@ -125,6 +137,19 @@ def test_channel_is_looked_at_once(tmp_path: Path) -> None:
     with EventReader(path, check=asked.append) as reader:
         assert len(list(reader)) == 5
     assert asked == ["a.b"]
+
+
+def test_of_endlessly_many_channels_only_some_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_KNOWN_CHANNELS", 2)
+    lines = [
+        b'{"ts": 1, "channel": "%s", "payload": 0}' % name
+        for name in (b"a", b"b", b"c", b"a", b"a.*")
+    ]
+    *good, bad = read_bytes(tmp_path, b"\n".join(lines))
+    assert [item.channel for item in good if isinstance(item, Event)] == ["a", "b", "c", "a"]
+    assert isinstance(bad, Fault)
 
 
 def test_line_too_long_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +198,19 @@ def test_file_without_permission(tmp_path: Path) -> None:
     path = tmp_path / "locked.jsonl"
     path.touch(mode=0)
     assert source_error(path).endswith("Permission denied")
+
+
+def test_a_name_longer_than_names_may_be(tmp_path: Path) -> None:
+    assert source_error(tmp_path / ("x" * 300)).endswith("File name too long")
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/mem").exists(), reason="has no file that fails when it is read"
+)
+def test_a_file_that_cannot_be_read_on() -> None:
+    failed = pytest.raises(SourceError, match=r"^/proc/self/mem: .*Input/output error$")
+    with EventReader("/proc/self/mem") as reader, failed:
+        reader.read()
 
 
 def test_name_of_a_gzip_without_one(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from tests.probes import PATIENCE
 
 from aether.cli.demo import history_path
 from aether.cli.demo.job import MAILBOXES, Emission, derived, load
-from aether.cli.demo.queues import LoudestQueue, Message, through_queues
+from aether.cli.demo.queues import LoudestQueue, Message, get_many, through_queues
 from aether.cli.demo.sums import expected, faults
 from aether.cli.events import EventReader
 
@@ -44,6 +47,32 @@ async def test_loudest_queue_drops_the_faintest() -> None:
     queue.end()
     assert [one.amplitude for one in [await queue.get(), await queue.get()] if one] == [0.5, 0.4]
     assert queue.dropped == 2
+
+
+@ASYNCIO
+async def test_loudest_queue_is_waited_for() -> None:
+    queue = LoudestQueue(2)
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(queue.get())
+        await asyncio.sleep(0)
+        queue.offer((-0.5, 0, message(0.5)))
+        assert (await first) is not None
+        last = tasks.create_task(queue.get())
+        await asyncio.sleep(0)
+        queue.end()
+        assert await last is None
+
+
+@ASYNCIO
+async def test_many_are_taken_up_to_the_end() -> None:
+    queue: asyncio.Queue[Message | None] = asyncio.Queue()
+    waiting = [message(0.1), message(0.2), None]
+    for one in waiting:
+        queue.put_nowait(one)
+    async with asyncio.timeout(PATIENCE):
+        assert await get_many(queue) == waiting[:2]
+        # The end was not lost with them.
+        assert await get_many(queue) == []
 
 
 @ASYNCIO

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -10,6 +11,10 @@ import sys
 import time
 from pathlib import Path
 
+from tests.cli.test_command import aether, failure
+from tests.journal.writing import Segment, Written
+
+from aether import Aether
 from aether.journal import Journal
 
 LINES = 4_000
@@ -85,8 +90,6 @@ def written(folder: Path) -> list[object]:
 
 
 def test_a_journal_of_something_else_is_refused(tmp_path: Path) -> None:
-    from aether import Aether
-
     file, folder = tmp_path / "events.jsonl", tmp_path / "journal"
     history(file)
     medium = Aether(journal=Journal(folder))
@@ -97,3 +100,32 @@ def test_a_journal_of_something_else_is_refused(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "waves of something else" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_it_begins_at_the_first_line_of_a_journal_without_waves(tmp_path: Path) -> None:
+    file, folder = tmp_path / "events.jsonl", tmp_path / "journal"
+    file.write_text('{"ts": 1, "channel": "a", "payload": 7}')
+    assert aether("replay", tmp_path / "events.jsonl", "--journal", folder).status == 0
+    assert written(folder) == [7]
+    empty = Journal(tmp_path / "empty")
+    Aether(journal=empty)
+    empty.close()
+    assert aether("replay", file, "--journal", tmp_path / "empty").status == 0
+    assert written(tmp_path / "empty") == [7]
+
+
+def test_a_journal_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
+    file, folder = tmp_path / "events.jsonl", tmp_path / "journal"
+    file.write_text('{"ts": 1, "channel": "a", "payload": 7}')
+    journal = Journal(folder)
+    Aether(journal=journal)
+    line = failure(aether("replay", file, "--journal", folder))
+    assert line.startswith("aether: --journal: ")
+    assert f"by the process {os.getpid()}" in line
+    journal.close()
+    newer = Segment(version=2)
+    newer.wave(Written())
+    newer.save(tmp_path / "newer")
+    line = failure(aether("replay", file, "--journal", tmp_path / "newer"))
+    assert line.startswith("aether: --journal: ")
+    assert "its format is of version 2" in line

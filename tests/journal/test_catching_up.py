@@ -8,21 +8,12 @@ from typing import Any
 
 import anyio
 import pytest
-from tests.probes import PATIENCE, assert_says, payloads, tuned
+from tests.probes import PATIENCE, assert_says, payloads, take_payloads, tuned
 
-from aether import Aether, Vibrator
+from aether import Aether
 from aether.journal import Journal
 
 pytestmark = pytest.mark.anyio
-
-
-async def take(vibrator: Vibrator, count: int) -> list[Any]:
-    """The payloads of the next waves."""
-    taken: list[Any] = []
-    with anyio.fail_after(PATIENCE):
-        while len(taken) < count:
-            taken += [wave.payload for wave in await vibrator.receive_many(count - len(taken))]
-    return taken
 
 
 async def history(path: Path, count: int) -> None:
@@ -41,10 +32,10 @@ async def test_history_comes_first_and_then_what_is_emitted(
         await reader.resonate_on("orders.*", replay="all")
         # Nobody waits for the reader.
         await medium.emit_many([("orders.x", number) for number in range(500, 600)])
-        assert await take(reader, 600) == list(range(600))
+        assert await take_payloads(reader, 600) == list(range(600))
         # By now it is live.
         await medium.emit_wave("orders.x", "live")
-        assert await take(reader, 1) == ["live"]
+        assert await take_payloads(reader, 1) == ["live"]
         assert reader.missed == 0
 
 
@@ -54,7 +45,9 @@ async def test_only_its_patterns_come(tmp_path: Path) -> None:
         reader = tuned(medium)
         await reader.resonate_on("orders.1", replay="all")
         await medium.emit_many([(f"orders.{number % 3}", number) for number in range(300, 330)])
-        assert await take(reader, 110) == [number for number in range(330) if number % 3 == 1]
+        assert await take_payloads(reader, 110) == [
+            number for number in range(330) if number % 3 == 1
+        ]
 
 
 async def test_a_sequence_is_the_first_that_comes(tmp_path: Path) -> None:
@@ -69,7 +62,7 @@ async def test_a_sequence_is_the_first_that_comes(tmp_path: Path) -> None:
         late = tuned(medium)
         await late.resonate_on("*", replay=53)
         await medium.emit_many([("orders.x", number) for number in (50, 51, 52)])
-        assert await take(late, 1) == [52]
+        assert await take_payloads(late, 1) == [52]
 
 
 async def test_a_moment_says_from_when_on(tmp_path: Path) -> None:
@@ -78,11 +71,11 @@ async def test_a_moment_says_from_when_on(tmp_path: Path) -> None:
         for all_of_it in (timedelta(hours=1), datetime.now(UTC) - timedelta(hours=1)):
             reader = tuned(medium)
             await reader.resonate_on("*", replay=all_of_it)
-            assert await take(reader, 10) == list(range(10))
+            assert await take_payloads(reader, 10) == list(range(10))
         later = tuned(medium)
         await later.resonate_on("*", replay=datetime.now(UTC) + timedelta(hours=1))
         await medium.emit_wave("orders.x", "next")
-        assert await take(later, 1) == ["next"]
+        assert await take_payloads(later, 1) == ["next"]
 
 
 async def test_emitters_are_faster_than_the_reader(tmp_path: Path) -> None:
@@ -97,7 +90,7 @@ async def test_emitters_are_faster_than_the_reader(tmp_path: Path) -> None:
 
         async with anyio.create_task_group() as group:
             group.start_soon(emit, 200)
-            assert await take(reader, 300) == list(range(300))
+            assert await take_payloads(reader, 300) == list(range(300))
         reader.close()
 
 
@@ -108,7 +101,7 @@ async def test_many_readers_from_many_places(tmp_path: Path) -> None:
         taken: dict[int, list[Any]] = {}
 
         async def read(index: int) -> None:
-            taken[index] = await take(readers[index], 300 - 20 * index)
+            taken[index] = await take_payloads(readers[index], 300 - 20 * index)
 
         async with anyio.create_task_group() as group:
             for index, reader in enumerate(readers):
@@ -129,7 +122,7 @@ async def test_a_handler_begins_with_history_by_way_of_its_vibrator(tmp_path: Pa
         await reader.resonate_on("orders.0", replay="all")
         await reader.resonate_on("orders.1")
         await medium.emit_wave("orders.1", "live")
-        assert await take(reader, 11) == [*range(0, 30, 3), "live"]
+        assert await take_payloads(reader, 11) == [*range(0, 30, 3), "live"]
 
 
 @pytest.mark.parametrize("buffer_size", [1, 8, 64])
@@ -139,7 +132,7 @@ async def test_lag_heals_itself(tmp_path: Path, buffer_size: int) -> None:
         reader.resonate_on("orders.*")
         for turn in range(3):
             await medium.emit_many([("orders.x", 200 * turn + number) for number in range(200)])
-            assert await take(reader, 200) == list(range(200 * turn, 200 * turn + 200))
+            assert await take_payloads(reader, 200) == list(range(200 * turn, 200 * turn + 200))
         assert reader.missed == 0
         assert sum(reader.statistics().dropped.values()) == 0
         reader.close()

@@ -6,7 +6,11 @@ import collections
 import contextlib
 import dataclasses
 import enum
+import io
 import pickle
+import re
+import subprocess
+import sys
 import uuid
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -220,6 +224,33 @@ def test_bytes_inside_are_bytes_or_base64() -> None:
     assert there_and_back({"b": b"\0\1"}, "json") == {"b": "AAE="}
 
 
+@pytest.mark.parametrize("codec", ["msgpack", "json"])
+def test_a_kind_of_bytes_is_bytes(codec: str) -> None:
+    class Token(bytes):
+        def __bytes__(self) -> bytes:
+            return b"not asked"
+
+    codecs = Codecs(codec)
+    for plain, special in ((b"x", Token(b"x")), ([b"x"], [Token(b"x")])):
+        tag, data = codecs.encode(special)
+        assert (tag, data) == codecs.encode(plain)
+        assert type(data) is bytes
+
+
+def test_a_program_without_numpy_is_told_the_same() -> None:
+    code = """
+import sys
+from aether import PayloadError
+from aether.journal import Codecs
+try:
+    Codecs().encode([object()])
+except PayloadError as error:
+    print("numpy" in sys.modules, "has no form in it" in str(error))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
 def test_keys_are_kept_or_become_text() -> None:
     assert there_and_back({1: "a"}) == {1: "a"}
     assert there_and_back({1: "a"}, "json") == {"1": "a"}
@@ -344,9 +375,16 @@ def test_a_piece_of_an_array_is_no_array(cut: int) -> None:
         codecs.decode(tag, data[:cut])
 
 
-def test_a_pickled_array_is_never_loaded() -> None:
-    import io
+def test_bytes_behind_an_array_are_told() -> None:
+    for version in ((1, 0), (2, 0)):
+        file = io.BytesIO()
+        np.lib.format.write_array(file, np.arange(2), version=version)
+        assert list(Codecs().decode(ARRAY, file.getvalue())) == [0, 1]
+        with pytest.raises(PayloadError, match=r"cannot be read as array: .*bytes"):
+            Codecs().decode(ARRAY, file.getvalue() + b"x")
 
+
+def test_a_pickled_array_is_never_loaded() -> None:
     file = io.BytesIO()
     np.lib.format.write_array(file, np.array([object]), allow_pickle=True)
     with pytest.raises(PayloadError, match="objects"):
@@ -490,6 +528,17 @@ def test_two_codecs_with_one_tag() -> None:
 @pytest.mark.parametrize("codec", [None, 3, object(), object])
 def test_no_codec(codec: Any) -> None:
     with pytest.raises(TypeError, match="must have name, tag, encode and decode"):
+        Codecs(codec)
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"), [(7, 200), ("mine", "200"), ("mine", True), ("mine", 2.0)]
+)
+def test_a_name_is_a_text_and_a_tag_a_number(name: Any, tag: Any) -> None:
+    codec = Reversed()
+    codec.name, codec.tag = name, tag
+    words = f"a codec's name must be a str and its tag an int, not {name!r} and {tag!r}"
+    with pytest.raises(TypeError, match=re.escape(words)):
         Codecs(codec)
 
 

@@ -17,6 +17,7 @@ import pytest
 from tests.cli.test_command import AETHER, Result, aether, failure
 from tests.journal.writing import Segment, Written, write
 
+from aether.cli.journal.info import size
 from aether.journal import Codecs
 
 CODECS = Codecs()
@@ -90,6 +91,39 @@ def test_info_of_damage_points_to_verify(folder: Path, segments: list[Segment]) 
         "damaged in 1 place",
         "'aether journal verify' names each of them",
     ]
+
+
+def test_info_of_many_segments_shows_the_last(folder: Path) -> None:
+    segments = write(folder, [wave() for _ in range(23)], every=1)
+    done = command("info", folder)
+    shown = [row[0] for row in done.rows() if row[0].endswith(".segment")]
+    assert shown == [segment.name for segment in segments[-20:]]
+    assert "and 3 before them" in done.out
+    assert "23 waves, 23 segments" in done.out
+
+
+def test_info_of_a_torn_tail(folder: Path, segments: list[Segment]) -> None:
+    path = folder / segments[2].name
+    path.write_bytes(path.read_bytes()[:-3])
+    done = command("info", folder)
+    torn = len(segments[2].places[9]) - 3
+    assert f"a write of {torn} bytes is under way or was cut off in {path.name}" in done.out
+    assert (done.status, done.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1 << 20, "1.0 MiB"),
+        (3 << 30, "3.0 GiB"),
+        (1 << 40, "1.0 TiB"),
+        (1 << 52, "4096.0 TiB"),
+    ],
+)
+def test_sizes_in_the_unit_that_reads_best(count: int, shown: str) -> None:
+    assert size(count) == shown
 
 
 # -- verify ------------------------------------------------------------------------------------
@@ -270,6 +304,12 @@ def test_a_payload_is_shown_in_one_line(folder: Path, payload: Any, shown: str) 
     write(folder, [wave("a", payload)])
     done = command("replay", folder)
     assert done.out == f"       1  1970-01-01T00:00:00.000Z  1.00  a  {shown}".rstrip() + "\n"
+
+
+def test_a_moment_beyond_the_calendar_is_in_unix_seconds(folder: Path) -> None:
+    write(folder, [wave("a", time=1e15)])
+    assert command("replay", folder).out == "       1  1000000000000000.000  1.00  a\n"
+    assert "made 1000000000000000.000" in command("info", folder).out
 
 
 def test_a_payload_that_nobody_here_can_read(folder: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from tests.cli.test_command import Result, failure
 from tests.journal.test_journal_command import command, exported, wave
 from tests.journal.writing import Written, write
 
-from aether.journal import Codecs
+from aether.journal import Codecs, Journal
 
 
 def imported(tmp_path: Path, *lines: str | bytes, strict: bool = False) -> Result:
@@ -100,6 +102,39 @@ def test_an_event_file_will_do(tmp_path: Path) -> None:
     )
     assert (second["payload"], second["codec"]) == (None, 5)
     assert first["id"] != second["id"]
+
+
+@pytest.mark.parametrize("codec", [1, 2])
+def test_null_may_be_written_with_a_codec(tmp_path: Path, codec: int) -> None:
+    assert imported(tmp_path, event(payload=None, codec=codec)).status == 0
+    (line,) = exported(tmp_path / "new")
+    assert (line["payload"], line["codec"]) == (None, codec)
+    (written,) = Journal(tmp_path / "new").replay()
+    assert written.payload is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit of a file's size")
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "lines.jsonl"
+    source.write_text("\n".join(event(payload="x" * 200_000) for _ in range(200)))
+    limited = (
+        "import resource, signal, sys; from aether.cli import main;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY));"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "journal", "import", str(tmp_path / "new"), str(source)],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("aether: ")
+    assert "File too large" in line or "no room" in line
+    assert [*tmp_path.iterdir()] == [source]
 
 
 def test_many_waves_are_imported(tmp_path: Path) -> None:

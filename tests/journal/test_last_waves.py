@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +9,14 @@ import anyio
 import pytest
 from hypothesis import given, strategies as st
 from tests.journal.writing import Segment, Written
-from tests.probes import PATIENCE, payloads
+from tests.probes import PATIENCE, last, payloads, take_payloads
+from tests.vibrators.lasting import STEPS, Step, begin_while_threads_emit, follow
 
-from aether import Aether, AetherConfig, Channel, Vibrator
+from aether import Aether, AetherConfig
 from aether.journal import Journal
 
 pytestmark = pytest.mark.anyio
 DURABILITIES: list[Any] = ["fsync", "os", "none"]
-
-
-def last(medium: Aether, pattern: str = "*") -> list[Any]:
-    return [wave.payload for wave in medium.last(pattern)]
-
-
-async def take(vibrator: Vibrator, count: int) -> list[Any]:
-    taken: list[Any] = []
-    with anyio.fail_after(PATIENCE):
-        while len(taken) < count:
-            taken += [wave.payload for wave in await vibrator.receive_many(count - len(taken))]
-    return taken
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
@@ -53,9 +41,9 @@ async def test_a_reader_begins_with_them(tmp_path: Path, durability: Any) -> Non
         assert await reader.resonate_on("*", last=True) == 1
         # They take no room.
         await medium.emit_wave("b", 4, timeout=PATIENCE)
-        assert await take(reader, 3) == [2, 3, 4]
+        assert await take_payloads(reader, 3) == [2, 3, 4]
         await medium.emit_wave("a", 5)
-        assert await take(reader, 1) == [5]
+        assert await take_payloads(reader, 1) == [5]
         assert reader.missed == 0
 
 
@@ -116,7 +104,7 @@ async def test_a_segment_that_goes_while_it_is_open(tmp_path: Path) -> None:
         assert last(medium) == [2]
         reader = medium.vibrator("reader")
         reader.resonate_on("*", last=True)
-        assert await take(reader, 1) == [2]
+        assert await take_payloads(reader, 1) == [2]
         reader.close()
 
 
@@ -158,9 +146,9 @@ async def test_by_two_patterns_a_wave_comes_once(tmp_path: Path) -> None:
         assert await reader.resonate_on("a.*", "*", "a.x", last=True) == 3
         assert await reader.resonate_on("+.x", "b", last=True) == 2
         await medium.emit_wave("a.x", 4)
-        assert await take(reader, 4) == [1, 2, 3, 4]
+        assert await take_payloads(reader, 4) == [1, 2, 3, 4]
         await medium.emit_wave("b", 5)
-        assert await take(reader, 1) == [5]
+        assert await take_payloads(reader, 1) == [5]
         assert len(reader.mailbox) == 0
 
 
@@ -169,84 +157,25 @@ async def test_by_two_patterns_a_wave_comes_once(tmp_path: Path) -> None:
 async def test_threads_that_emit_while_readers_begin(
     tmp_path: Path, durability: Any, retain: list[str]
 ) -> None:
-    """Each reader sees the numbers of each channel grow by one, from its last wave on."""
-    emitters, each = 3, 400
-    config = AetherConfig(retain=retain)
-    async with Aether(config, journal=Journal(tmp_path, durability=durability)) as medium:
-        started = threading.Barrier(emitters + 1)
-
-        def emit(channel: str) -> None:
-            started.wait()
-            for number in range(each):
-                medium.emit_nowait(channel, number)
-
-        threads = [threading.Thread(target=emit, args=(f"s.{one}",)) for one in range(emitters)]
-        for thread in threads:
-            thread.start()
-        started.wait()
-        readers = []
-        for _ in range(12):
-            # What was delivered before the call is not skipped, and what is older is not the last.
-            before = {wave.channel: wave.sequence for wave in medium.last("s.*")}
-            reader = medium.vibrator("reader", order="fifo", buffer_size=2 * emitters * each)
-            reader.resonate_on("s.*", last=True)
-            readers.append((reader, before))
-            await anyio.lowlevel.checkpoint()
-        while any(thread.is_alive() for thread in threads):
-            await anyio.lowlevel.checkpoint()
-        await medium.emit_wave("s.end", -1)
-        for reader, before in readers:
-            seen: dict[str, list[Any]] = {}
-            with anyio.fail_after(PATIENCE):
-                while "s.end" not in seen:
-                    wave = await reader.receive()
-                    assert wave is not None
-                    seen.setdefault(wave.channel, []).append(wave)
-            del seen["s.end"]
-            assert len(seen) == emitters
-            for channel, waves in seen.items():
-                numbers = [wave.payload for wave in waves]
-                assert numbers == list(range(numbers[0], each))
-                assert waves[0].sequence >= before.get(channel, 0)
-            reader.close()
+    config, journal = AetherConfig(retain=retain), Journal(tmp_path, durability=durability)
+    async with Aether(config, journal=journal) as medium:
+        await begin_while_threads_emit(medium, emitters=3, each=400)
 
 
-@given(
-    channels=st.lists(st.sampled_from(["a", "a.b", "b"]), max_size=12),
-    retain=st.sampled_from([[], ["a"], ["*"]]),
-    pattern=st.sampled_from(["*", "a.*", "a", "+"]),
-    cut=st.integers(0, 12),
-)
+@given(steps=STEPS, restart=st.integers(0, 30), retain=st.sampled_from([[], ["a"], ["*"]]))
 def test_against_a_plain_list(
-    tmp_path_factory: pytest.TempPathFactory,
-    channels: list[str],
-    retain: list[str],
-    pattern: str,
-    cut: int,
+    tmp_path_factory: pytest.TempPathFactory, steps: list[Step], restart: int, retain: list[str]
 ) -> None:
     folder = tmp_path_factory.mktemp("journal")
+    emitted: list[str] = []
 
-    async def run() -> None:
-        config = AetherConfig(retain=retain)
-        async with Aether(config, journal=Journal(folder, durability="os")) as medium:
-            await medium.emit_many([(name, number) for number, name in enumerate(channels[:cut])])
-        async with Aether(config, journal=Journal(folder, durability="os")) as medium:
-            half = max(cut, (cut + len(channels)) // 2)
-            pairs = list(enumerate(channels))
-            await medium.emit_many([(name, number) for number, name in pairs[cut:half]])
-            newest = {name: number for number, name in pairs[:half]}
-            taken = (number for name, number in newest.items() if Channel(name).matches(pattern))
-            expected = sorted(taken)
-            assert last(medium, pattern) == expected
-            reader = medium.vibrator("reader")
-            reader.resonate_on(pattern, last=True)
-            await medium.emit_many([(name, number) for number, name in pairs[half:]])
-            expected += [n for n, name in pairs[half:] if Channel(name).matches(pattern)]
-            assert await take(reader, len(expected)) == expected
-            assert len(reader.mailbox) == 0
-            reader.close()
+    async def run(some: list[Step]) -> None:
+        config, journal = AetherConfig(retain=retain), Journal(folder, durability="os")
+        async with Aether(config, journal=journal) as medium:
+            await follow(medium, some, emitted)
 
-    anyio.run(run)
+    anyio.run(run, steps[:restart])
+    anyio.run(run, steps[restart:])
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
@@ -274,7 +203,7 @@ async def test_the_thread_that_commits_does_not_wait_for_itself(
         for number, reader in enumerate(readers):
             got: list[Any] = []
             while "end" not in got:
-                got += await take(reader, 1)
+                got += await take_payloads(reader, 1)
             # Never older than the wave before the one that is delivered, which it may know or not.
             assert got[:-1] == list(range(got[0], 20))
             assert number - 1 <= got[0] <= number + 1

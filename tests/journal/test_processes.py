@@ -1,9 +1,8 @@
-"""A journal and processes: killed, forked, ended without a word; one writer at a time."""
+"""A journal and processes: forked, ended without a word; one writer at a time. For kills see `test_kills.py`."""
 
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -13,55 +12,6 @@ import pytest
 
 from aether import Aether, JournalError
 from aether.journal import Journal
-
-# How often the writing process is killed; `make torture` asks for more.
-KILLS = 1_000 if "AETHER_TORTURE" in os.environ else 40
-
-WRITER = """
-import asyncio, sys
-from aether import Aether
-from aether.journal import Journal
-
-async def main(path, first):
-    async with Aether(journal=Journal(path, segment_bytes=8192, snapshot_interval=20)) as medium:
-
-        async def emit(number):
-            receipt = await medium.emit_wave("kill.test", number)
-            print(receipt.position, number, flush=True)
-
-        while True:
-            await asyncio.gather(*(emit(number) for number in range(first, first + 8)))
-            first += 8
-
-asyncio.run(main(sys.argv[1], int(sys.argv[2])))
-"""
-
-
-def test_what_was_acknowledged_survives_any_kill(tmp_path: Path) -> None:
-    chance = random.Random(7)
-    acknowledged: dict[int, int] = {}
-    first = 0
-    for _ in range(KILLS):
-        with subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", WRITER, str(tmp_path), str(first)],
-            stdout=subprocess.PIPE,
-        ) as process:
-            assert process.stdout is not None
-            for _ in range(chance.randrange(1, 60)):
-                position, number = map(int, process.stdout.readline().split())
-                assert position not in acknowledged
-                acknowledged[position] = number
-            process.send_signal(signal.SIGKILL)
-            # The last line may be cut off.
-            for line in process.stdout.read().split(b"\n")[:-1]:
-                position, number = map(int, line.split())
-                acknowledged[position] = number
-        first = max(acknowledged.values()) + 1000
-    replay = Journal(tmp_path).replay()
-    found = {wave.sequence: wave.payload for wave in replay}
-    assert list(found) == sorted(found)
-    assert all(found[position] == number for position, number in acknowledged.items())
-    assert len(set(found.values())) == len(found)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")

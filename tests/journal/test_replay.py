@@ -264,6 +264,7 @@ def test_so_long_ago(by_the_hour: Journal, monkeypatch: pytest.MonkeyPatch) -> N
         ({"after": -1}, ValueError, "after must be 0 or more, not -1"),
         ({"before": 1.5}, TypeError, "before must be an int, not float"),
         ({"after": True}, TypeError, "after must be an int, not bool"),
+        ({"reverse": 1}, TypeError, "reverse must be True or False, not int"),
         ({"limit": -1}, ValueError, "limit must be 0 or more, not -1"),
         ({"where": 3}, TypeError, "where must be a function of a wave, not int"),
         ({"amplitude": 1.5}, ValueError, r"amplitude must be a number in 0..1, not 1.5"),
@@ -331,6 +332,16 @@ def test_a_replay_goes_on_where_it_was_left(folder: Path) -> None:
     assert next(replay).sequence == 3
     assert sequences(replay) == [4, 5, 6]
     assert sequences(replay) == []
+    with pytest.raises(StopIteration):
+        next(replay)
+
+
+def test_next_ends_where_a_loop_does(folder: Path) -> None:
+    write(folder, [wave() for _ in range(1100)])
+    replay = Journal(folder).replay(where=lambda one: one.sequence % 500 == 0)
+    assert [next(replay).sequence, next(replay).sequence] == [500, 1000]
+    for _ in range(2):
+        assert next(replay, None) is None
 
 
 def test_columns_begin_at_the_first_wave(folder: Path) -> None:

@@ -1,11 +1,9 @@
-"""Retention: what a journal takes out by itself while it is open; and processes that are killed meanwhile."""
+"""Retention: what a journal takes out by itself while it is open, in one process and in several."""
 
 from __future__ import annotations
 
 import logging
 import os
-import random
-import signal
 import subprocess
 import sys
 import threading
@@ -21,9 +19,6 @@ from aether import Aether
 from aether.journal import HeldBack, Journal, Retain
 
 pytestmark = pytest.mark.anyio
-
-# How often the writing process is killed; `make torture` asks for more.
-KILLS = 1_000 if "AETHER_TORTURE" in os.environ else 40
 
 # -- Retention ---------------------------------------------------------------------------------
 
@@ -213,75 +208,3 @@ print(journal.retention_trouble)
 def test_a_program_ends_with_its_retention(tmp_path: Path, end: str) -> None:
     run(end, tmp_path)
     assert found(tmp_path)[-50:] == list(range(251, 301))
-
-
-WRITER = """
-import asyncio, sys
-from aether import Aether
-from aether.journal import Journal, Retain
-
-async def main(path, first):
-    journal = Journal(path, segment_bytes=4096, snapshot_interval=20, retention_interval=0.001,
-                      retention=[Retain(max_count=200), Retain(pattern="kill.*", keep_last=30)])
-    async with Aether(journal=journal) as medium:
-
-        async def emit(number):
-            receipt = await medium.emit_wave(("kill.one", "kill.two", "quiet")[number % 3], number)
-            print(receipt.position, number, flush=True)
-
-        while True:
-            await asyncio.gather(*(emit(number) for number in range(first, first + 8)))
-            first += 8
-
-asyncio.run(main(sys.argv[1], int(sys.argv[2])))
-"""
-
-
-def test_what_the_rules_keep_survives_any_kill(tmp_path: Path) -> None:
-    chance = random.Random(7)
-    acknowledged: dict[int, int] = {}
-    first, gone = 0, 0
-    for _ in range(KILLS):
-        with subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", WRITER, str(tmp_path), str(first)],
-            stdout=subprocess.PIPE,
-        ) as process:
-            assert process.stdout is not None
-            for _ in range(chance.randrange(1, 300)):
-                position, number = map(int, process.stdout.readline().split())
-                assert position not in acknowledged
-                acknowledged[position] = number
-            process.send_signal(signal.SIGKILL)
-            # The last line may be cut off.
-            for line in process.stdout.read().split(b"\n")[:-1]:
-                position, number = map(int, line.split())
-                acknowledged[position] = number
-        first = (max(acknowledged.values()) // 3 + 300) * 3
-        replay = Journal(tmp_path).replay()
-        there = {wave.sequence or 0: wave.payload for wave in replay}
-        assert list(there) == sorted(there)
-        assert replay.gaps == []
-        assert len(set(there.values())) == len(there)
-        assert there.items() >= kept(acknowledged, there).items()
-        known = acknowledged.keys() & there.keys()
-        assert all(there[position] == acknowledged[position] for position in known)
-        gone = len(acknowledged) - len(known)
-    # Each start takes out what the one before has left.
-    assert gone > len(acknowledged) // 2
-
-
-def kept(acknowledged: dict[int, int], there: dict[int, int]) -> dict[int, int]:
-    """What of the acknowledged waves no rule has taken, at any time: the newest ones."""
-    newest = sorted(acknowledged | there, reverse=True)
-    safe: dict[int, int] = {}
-    of: dict[int, int] = defaultdict(int)
-    for place, position in enumerate(newest):
-        # One that is neither acknowledged nor there may have been written, and counts then.
-        if newest[0] - position >= 200:
-            break
-        assert place < 200
-        number = (acknowledged | there)[position]
-        of[number % 3] += 1
-        if position in acknowledged and (number % 3 == 2 or of[number % 3] <= 30):
-            safe[position] = acknowledged[position]
-    return safe

@@ -253,3 +253,15 @@ def test_mistakes_of_the_section_are_told_with_the_others(given: Any, said: str)
 def test_mistakes_of_a_section_made_by_itself() -> None:
     with pytest.raises(ConfigError, match="1 mistake in the configuration:\n  codec='yaml' should"):
         JournalConfig(path="history", codec="yaml")  # type: ignore[arg-type]
+
+
+def test_a_number_too_long_to_be_shown_is_refused_all_the_same() -> None:
+    with pytest.raises(ConfigError, match="channel_buffer_size=<int> should be"):
+        AetherConfig(channel_buffer_size=-(10**5_000))
+
+
+def test_a_mistake_far_from_every_field_is_told_what_there_is() -> None:
+    with pytest.raises(
+        ConfigError, match="zzzzzz=1 is no field; there are attenuation_factor, decay"
+    ):
+        AetherConfig(zzzzzz=1)  # type: ignore[call-arg]

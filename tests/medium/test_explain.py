@@ -68,6 +68,8 @@ async def test_has_a_row_for_each_vibrator() -> None:
             getattr(one.vibrator, "name", one.vibrator): one.reached for one in explanation.rows
         }
         assert reached == {"one": True, "two": True, "three": False}
+        assert list(explanation) == list(explanation.rows)
+        assert len(explanation) == 3
 
 
 @pytest.mark.parametrize("group", [None, "chat"])
@@ -185,6 +187,7 @@ async def test_an_open_medium_is_live_and_ready() -> None:
     async with Aether() as medium:
         health = medium.health()
         assert (health.live, health.ready, list(health.reasons)) == (True, True, [])
+        assert health
 
 
 async def test_a_closed_medium_is_not_ready_and_says_why() -> None:
@@ -192,6 +195,7 @@ async def test_a_closed_medium_is_not_ready_and_says_why() -> None:
         pass
     health = medium.health()
     assert health.ready is False
+    assert not health
     assert "closed" in " ".join(health.reasons).lower()
 
 

@@ -141,6 +141,15 @@ async def test_expect_listens_from_the_call_on() -> None:
         assert wave.payload == "after"
 
 
+async def test_an_expectation_is_awaited_once() -> None:
+    async with Aether() as medium:
+        expecting = medium.expect("a.*", timeout=5.0)
+        await medium.emit_wave("a.b")
+        await expecting
+        with pytest.raises(RuntimeError, match=r"awaited already; call expect\(\) again"):
+            await expecting
+
+
 async def test_expect_waits_for_the_next_wave() -> None:
     async with Aether() as medium, anyio.create_task_group() as group:
         expecting = begin(group, lambda: medium.expect("a.*", timeout=5.0))

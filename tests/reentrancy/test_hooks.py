@@ -53,6 +53,8 @@ def hooked(scene: Scene, kind: str) -> Iterator[None]:
 
     log, handler = logging.getLogger("aether"), OnRecord()
     before = gc.get_threshold()
+    # Whoever measures the tests traces them too.
+    profile, trace = sys.getprofile(), sys.gettrace()
     if kind == "profile":
         sys.setprofile(on_event)
     elif kind == "trace":
@@ -65,8 +67,8 @@ def hooked(scene: Scene, kind: str) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.setprofile(None)
-        sys.settrace(None)
+        sys.setprofile(profile)
+        sys.settrace(trace)
         log.removeHandler(handler)
         gc.set_threshold(*before)
         if on_collection in gc.callbacks:

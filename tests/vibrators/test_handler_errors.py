@@ -85,6 +85,33 @@ async def test_run_may_hand_the_error_to_a_callable(caplog: pytest.LogCaptureFix
     await medium.aclose()
 
 
+async def test_an_on_error_that_fails_is_logged_and_stops_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    medium = Aether()
+    v = tuned(medium)
+
+    @v.on("a.*")
+    async def handle(wave: Wave[int]) -> None:
+        raise LookupError(wave.payload)
+
+    def report(error: BaseException, wave: Wave[int]) -> None:
+        raise ZeroDivisionError
+
+    async with anyio.create_task_group() as group:
+        running = begin(group, lambda: v.run(on_error=report))
+        for number in range(3):
+            medium.emit_nowait("a.b", number)
+        await until(lambda: v.statistics().failed == 3)
+        assert not running.done
+        await running.cancel()
+    assert len(messages(caplog.records, "on_error of", "has failed")) == 3
+    assert {record.exc_info[0] for record in caplog.records if record.exc_info} == {
+        ZeroDivisionError
+    }
+    await medium.aclose()
+
+
 @pytest.mark.parametrize(("bad", "kind"), [("explode", ValueError), (3, TypeError)])
 async def test_run_with_a_bad_on_error_is_an_error(bad: Any, kind: type[Exception]) -> None:
     async with Aether() as medium:

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import gc
-import threading
 import weakref
 from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
 from tests.probes import (
-    PATIENCE,
     assert_says,
     assert_works,
     begin,
+    last,
     payloads,
     tuned,
     until_receiving,
 )
+from tests.vibrators.lasting import STEPS, Step, begin_while_threads_emit, follow
 
-from aether import Aether, AetherConfig, Channel, ChannelError, Closed, ManualClock, Vibrator, Wave
+from aether import Aether, AetherConfig, ChannelError, Closed, ManualClock, Wave
 
 pytestmark = pytest.mark.anyio
 
 
 def retaining(*patterns: str, **settings: Any) -> Aether:
     return Aether(AetherConfig(retain=list(patterns or ("*",)), **settings))
-
-
-def last(medium: Aether, pattern: str = "*") -> list[Any]:
-    return [wave.payload for wave in medium.last(pattern)]
 
 
 async def test_a_reader_begins_with_the_last_wave_of_each_channel() -> None:
@@ -279,85 +275,15 @@ async def test_the_end_of_a_displaced_payload_may_emit() -> None:
     await medium.aclose()
 
 
-CHANNELS = ["a", "a.b", "a.b.c", "b", "b.b"]
-PATTERNS = ["*", "a.*", "+.b", "a", "b", "c"]
+@given(STEPS)
+def test_against_a_plain_list(steps: list[Step]) -> None:
+    async def run() -> None:
+        async with retaining() as medium:
+            await follow(medium, steps, [])
 
-
-@given(
-    steps=st.lists(
-        st.tuples(
-            st.sampled_from(CHANNELS),
-            st.booleans(),
-            st.lists(st.sampled_from(PATTERNS), min_size=1),
-        ),
-        max_size=30,
-    )
-)
-def test_against_a_plain_list(steps: list[tuple[str, bool, list[str]]]) -> None:
-    """What each reader gets: the last of each channel, in order, then all that is emitted."""
-    medium = retaining()
-    emitted: list[str] = []
-    readers: list[tuple[Vibrator, set[str], list[int]]] = []
-
-    def takes(patterns: set[str], channel: str) -> bool:
-        return any(Channel(channel).matches(pattern) for pattern in patterns)
-
-    for channel, reads, patterns in steps:
-        asked = set(patterns)
-        newest = {name: number for number, name in enumerate(emitted)}
-        expected = sorted(number for name, number in newest.items() if takes(asked, name))
-        if reads:
-            reader = medium.vibrator("reader", order="fifo", overflow="drop_oldest")
-            reader.resonate_on(*patterns, last=True)
-            readers.append((reader, asked, expected))
-        else:
-            medium.emit_nowait(channel, len(emitted))
-            for _, patterns_of, to_come in readers:
-                if takes(patterns_of, channel):
-                    to_come.append(len(emitted))
-            emitted.append(channel)
-        newest = {name: number for number, name in enumerate(emitted)}
-        for pattern in patterns:
-            known = (number for name, number in newest.items() if takes({pattern}, name))
-            assert last(medium, pattern) == sorted(known)
-    for reader, _, to_come in readers:
-        assert payloads(reader) == to_come
-        reader.close()
+    anyio.run(run)
 
 
 async def test_threads_that_emit_while_readers_begin() -> None:
-    """Each reader sees the numbers of each channel grow by one, from its last wave on."""
-    medium, emitters, each = retaining("s.*"), 4, 3_000
-    started = threading.Barrier(emitters + 1)
-
-    def emit(channel: str) -> None:
-        started.wait()
-        for number in range(each):
-            medium.emit_nowait(channel, number)
-
-    threads = [threading.Thread(target=emit, args=(f"s.{one}",)) for one in range(emitters)]
-    for thread in threads:
-        thread.start()
-    started.wait()
-    readers = []
-    while any(thread.is_alive() for thread in threads) or not readers:
-        reader = medium.vibrator("reader", order="fifo", buffer_size=emitters * each)
-        reader.resonate_on("s.*", last=True)
-        if len(readers) < 50:
-            readers.append(reader)
-        else:
-            reader.close()
-        await anyio.lowlevel.checkpoint()
-    for thread in threads:
-        thread.join(PATIENCE)
-    for reader in readers:
-        seen: dict[str, list[int]] = {}
-        for wave in iter(
-            lambda reader=reader: reader.receive_nowait() if len(reader.mailbox) else None, None
-        ):
-            seen.setdefault(wave.channel, []).append(wave.payload)
-        for numbers in seen.values():
-            assert numbers == list(range(numbers[0], each))
-        reader.close()
-    assert last(medium, "s.*") == [each - 1] * emitters
-    await medium.aclose()
+    async with retaining("s.*") as medium:
+        await begin_while_threads_emit(medium, emitters=4, each=3_000)

@@ -69,6 +69,26 @@ async def test_a_reply_after_the_time_is_over_does_no_harm() -> None:
         await assert_works(medium)
 
 
+async def test_a_handler_that_returns_after_the_time_is_over_does_no_harm(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with Aether() as medium:
+        v, gate = tuned(medium), anyio.Event()
+
+        @v.on("queries.*")
+        async def answer(_wave: object) -> str:
+            await gate.wait()
+            return "late"
+
+        with pytest.raises(TimeoutError):
+            await medium.request("queries.x", timeout=0.01)
+        gate.set()
+        await medium.settle()
+        assert v.statistics().failed == 0
+        await assert_works(medium)
+    assert caplog.records == []
+
+
 async def test_reply_to_what_was_no_request_is_a_value_error() -> None:
     async with Aether() as medium:
         v = tuned(medium, "a.*")

@@ -14,7 +14,7 @@ from tests.probes import (
     until_receiving,
 )
 
-from aether import Aether, RequestFailed, Wave
+from aether import Aether, AetherConfig, RequestFailed, Wave
 
 
 async def test_what_a_handler_returns_is_the_answer() -> None:
@@ -95,6 +95,20 @@ async def test_one_that_fails_does_not_spoil_the_answer_of_another() -> None:
             return "fine"
 
         assert (await medium.request("queries.x", timeout=5.0)).payload == "fine"
+
+
+async def test_one_that_has_failed_is_the_reason_when_the_time_is_over() -> None:
+    async with Aether(AetherConfig(drain_timeout=0.0)) as medium:
+        broken, silent = tuned(medium, name="broken"), tuned(medium, name="silent")
+        broken.on("queries.*")(lambda _wave: {}["none"])
+
+        @silent.on("queries.*")
+        async def wait(wave: object) -> None:
+            await anyio.sleep_forever()
+
+        with pytest.raises(RequestFailed, match="its handler raised KeyError: 'none'") as caught:
+            await medium.request("queries.x", timeout=0.05)
+        assert isinstance(caught.value.__cause__, KeyError)
 
 
 async def test_handlers_that_return_nothing_answer_none() -> None:

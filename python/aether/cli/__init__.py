@@ -33,11 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _open_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    told = False
     try:
         status = _run(given)
     except BaseException as error:  # noqa: BLE001 - one place decides how the process ends
         status = _explain_end(error)
-    status = _flush(status)
+        told = True
+    status = _flush(status, told=told)
     if status == _INTERRUPTED and _is_waited_for():
         # A read of a pipe cannot be called back: the interpreter would wait for it, for ever perhaps.
         os._exit(status)
@@ -53,14 +55,14 @@ def _run(arguments: list[str]) -> int:
     from .app import app
     from .errors import FAILED
 
+    code: object = None
     try:
         app(args=arguments, prog_name="aether")
     except SystemExit as end:
-        status = 0 if end.code is None else end.code if isinstance(end.code, int) else FAILED
-        if status == _INTERRUPTED:
-            raise KeyboardInterrupt from None
-        return status
-    return 0
+        code = end.code
+    if code == _INTERRUPTED:
+        raise KeyboardInterrupt
+    return 0 if code is None else code if isinstance(code, int) else FAILED
 
 
 def _explain_end(error: BaseException) -> int:
@@ -105,13 +107,16 @@ def _open_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _flush(status: int) -> int:
-    """Write out what is left; a reader who went away must not cost a traceback while the interpreter closes."""
+def _flush(status: int, *, told: bool) -> int:
+    """Write out what is left; a reader who went away must not cost a traceback while the interpreter closes.
+
+    Where it was told already how it ended, a device that is still full adds nothing.
+    """
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError as error:
-            if not isinstance(error, BrokenPipeError):
+            if not told and not isinstance(error, BrokenPipeError):
                 _say(f"cannot write the output: {error.strerror}", 1)
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             status = status or 1

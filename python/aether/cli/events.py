@@ -33,7 +33,6 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
@@ -258,7 +257,8 @@ def _open(path: str, name: str) -> io.BufferedReader:
     except IsADirectoryError:
         raise SourceError(f"{name}: is a folder, not a file") from None
     except OSError as error:
-        what = "is a folder, not a file" if Path(path).is_dir() else error.strerror or str(error)
+        # Not `Path.is_dir`, which raises for a name that is too long.
+        what = "is a folder, not a file" if os.path.isdir(path) else error.strerror or str(error)  # noqa: PTH112
         raise SourceError(f"{name}: {what}") from None
 
 

@@ -199,7 +199,7 @@ class Codecs:
         if payload is None:
             return NONE, b""
         if isinstance(payload, bytes):
-            return RAW, payload if type(payload) is bytes else bytes(payload)
+            return RAW, payload if type(payload) is bytes else _plain_bytes(payload)
         if isinstance(payload, bytearray | memoryview):
             return RAW, _copied(payload)
         # What nobody has imported nobody has made an array with.
@@ -299,12 +299,9 @@ def _checked_most(most: object) -> int:
 
 def _plain(payload: Any) -> Any:
     """What msgspec does not take as it is, in plain types; it asks for keys too."""
-    for kind in (str, int, float):
+    for kind, plain in _PLAIN.items():
         if isinstance(payload, kind):
-            # Not `kind(payload)`, which asks the subclass what to say.
-            return _PLAIN[kind](payload)
-    if isinstance(payload, bytes):
-        return bytes(payload)
+            return plain(payload)
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         if isinstance(payload, numpy.bool_ | numpy.integer | numpy.floating):
@@ -326,10 +323,16 @@ def _copied(payload: Any) -> bytes:
         ) from error
 
 
+def _plain_bytes(payload: bytes) -> bytes:
+    return bytes.__getitem__(payload, slice(None))
+
+
+# Not `str(payload)` and so on, which ask a subclass what to say.
 _PLAIN: dict[type, Callable[[Any], Any]] = {
     str: str.__str__,
     int: int.__int__,
     float: float.__float__,
+    bytes: _plain_bytes,
 }
 
 

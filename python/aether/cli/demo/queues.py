@@ -199,14 +199,14 @@ class _QueueSide:
 
     async def _keep_books(self) -> None:
         measured, work = self._measured["audit"], self.findings.audit
-        while messages := await _get_many(self._audit):
+        while messages := await get_many(self._audit):
             for message in messages:
                 measured.note(message.timestamp)
                 work.take(message.channel, message.payload)
 
     async def _count_files(self) -> None:
         measured, work = self._measured["hot files"], self.findings.hot_files
-        while messages := await _get_many(self._hot_files):
+        while messages := await get_many(self._hot_files):
             for message in messages:
                 measured.note(message.timestamp)
                 work.take(message.payload)
@@ -219,12 +219,11 @@ class _QueueSide:
 
     async def _review(self) -> None:
         measured, work = self._measured["urgent"], self.findings.urgent
-        for number in count(1):
-            message = (await self._urgent.get())[2]
-            if message is None:
-                return
+        reviewed = 0
+        while (message := (await self._urgent.get())[2]) is not None:
             work.take(message.priority, measured.note(message.timestamp))
-            if number % URGENT_AT_ONCE == 0:
+            reviewed += 1
+            if reviewed % URGENT_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
     async def _look_at_size(self) -> None:
@@ -259,7 +258,7 @@ class _QueueSide:
             await asyncio.sleep(SLOW_PAUSE)
 
 
-async def _get_many(queue: asyncio.Queue[Message | None]) -> list[Message]:
+async def get_many(queue: asyncio.Queue[Message | None]) -> list[Message]:
     """At least one message and what else waits, up to `AT_ONCE`; [] at the end."""
     message = await queue.get()
     messages: list[Message] = []

@@ -94,8 +94,6 @@ def _appended(journal: _native.JournalImport, fields: _Fields, item: Event) -> F
     record: dict[str, Any] = item.record if isinstance(item, _Line) else {}
     try:
         journal.append(*fields.of(item, record))
-    except JournalError:
-        raise
     except (BadLineError, ValueError) as error:
         return Fault(item.line, str(error))
     return None
