@@ -915,6 +915,17 @@ class Medium(Emitter):
     ) -> Coroutine[Any, Any, bool]:
         """Awaits that these mailboxes are empty and `idle()` is true; false at the timeout."""
 
+    def tune(
+        self,
+        *,
+        attenuation_factor: float,
+        decay_interval: float,
+        max_propagation: int,
+        min_amplitude: float,
+        stall_warning: float,
+    ) -> None:
+        """Goes on by other settings, from the next emission and the next mailbox on."""
+
     def stalled(self) -> list[tuple[str, list[str], float]]:
         """Channel, full vibrators and seconds of what has waited for `stall_warning` or longer."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aether import _native
 from aether.channel import Channel
+from aether.configured import of_files
 from aether.expectation import Expectation
 from aether.explanation import Explanation
 from aether.groups import Groups
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from aether._native import Mailbox, ManualClock, Wave
     from aether.config import AetherConfig
+    from aether.config.files import ConfigFiles
     from aether.journal import Journal
     from aether.lane import Lane
     from aether.requests import RequestOptions
@@ -45,7 +47,8 @@ class Aether(Emitting, Running):
     """A medium: routes, mailboxes, counters and a clock. Parts of a program meet here.
 
     Args:
-        config: How waves and mailboxes are treated; `None`: the defaults of `AetherConfig`.
+        config: How waves and mailboxes are treated; `None`: the defaults of `AetherConfig`. `AetherConfig.files(...)`: what
+            the files say, now and whenever they change.
         journal: Where each wave is written down before it is delivered; the medium opens it now, and closes it
             when it is closed. `None`: where the configuration says, or nowhere.
         clock: A clock to steer by hand, for tests; `None`: the machine's.
@@ -80,12 +83,13 @@ class Aether(Emitting, Running):
 
     def __new__(
         cls,
-        config: AetherConfig | None = None,
+        config: AetherConfig | ConfigFiles[AetherConfig] | None = None,
         *,
         journal: Journal | None = None,
         clock: ManualClock | None = None,
     ) -> Self:
         """Check the settings, and hand them to the native half."""
+        config, reloading = of_files(config)
         if config is None:
             with opened(journal) as writer:
                 medium = super().__new__(cls, clock=clock, journal=writer)
@@ -109,20 +113,21 @@ class Aether(Emitting, Running):
                     journal=writer,
                 )
         medium._journal = journal
+        medium._begin_configured(config, reloading)
         return medium
 
     def __init__(
         self,
-        config: AetherConfig | None = None,
+        config: AetherConfig | ConfigFiles[AetherConfig] | None = None,
         *,
         journal: Journal | None = None,
         clock: ManualClock | None = None,
     ) -> None:
-        del clock, journal  # `__new__` has seen to them
+        del config, clock, journal  # `__new__` has seen to them
         self._requests = Requests()
         self._groups = Groups()
         self._begin_observed()
-        self._begin_running(config)
+        self._begin_running()
         end_with_the_program(self)
 
     @classmethod
@@ -202,14 +207,6 @@ class Aether(Emitting, Running):
             lane=lane,
             readers=readers,
         )
-
-    @property
-    def _default_overflow(self) -> Overflow:
-        return "block" if self._config is None else self._config.overflow
-
-    @property
-    def _default_buffer_size(self) -> int:
-        return 1000 if self._config is None else self._config.channel_buffer_size
 
     def lane_mailbox(
         self,

@@ -20,17 +20,16 @@ import weakref
 from typing import TYPE_CHECKING
 
 from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
+from aether.configured import Configured
 from aether.errors import Closed, JournalError, WrongLoop
 from aether.lane import others_idle
 from aether.lanes import Lanes
-from aether.observed import Observed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from types import TracebackType
     from typing import Self
 
-    from aether.config import AetherConfig
     from aether.journal import Journal
     from aether.vibrator import Vibrator
 
@@ -40,12 +39,11 @@ _log = logging.getLogger("aether")
 _SETTLING_TURNS = 5
 
 
-class Running(Observed):
+class Running(Configured):
     """The part of a medium that runs its handlers, waits for them, and ends."""
 
     __slots__ = (
         "_blocks",
-        "_config",
         "_entered",
         "_home",
         "_journal",
@@ -56,23 +54,13 @@ class Running(Observed):
 
     _journal: Journal | None
 
-    def _begin_running(self, config: AetherConfig | None) -> None:
-        self._config = config
+    def _begin_running(self) -> None:
         self._blocks = Blocks()
         self._lanes = Lanes()
         self._vibrators: weakref.WeakValueDictionary[int, Vibrator] = weakref.WeakValueDictionary()
         self._home: Home | None = None
         self._runs = 0
         self._entered: contextlib.AsyncExitStack | None = None
-
-    @property
-    def config(self) -> AetherConfig:
-        """How this medium treats waves and mailboxes."""
-        if self._config is None:
-            from aether.config import AetherConfig
-
-            self._config = AetherConfig()
-        return self._config
 
     @property
     def journal(self) -> Journal | None:
@@ -171,10 +159,6 @@ class Running(Observed):
             if not lane.is_current():
                 await lane.ended.wait()
 
-    @property
-    def _drain_timeout(self) -> float:
-        return 5.0 if self._config is None else self._config.drain_timeout
-
     async def drain(self, timeout: float | None = None) -> bool:
         """Takes no more waves from outside, and lets handlers and readers take what waits; then the end.
 
@@ -242,6 +226,7 @@ class Running(Observed):
         for lane in self._lanes:
             lane.mailbox.close()
         self.shut("closed", at_once=False)
+        self._end_configured()
         await shielded(self._stop(at_once=True))
         await shielded(self._close_journal())
 
@@ -256,6 +241,7 @@ class Running(Observed):
     async def _end_at_once(self) -> None:
         self._runs = 0
         self.shut("closed", at_once=True)
+        self._end_configured()
         await self._stop(at_once=True)
         await self._close_journal()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from pydantic import SecretBytes, SecretStr
 
-from aether.config.lines import Path as Key
+from aether.config.lines import Key
 from aether.config.settings import Settings
 
 __all__ = ["described"]
@@ -32,26 +32,20 @@ def described(settings: Settings, within: Key = ()) -> Iterator[tuple[Key, str]]
 
 
 def _shown(value: Any) -> str:
-    match value:
-        case None:
-            return "none"
-        case SecretStr() | SecretBytes():
-            return "'**********'"
-        case bool() | int() | str():
-            return json.dumps(value, ensure_ascii=False)
-        case float():
-            return repr(value)
-        case list() | tuple():
-            return f"[{', '.join(map(_shown, value))}]"
-        case Mapping():
-            return _table(value.items())
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            given = ((one.name, getattr(value, one.name)) for one in fields(value))
-            return _table((name, one) for name, one in given if one is not None)
-        case _:
-            return str(value)
+    if isinstance(value, SecretStr | SecretBytes):
+        return "'**********'"
+    if value is None or isinstance(value, bool | int | str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, Mapping):
+        return _table(value.items())
+    if is_dataclass(value):
+        given = ((one.name, getattr(value, one.name)) for one in fields(value))
+        return _table((name, one) for name, one in given if one is not None)
+    return str(value)
 
 
-def _table(items: Any) -> str:
+def _table(items: Iterable[tuple[str, Any]]) -> str:
     inside = ", ".join(f"{name} = {_shown(value)}" for name, value in items)
     return f"{{ {inside} }}" if inside else "{}"

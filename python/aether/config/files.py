@@ -21,8 +21,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from aether.config.lines import Path as Key
-from aether.config.lines import key_lines
+from aether.config.lines import Key, key_lines
 from aether.config.settings import Settings, mistakes_in, report
 from aether.config.variables import ENVIRONMENT, variables_of
 from aether.errors import ConfigError

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import Field, PlainValidator, ValidatorFunctionWrapHandler
 from pydantic_core import PydanticCustomError
 
-from aether.config.settings import Settings
+from aether.config.settings import RESTART, Settings
 from aether.journal.keeping import folder_of
 from aether.journal.retention import Retain, checked_rules
 
@@ -65,45 +65,55 @@ class JournalConfig(Settings):
     """
 
     path: Annotated[str | PathLike[str], PlainValidator(_folder)] = Field(
+        json_schema_extra=RESTART,
         description="The folder. It is made when the medium is.",
     )
     codec: Literal["msgpack", "json", "pickle"] = Field(
         default="msgpack",
+        json_schema_extra=RESTART,
         description="How payloads are written.",
     )
     durability: Literal["fsync", "os", "none"] = Field(
         default="fsync",
+        json_schema_extra=RESTART,
         description="When a wave counts as written, and is delivered.",
     )
     on_failure: Literal["refuse", "deliver_undurably"] = Field(
         default="refuse",
+        json_schema_extra=RESTART,
         description="What becomes of a wave that the journal refuses.",
     )
     segment_bytes: _Bytes = Field(
         default=67_108_864,
+        json_schema_extra=RESTART,
         description="The size at which a file of the journal is complete, in bytes: 4,096 or more.",
     )
     pending_bytes: _Bytes = Field(
         default=67_108_864,
+        json_schema_extra=RESTART,
         description="How many bytes may wait for the disk before emissions wait: 4,096 or more.",
     )
     snapshot_interval: int = Field(
         default=1000,
         ge=1,
         le=sys.maxsize,
+        json_schema_extra=RESTART,
         description="After how many waves a snapshot is taken: 1 or more.",
     )
     retention: Annotated[Sequence[Retain], PlainValidator(_rules)] = Field(
         default=(),
+        json_schema_extra=RESTART,
         description="What is kept: rules, or tables of their fields.",
     )
     retention_interval: float = Field(
         default=60.0,
         gt=0,
         le=2_678_400,
+        json_schema_extra=RESTART,
         description="After how many seconds the rules are applied again: above 0, at most 31 days.",
     )
     prune_past_cursors: bool = Field(
         default=False,
+        json_schema_extra=RESTART,
         description="Whether retention takes what durable cursors and vibrators that are behind have still to come to.",
     )

@@ -6,22 +6,22 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["Path", "key_lines"]
+__all__ = ["Key", "key_lines"]
 
-Path = tuple[str | int, ...]
+Key = tuple[str | int, ...]
 """A key with those of the tables around it; a number is a place in a list."""
 
 
-def key_lines(text: str) -> dict[Path, int]:
-    """The line of each key and table of a text that is TOML.
+def key_lines(text: str) -> dict[Key, int]:
+    r"""The line of each key and table of a text that is TOML.
 
     Example:
-        >>> key_lines('[journal]\\npath = "history"')
+        >>> key_lines('[journal]\npath = "history"')
         {('journal',): 1, ('journal', 'path'): 2}
     """
-    found: dict[Path, int] = {}
-    counts: dict[Path, int] = {}
-    table: Path = ()
+    found: dict[Key, int] = {}
+    counts: dict[Key, int] = {}
+    table: Key = ()
     statement, begun = "", 1
     for number, line in enumerate(text.splitlines(), 1):
         if not statement:
@@ -46,7 +46,7 @@ def key_lines(text: str) -> dict[Path, int]:
     return found
 
 
-def _paths(value: object, path: Path = ()) -> Iterator[Path]:
+def _paths(value: object, path: Key = ()) -> Iterator[Key]:
     """Of all keys and places in it, the outer ones first."""
     if path:
         yield path
@@ -59,9 +59,9 @@ def _paths(value: object, path: Path = ()) -> Iterator[Path]:
         yield from _paths(one, (*path, key))
 
 
-def _counted(table: Path, counts: Mapping[Path, int]) -> Path:
+def _counted(table: Key, counts: Mapping[Key, int]) -> Key:
     """The path of a table whose parts before the last may be lists: their last tables are meant."""
-    path: Path = ()
+    path: Key = ()
     for part in table:
         if part == 0:
             continue

@@ -5,20 +5,27 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError
 
 from aether.errors import ConfigError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["Count", "Seconds", "Settings", "mistakes_in", "report"]
+__all__ = ["LIVE", "RESTART", "Count", "Seconds", "Settings", "mistakes_in", "report"]
 
 # What the native side counts with, and some 30 years: more than anybody waits.
 _COUNT = 2**31 - 1
 _SECONDS = 1e9
+
+# What is in the names of secrets.
+_SECRETS = ("password", "passwd", "secret", "token", "credential", "private_key", "api_key")
+
+# What a changed value does in a medium that runs.
+LIVE: Any = {"reload": "live"}
+RESTART: Any = {"reload": "restart"}
 
 _S = TypeVar("_S", bound="Settings")
 
@@ -96,20 +103,33 @@ def report(mistakes: list[str]) -> str:
 
 def _mistake(settings: type[Settings], detail: ErrorDetails) -> str:
     """One line: the field, its value, and the rule or the nearest name."""
+    *sections, name = detail["loc"]
+    for section in sections:
+        settings = settings.sections.get(str(section), settings)
     field = ".".join(map(str, detail["loc"]))
-    given = f"{_shown(field)[1:-1]}={_shown(detail['input'])}"
+    value = "..." if _is_secret(settings, str(name)) else _shown(detail["input"])
+    given = f"{_shown(field)[1:-1]}={value}"
     if detail["type"] == "missing":
         return f"{field} is missing"
     if detail["type"] != "extra_forbidden":
         return f"{given} {detail['msg'].removeprefix('Input ')}"
-    *sections, name = detail["loc"]
-    for section in sections:
-        settings = settings.sections[str(section)]
     names = list(settings.model_fields)
     nearest = difflib.get_close_matches(str(name), names, 1)
     if nearest:
         return f"{given} is no field; did you mean {nearest[0]!r}?"
     return f"{given} is no field; there are {', '.join(names)}"
+
+
+def _hides(annotation: Any) -> bool:
+    return annotation in (SecretStr, SecretBytes) or any(map(_hides, get_args(annotation)))
+
+
+def _is_secret(settings: type[Settings], name: str) -> bool:
+    """Whether a value of this name is not to be shown: a secret's, or perhaps one's, as the name is nearly its."""
+    secrets = [known for known, field in settings.model_fields.items() if _hides(field.annotation)]
+    return bool(difflib.get_close_matches(name, secrets, 1)) or any(
+        word in name.lower() for word in _SECRETS
+    )
 
 
 def _shown(value: object) -> str:

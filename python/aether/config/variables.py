@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from aether.config.lines import Path as Key
+from aether.config.lines import Key
 from aether.config.settings import Settings
 from aether.errors import ConfigError
 

@@ -1,0 +1,185 @@
+"""A configuration that is read again when its files change.
+
+Contract:
+- A change is read and checked as a whole, and applied at once or not at all. What has mistakes is left out, with one line in
+  the log that says why; the configuration that was there stays. So it does where a file is gone that was there.
+- Only fields that are marked as live are applied; of the others a line in the log says that they count from the next start.
+- The folder is watched, not the files: so a file may be replaced by a rename, or a link be turned to another folder, as
+  Kubernetes does it. A file that is half written is read again before it counts as a mistake. Where the system tells
+  nothing, as on network mounts, the files are looked at once a second.
+- The thread that watches is a daemon, keeps no medium alive, and ends with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from aether.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aether.config import AetherConfig
+    from aether.config.files import ConfigFiles
+
+__all__ = ["Reloading", "split"]
+
+_log = logging.getLogger("aether")
+
+# How long the folder has to be silent before it is read, and after which time the files are looked at anyway.
+_DEBOUNCE_MS = 50
+_LOOK_MS = 1000
+
+# Files that have not changed for so long are not being written, as far as that can be seen; and how often that is
+# looked for at most.
+_REST = 0.03
+_RESTS = 20
+
+# How often files with mistakes are read before that counts: what is half written is whole a moment later.
+_TRIES = 3
+
+Stamp = tuple[int, int, int, int]
+Signature = tuple[Stamp | None, ...]
+
+
+def split(
+    now: AetherConfig, wanted: AetherConfig
+) -> tuple[AetherConfig, dict[str, Any], dict[str, Any]]:
+    """What may be applied of a change, by field, and what may not; with the configuration that comes of it."""
+    live: dict[str, Any] = {}
+    later: dict[str, Any] = {}
+    for name, field in type(now).model_fields.items():
+        value = getattr(wanted, name)
+        if value != getattr(now, name):
+            marks = field.json_schema_extra
+            is_live = isinstance(marks, Mapping) and marks.get("reload") == "live"
+            (live if is_live else later)[name] = value
+    return now.replace(**live), live, later
+
+
+class Reloading:
+    """Reads a configuration, and again whenever its files change, until it is stopped.
+
+    Args:
+        files: Where the configuration comes from.
+    """
+
+    def __init__(self, files: ConfigFiles[AetherConfig]) -> None:
+        self._files = files
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        # As the files were when they were read last, and when they were sound last.
+        self._seen = self._sound = self._signature()
+        self._told = ""
+
+    def first(self) -> AetherConfig:
+        """The configuration to begin with.
+
+        Raises:
+            ConfigError: It has mistakes.
+        """
+        return self._files.read().config
+
+    def start(self, apply: Callable[[AetherConfig], object]) -> None:
+        """Begins to watch.
+
+        Args:
+            apply: What is done with a configuration that has no mistakes, in a thread of its own.
+        """
+        self._thread = threading.Thread(
+            target=self._watch, args=(apply,), name="aether-config", daemon=True
+        )
+        self._thread.start()
+
+    def let_go(self) -> None:
+        """Watches no more, a moment from now."""
+        self._ended.set()
+
+    def stop(self) -> None:
+        """Watches no more; when it returns, nothing will be applied any more."""
+        self._ended.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _watch(self, apply: Callable[[AetherConfig], object]) -> None:
+        from watchfiles import watch
+
+        while not self._ended.is_set():
+            try:
+                for _ in watch(
+                    self._files.folder,
+                    watch_filter=None,
+                    recursive=False,
+                    debounce=_DEBOUNCE_MS,
+                    step=_DEBOUNCE_MS // 2,
+                    stop_event=self._ended,
+                    rust_timeout=_LOOK_MS,
+                    yield_on_timeout=True,
+                    raise_interrupt=False,
+                ):
+                    self.look(apply)
+            except OSError:
+                # The folder is not there just now.
+                self._ended.wait(_LOOK_MS / 1000)
+
+    def look(self, apply: Callable[[AetherConfig], object]) -> None:
+        """Reads the files, if they are not what they were when they were read last."""
+        if self._signature() == self._seen:
+            return
+        for left in reversed(range(_TRIES)):
+            signature = self._at_rest()
+            if self._ended.is_set():
+                return
+            try:
+                self._check_there(signature)
+                config = self._files.read().config
+            except ConfigError as error:
+                if not left:
+                    self._seen = signature
+                    self._refuse(error)
+                continue
+            if self._ended.is_set():
+                return
+            if self._signature() == signature or not left:
+                self._seen = self._sound = signature
+                self._told = ""
+                apply(config)
+                return
+
+    def _at_rest(self) -> Signature:
+        """The files as they are once nobody writes to them, as far as that can be seen."""
+        signature = self._signature()
+        for _ in range(_RESTS):
+            self._ended.wait(_REST)
+            before, signature = signature, self._signature()
+            if signature == before:
+                break
+        return signature
+
+    def _check_there(self, signature: Signature) -> None:
+        for path, before, now in zip(self._files.files, self._sound, signature, strict=True):
+            if before is not None and now is None:
+                message = f"{path} was there, and is gone"
+                raise ConfigError(message)
+
+    def _refuse(self, error: ConfigError) -> None:
+        """Says why the configuration stays, once."""
+        told = " ".join(str(error).split())
+        if told != self._told:
+            self._told = told
+            _log.error("the configuration stays as it is: %s", told)
+
+    def _signature(self) -> Signature:
+        """What changes with the files."""
+        return tuple(_stamp(path) for path in self._files.files)
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size

@@ -1,0 +1,187 @@
+"""The settings of a medium, and how they change while it runs.
+
+Contract:
+- A change is applied in one step: an emission goes by the old rules or by the new ones.
+- What is marked as live counts from the next emission, or the next vibrator, on; a vibrator keeps the size, the policy and
+  the fading that it was made with. Everything else stays as it was, and a line in the log says so.
+- Who wants to know is told after that, in the thread that has made the change; what it raises is logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import weakref
+from typing import TYPE_CHECKING, cast
+
+from aether.errors import Closed
+from aether.observed import Observed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aether.config import AetherConfig, Overflow
+    from aether.config.files import ConfigFiles
+    from aether.config.reload import Reloading
+
+__all__ = ["Configured", "of_files"]
+
+_log = logging.getLogger("aether")
+
+
+def of_files(
+    given: AetherConfig | ConfigFiles[AetherConfig] | None,
+) -> tuple[AetherConfig | None, Reloading | None]:
+    """A configuration as it is, or what its files say, with what reads them again.
+
+    Raises:
+        ConfigError: The files, variables or arguments have mistakes.
+    """
+    # Who has some has imported it.
+    module = sys.modules.get("aether.config.files")
+    if module is None or not isinstance(given, module.ConfigFiles):
+        return cast("AetherConfig | None", given), None
+    from aether.config.reload import Reloading
+
+    reloading = Reloading(given)
+    return reloading.first(), reloading
+
+
+class Configured(Observed):
+    """The part of a medium that has its settings."""
+
+    __slots__ = ("_changing", "_config", "_on_change", "_reloading")
+
+    _config: AetherConfig | None
+
+    def _begin_configured(self, config: AetherConfig | None, reloading: Reloading | None) -> None:
+        self._config = config
+        self._changing = threading.RLock()
+        self._on_change: list[Callable[[AetherConfig, AetherConfig], object]] = []
+        self._reloading = reloading
+        if reloading is not None:
+            medium = weakref.ref(self)
+
+            def apply(changed: AetherConfig) -> None:
+                alive = medium()
+                if alive is not None and alive.phase == "open":
+                    alive.reconfigure(changed)
+
+            # Also when the program ends: a thread of the watcher must not outlive the interpreter.
+            weakref.finalize(self, reloading.stop)
+            reloading.start(apply)
+
+    @property
+    def config(self) -> AetherConfig:
+        """How this medium treats waves and mailboxes, as it is now."""
+        if self._config is None:
+            from aether.config import AetherConfig
+
+            self._config = AetherConfig()
+        return self._config
+
+    @property
+    def _default_overflow(self) -> Overflow:
+        return "block" if self._config is None else self._config.overflow
+
+    @property
+    def _default_buffer_size(self) -> int:
+        return 1000 if self._config is None else self._config.channel_buffer_size
+
+    @property
+    def _drain_timeout(self) -> float:
+        return 5.0 if self._config is None else self._config.drain_timeout
+
+    def reconfigure(self, config: AetherConfig) -> AetherConfig:
+        """Goes on by another configuration, as far as that can be done without a new medium.
+
+        A medium that was made of `AetherConfig.files(...)` does this by itself when they change.
+
+        Args:
+            config: How it is to be. Fields that are not marked as live stay as they are, and are logged.
+
+        Returns:
+            The configuration as it is now.
+
+        Raises:
+            Closed: The medium is closed.
+
+        Example:
+            >>> from aether import Aether, AetherConfig
+            >>> medium = Aether()
+            >>> medium.reconfigure(medium.config.replace(min_amplitude=0.2)).min_amplitude
+            0.2
+            >>> medium.emit_nowait("orders.created", amplitude=0.1).reason
+            'min_amplitude'
+        """
+        from aether.config.reload import split
+
+        if self.phase == "closed":
+            message = "the medium is closed and goes by no configuration any more; make a new one"
+            raise Closed(message)
+        with self._changing:
+            before = self.config
+            now, live, later = split(before, config)
+            if live:
+                self.tune(
+                    attenuation_factor=now.attenuation_factor,
+                    decay_interval=now.decay_interval,
+                    max_propagation=now.max_propagation,
+                    min_amplitude=now.min_amplitude,
+                    stall_warning=now.stall_warning,
+                )
+                self._config = now
+        if later:
+            _log.warning(
+                "of the new configuration, %s will count from the next start on",
+                ", ".join(sorted(later)),
+                extra={"fields": sorted(later)},
+            )
+        if live:
+            said = ", ".join(f"{name}={value!r}" for name, value in sorted(live.items()))
+            _log.info("the configuration has changed: %s", said, extra={"fields": sorted(live)})
+            for callback in list(self._on_change):
+                try:
+                    callback(before, now)
+                except Exception:  # noqa: BLE001 - one that fails keeps the others from nothing
+                    _log.exception("%r has failed, told of a new configuration", callback)
+        return now
+
+    def on_config_change(
+        self, callback: Callable[[AetherConfig, AetherConfig], object]
+    ) -> Callable[[], None]:
+        """Has `callback(before, now)` called after each change of the configuration.
+
+        It is called in the thread that makes the change, which is one of its own when files have changed: an event loop is
+        reached by its `call_soon_threadsafe`.
+
+        Args:
+            callback: What is called; what it raises is logged.
+
+        Returns:
+            A function that ends it.
+
+        Example:
+            >>> from aether import Aether
+            >>> medium = Aether()
+            >>> end = medium.on_config_change(lambda before, now: print(before.overflow, "->", now.overflow))
+            >>> _ = medium.reconfigure(medium.config.replace(overflow="drop_oldest"))
+            block -> drop_oldest
+            >>> end()
+        """
+        if not callable(callback):
+            message = f"callback must be callable, not {type(callback).__name__}"
+            raise TypeError(message)
+        self._on_change.append(callback)
+
+        def end() -> None:
+            if callback in self._on_change:
+                self._on_change.remove(callback)
+
+        return end
+
+    def _end_configured(self) -> None:
+        """The files are not looked at any more."""
+        if self._reloading is not None:
+            self._reloading.let_go()

@@ -1,0 +1,217 @@
+"""What the layers of a configuration come to, and what is said of their mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field, SecretStr
+from tests.config.writing import written
+
+from aether import Aether, AetherConfig, ConfigError
+from aether.config.described import described
+from aether.config.files import ConfigFiles
+from aether.config.settings import Settings
+
+
+class Login(Settings):
+    """Settings with a secret."""
+
+    user: str = Field(default="", description="Who.")
+    password: SecretStr | None = Field(default=None, strict=False, description="Hidden.")
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AETHER_ENV", raising=False)
+
+
+def mistakes(files: ConfigFiles[AetherConfig]) -> list[str]:
+    """What is said of each mistake."""
+    with pytest.raises(ConfigError) as caught:
+        files.read()
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def test_each_layer_counts_above_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(
+        tmp_path,
+        """
+channel_buffer_size = 1
+max_propagation = 1
+stall_warning = 1.5
+drain_timeout = 1.0
+[journal]
+path = "history"
+codec = "json"
+""",
+    )
+    overlay = written(
+        tmp_path,
+        """
+max_propagation = 2
+stall_warning = 2.5
+drain_timeout = 2.0
+journal = { durability = "os" }
+""",
+        "aether.prod.toml",
+    )
+    monkeypatch.setenv("AETHER_ENV", "prod")
+    monkeypatch.setenv("AETHER_STALL_WARNING", "3.5")
+    monkeypatch.setenv("AETHER_DRAIN_TIMEOUT", "3")
+    monkeypatch.setenv("AETHER_RETAIN", '["orders.*"]')
+    monkeypatch.setenv("AETHER_JOURNAL__SNAPSHOT_INTERVAL", "7")
+    layered = AetherConfig.files(tmp_path, drain_timeout=4.0).read()
+    config, journal = layered.config, layered.config.journal
+    assert (config.channel_buffer_size, config.max_propagation) == (1, 2)
+    assert (config.stall_warning, config.drain_timeout) == (3.5, 4.0)
+    assert config.retain == ("orders.*",)
+    assert journal is not None
+    assert (
+        dict(journal).items()
+        >= {
+            "path": "history",
+            "codec": "json",
+            "durability": "os",
+            "snapshot_interval": 7,
+        }.items()
+    )
+    origins = {
+        "overflow": "default",
+        "channel_buffer_size": f"{file}:2",
+        "max_propagation": f"{overlay}:2",
+        "stall_warning": "AETHER_STALL_WARNING",
+        "drain_timeout": "arguments",
+        "retain": "AETHER_RETAIN",
+        "journal.path": f"{file}:7",
+        "journal.durability": f"{overlay}:5",
+        "journal.snapshot_interval": "AETHER_JOURNAL__SNAPSHOT_INTERVAL",
+        "journal.segment_bytes": "default",
+    }
+    assert {key: layered.origin_of(tuple(key.split("."))) for key in origins} == origins
+
+
+def test_without_files_everything_has_its_default(tmp_path: Path) -> None:
+    layered = AetherConfig.files(tmp_path).read()
+    assert layered.config == AetherConfig()
+    assert not layered.origins
+    assert AetherConfig.files(tmp_path / "nowhere").read().config == AetherConfig()
+
+
+def test_a_named_environment_counts_above_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, "max_propagation = 2", "aether.prod.toml")
+    written(tmp_path, "max_propagation = 3", "aether.test.toml")
+    monkeypatch.setenv("AETHER_ENV", "prod")
+    assert AetherConfig.files(tmp_path).read().config.max_propagation == 2
+    assert AetherConfig.files(tmp_path, environment="test").read().config.max_propagation == 3
+
+
+def test_all_mistakes_are_told_at_once_with_their_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(
+        tmp_path,
+        """
+chanel_buffer_size = 100
+overflow = "blok"
+
+[journal]
+path = "history"
+segmentbytes = 5
+
+[[journal.retention]]
+max_agee = 3
+""",
+    )
+    overlay = written(tmp_path, "min_amplitude = 2.0\n", "aether.prod.toml")
+    monkeypatch.setenv("AETHER_ENV", "prod")
+    monkeypatch.setenv("AETHER_MAX_PROPAGATION", "many")
+    monkeypatch.setenv("AETHER_STALL_WARNIN", "1")
+    monkeypatch.setenv("AETHER_RETAIN", "orders.*")
+    said = mistakes(AetherConfig.files(tmp_path, drain_timeout=-1.0))
+    for expected in (
+        f"{file}:2: chanel_buffer_size=100 is no field; did you mean 'channel_buffer_size'?",
+        f"{file}:3: overflow='blok' should be 'block', 'drop_oldest'",
+        f"{file}:7: journal.segmentbytes=5 is no field; did you mean 'segment_bytes'?",
+        f"{file}:9: journal.retention=",
+        f"{overlay}:1: min_amplitude=2.0 should be less than or equal to 1",
+        "AETHER_MAX_PROPAGATION: max_propagation='many' should be a valid integer",
+        "AETHER_STALL_WARNIN is no variable; did you mean 'AETHER_STALL_WARNING'?",
+        "AETHER_RETAIN is no JSON, as a list or a table has to be",
+        "drain_timeout=-1.0 should be greater than or equal to 0",
+    ):
+        assert [one for one in said if one.startswith(expected)], (expected, said)
+    assert len(said) == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a = ", "no TOML: Invalid value (at end of document)"),
+        ("size = 1\nsize = 2\n", "no TOML: Cannot overwrite a value (at line 2, column 9)"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_told_with_the_place(tmp_path: Path, text: str, why: str) -> None:
+    file = written(tmp_path, text)
+    (said,) = mistakes(AetherConfig.files(tmp_path))
+    assert said == f"{file} is {why}"
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "aether.toml").mkdir()
+    (said,) = mistakes(AetherConfig.files(tmp_path))
+    assert said.startswith(f"{tmp_path / 'aether.toml'} cannot be read")
+    (tmp_path / "aether.toml").rmdir()
+    (tmp_path / "aether.toml").write_bytes(b'a = "\xff"')
+    (said,) = mistakes(AetherConfig.files(tmp_path))
+    assert "cannot be read: 'utf-8' codec" in said
+
+
+def test_variables_of_others_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As Kubernetes makes them for a service that is called aether.
+    for name in ("AETHER_SERVICE_HOST", "AETHER_PORT", "AETHER_PORT_80_TCP_ADDR"):
+        monkeypatch.setenv(name, "10.0.0.1")
+    assert AetherConfig.files(tmp_path).read().config == AetherConfig()
+
+
+def test_a_journal_may_be_an_argument(tmp_path: Path) -> None:
+    from aether.journal import Journal
+
+    journal = Journal(tmp_path / "history")
+    written(tmp_path, "[journal]\npath = 'another'\n")
+    layered = AetherConfig.files(tmp_path, journal=journal).read()
+    assert layered.config.journal is journal
+    assert layered.origin_of(("journal",)) == "arguments"
+
+
+def test_a_secret_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, "user = 'ada'\npassword = 'hunter2'\n")
+    layered = ConfigFiles(Login, tmp_path).read()
+    assert layered.config.password is not None
+    assert layered.config.password.get_secret_value() == "hunter2"
+    assert "hunter2" not in repr(layered)
+    assert dict(described(layered.config)) == {
+        ("user",): '"ada"',
+        ("password",): "'**********'",
+    }
+    for text in ("password = ['hunter2']\n", "pasword = 'hunter2'\n", "api_token = 'hunter2'\n"):
+        written(tmp_path, text)
+        with pytest.raises(ConfigError) as caught:
+            ConfigFiles(Login, tmp_path).read()
+        assert "hunter2" not in str(caught.value)
+        assert text.split()[0] in str(caught.value)
+
+
+def test_a_medium_is_made_of_files(tmp_path: Path) -> None:
+    written(tmp_path, "channel_buffer_size = 3\n")
+    medium = Aether(AetherConfig.files(tmp_path))
+    assert medium.config.channel_buffer_size == 3
+    written(tmp_path, "channel_buffer_size = 0\n")
+    with pytest.raises(ConfigError, match=r"aether\.toml:1: channel_buffer_size=0"):
+        Aether(AetherConfig.files(tmp_path))
