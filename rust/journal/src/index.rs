@@ -71,23 +71,19 @@ pub(crate) fn create<D: Disk>(disk: &D, name: &str) -> io::Result<D::File> {
     }
 }
 
-/// The outline of a segment, if there is a sound index of just this one, as it is now.
+/// The outline of a segment, if there is a sound index of just this one, as it is now. What cannot be read of an index
+/// can be read of the segment.
 pub(crate) fn read<D: Disk>(
     disk: &D,
     segment: &str,
     header: &Header,
     file: &D::File,
-) -> io::Result<Option<Outline>> {
-    let bytes = match sound(disk, &name(segment), MAGIC) {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => return Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
+) -> Option<Outline> {
+    let bytes = sound(disk, &name(segment), MAGIC).ok()??;
     let mut left = &bytes[MAGIC.len()..];
-    let outline = Outline::cut(&mut left).filter(|_| left.is_empty());
-    let size = file.size()?;
-    Ok(outline.filter(|outline| outline.identity == header.identity && outline.end == size))
+    let outline = Outline::cut(&mut left).filter(|_| left.is_empty())?;
+    let size = file.size().ok()?;
+    (outline.identity == header.identity && outline.end == size).then_some(outline)
 }
 
 /// Whether a segment has a sound index.

@@ -212,8 +212,7 @@ impl<D: Disk> Backwards<D> {
         let Segment { name, header, file, .. } = segment;
         match header {
             Ok(header) => {
-                // What cannot be read of an index can be read of the segment.
-                let indexed = index::read(&self.disk, &name, &header, &file).ok().flatten();
+                let indexed = index::read(&self.disk, &name, &header, &file);
                 let seen = indexed.is_none();
                 let outline = match indexed {
                     Some(outline) => outline,
