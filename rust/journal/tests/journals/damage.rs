@@ -1,6 +1,10 @@
 //! Journals that were damaged.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use aether_journal::filter::Filter;
+use aether_journal::reverse::Backwards;
 
 use crate::{Told, all, journal, names};
 
@@ -36,6 +40,26 @@ fn each_bit_that_flips_costs_one_wave_at_most_and_that_is_told() {
         }
     }
     assert_eq!(all(&disk), whole);
+}
+
+#[test]
+fn a_segment_without_a_head_is_told_whichever_way_it_is_read() {
+    let disk = journal(COUNT);
+    for name in names(&disk) {
+        let bytes = disk.bytes(&name).expect("it is there");
+        disk.change(&name, |bytes| bytes[..128].fill(7));
+        let mut told = Told::default();
+        let mut reader = Backwards::new(disk.clone(), Filter::default()).expect("it can be read");
+        let read = reader.read(|event| {
+            told.take(event);
+            ControlFlow::Continue(())
+        });
+        read.expect("it can be read");
+        told.waves.reverse();
+        assert_eq!((told.unreadable, &told), (1, &all(&disk)), "{name}");
+        check(&told, &name);
+        disk.change(&name, |now| now.clone_from(&bytes));
+    }
 }
 
 #[test]

@@ -302,3 +302,15 @@ fn a_rare_channel_is_found_without_reading_the_rest() {
         }
     }
 }
+
+#[test]
+fn a_reader_that_begins_in_the_middle_does_not_read_what_is_before() {
+    let step = Step { channel: 0, time: 0.0, size: 30_000, acknowledges: false, reopens: false };
+    let (disk, _) = written(&vec![step; 80]);
+    // There, damage is not come to.
+    disk.change(names(&disk).last().expect("there are some"), |bytes| bytes[40_000] ^= 1);
+    let late = Filter { after: Some(79), ..Filter::default() };
+    assert_eq!(forwards(&disk, &late), (vec![80], vec![], 0));
+    without(&disk, ".index");
+    assert_eq!(forwards(&disk, &late), (vec![80], vec![], 1), "it is read from its front");
+}

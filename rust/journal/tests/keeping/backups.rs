@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use aether_journal::disk::Folder;
 use aether_journal::disk::simulated::{Dice, SimulatedDisk};
+use aether_journal::disk::{Disk, Folder};
 use aether_journal::journal::{Journal, Options};
 use aether_journal::keeping::backup::{self, Copied, backup};
 use aether_journal::keeping::retain::{Holdings, Rule, Terms, apply, plan};
@@ -63,6 +63,24 @@ fn a_copy_has_nothing_that_is_not_committed_yet() {
         assert!(told.waves.iter().eq(waves.iter().filter(|wave| wave.sequence <= safe)), "{safe}");
         assert_eq!((told.gaps, told.torn), (vec![], 0), "{safe}");
     }
+}
+
+#[test]
+fn a_segment_that_is_just_being_made_is_copied_as_far_as_its_head() {
+    let disk = lived(700);
+    let waves = read(disk.clone()).waves;
+    let safe = waves.last().expect("there are some").sequence;
+    let name = format!("{:020}-ffffffff.segment", safe + 1);
+    disk.create(&name).expect("it is new");
+    for (size, safe, copies) in [(60, None, 60), (60, Some(safe), 60), (300, Some(safe), 128)] {
+        disk.change(&name, |bytes| bytes.resize(size, 7));
+        let (copy, _) = copied(&disk, backup::Options { safe, link: false });
+        assert_eq!(copy.bytes(&name).map(|bytes| bytes.len()), Some(copies));
+        assert_eq!(read(copy).waves, waves);
+    }
+    // It is not new for whoever does not know which waves are safe: what is damaged is copied as it is.
+    let (copy, _) = copied(&disk, backup::Options::default());
+    assert_eq!(copy.bytes(&name), disk.bytes(&name));
 }
 
 #[test]
