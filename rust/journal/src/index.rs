@@ -8,7 +8,7 @@ use crate::check;
 use crate::disk::{Disk, File};
 use crate::header::Header;
 use crate::outline::Outline;
-use crate::scan::Source;
+use crate::scan::fill;
 use crate::segment::SUFFIX;
 
 const MAGIC: &[u8; 8] = b"aetherI1";
@@ -38,13 +38,8 @@ pub(crate) fn sound<D: Disk>(disk: &D, name: &str, magic: &[u8]) -> io::Result<O
         return Ok(None);
     }
     let mut bytes = vec![0; size as usize];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read_at(filled as u64, &mut bytes[filled..])? {
-            0 => return Ok(None),
-            count => filled += count,
-        }
-    }
+    let there = fill(&file, 0, &mut bytes)?;
+    bytes.truncate(there);
     let Some(end) = bytes.len().checked_sub(4).filter(|&end| end >= magic.len()) else {
         return Ok(None);
     };

@@ -9,7 +9,6 @@ use crate::header::{HeaderFault, RECORDS};
 use crate::known::{Known, Open, Part};
 use crate::options::OpenError;
 use crate::queue::Queue;
-use crate::record::HEAD;
 use crate::scan::{Found, Scan};
 use crate::segment::{self, Place, Segment, places};
 use crate::{index, snapshot};
@@ -194,10 +193,7 @@ impl Opened {
                 return Err(OpenError::Newer { segment: segment.name, fault });
             }
             Err(HeaderFault::Damaged) => {
-                // Nothing in it can be read. No more waves than this fit in, and none is to be given twice.
-                let most = size.saturating_sub(RECORDS) / HEAD as u64;
-                let last = segment.base.saturating_sub(1).saturating_add(most);
-                self.known.last = self.known.last.max(last);
+                self.known.last = self.known.last.max(segment.last_that_fits()?);
             }
         }
         Ok(())

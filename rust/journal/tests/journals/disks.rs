@@ -9,12 +9,14 @@ use aether_journal::disk::simulated::{Fault, SimulatedDisk};
 use aether_journal::disk::{Disk, File, Folder};
 use aether_journal::filter::Filter;
 use aether_journal::journal::OpenError;
+use aether_journal::keeping::repair::repair;
+use aether_journal::keeping::unwatched;
 use aether_journal::reader::{Event, Reader};
 use aether_journal::reverse::Backwards;
 use aether_journal::scan::Source;
 use proptest::prelude::*;
 
-use crate::{OPTIONS, journal, open};
+use crate::{OPTIONS, all, journal, open};
 
 const NAMES: [&str; 3] = ["a.segment", "b.segment", "b.index"];
 
@@ -177,6 +179,41 @@ fn a_reader_whose_disk_fails_says_so_and_leaves_nothing_out() {
             );
             read
         });
+    }
+}
+
+#[test]
+fn reads_that_give_less_than_was_asked_for_change_nothing() {
+    let disk = journal(24);
+    let damaged = disk.after_kill();
+    // Of its head, the identity is left in the second copy.
+    damaged.change(&crate::names(&disk)[1], |bytes| {
+        bytes[20] ^= 1;
+        bytes[64 + 50] ^= 1;
+    });
+    let told = |most: Option<usize>| {
+        let [disk, damaged] = [&disk, &damaged].map(SimulatedDisk::after_kill);
+        disk.read_at_most(most);
+        damaged.read_at_most(most);
+        let filter = Filter { after: Some(2), ..Filter::default() };
+        let mut come = Vec::new();
+        let mut reader = Backwards::new(disk.clone(), filter).expect("it can be read");
+        let read = reader.read(|event| {
+            come.push(format!("{event:?}"));
+            ControlFlow::Continue(())
+        });
+        read.expect("it can be read");
+        let copy = SimulatedDisk::new(9);
+        let repaired = repair(&damaged, &copy, &mut unwatched).expect("it can be read");
+        let (forwards, mended) = (all(&disk), all(&copy));
+        let opened = open(&disk, OPTIONS).expect("it can be read");
+        let known = (opened.last(), opened.waves());
+        (come, forwards, repaired.recovered, mended, known)
+    };
+    let whole = told(None);
+    assert_eq!(whole.2.len(), 1);
+    for most in [1, 7, 100] {
+        assert_eq!(told(Some(most)), whole, "{most} bytes at once");
     }
 }
 

@@ -127,6 +127,8 @@ proptest! {
         let behind = read_after(disk.clone(), after);
         prop_assert!(behind.waves.iter().eq(left.iter().filter(|wave| wave.sequence > after)));
         prop_assert_eq!(behind.gaps, vec![]);
+        // Opened with a snapshot of before.
+        check_known(&disk, "opened again");
         let report = verified(&disk);
         prop_assert!(report.is_sound(), "{:?}", report);
         prop_assert_eq!(report.waves as usize, left.len());
