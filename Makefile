@@ -224,12 +224,12 @@ torture: build nextest
 coverage: | cargo
 	@.ci/coverage $(LEAST)
 
-## mutants: changes to the journal's code that no test notices, one in EVERY=12 (hours), or all of FILE=rust/journal/src/queue.rs
+## mutants: changes to the journal's code that no test notices, one of EVERY=12 (hours), or all of FILE=rust/journal/src/queue.rs
 EVERY := 12
 .PHONY: mutants
 mutants: nextest | cargo-mutants
-	$(call heading,cargo mutants: $(or $(FILE),one in $(EVERY)))
-	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo mutants --package aether-journal --output target $(if $(FILE),--file $(FILE),--sharding round-robin --shard 0/$(EVERY)) $(MUTANTS_ARGS)
+	$(call heading,cargo mutants: $(if $(FILE),all of $(FILE),one of $(EVERY)))
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" .ci/mutants $(if $(FILE),--file $(FILE),--sharding round-robin --shard 0/$(EVERY))
 
 # As for cargo-nextest: one on the PATH, or built once, in some minutes.
 .PHONY: cargo-mutants
