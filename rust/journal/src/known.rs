@@ -206,10 +206,8 @@ impl Known {
         if gone.is_empty() {
             return Vec::new();
         }
-        let base = |(channel, last): (&Box<str>, &Last)| {
-            gone.get(&last.part).map(|base| (channel.clone(), *base))
-        };
-        self.channels.iter().filter_map(base).collect()
+        let all = self.channels.iter();
+        all.filter_map(|(channel, last)| Some((channel.clone(), *gone.get(&last.part)?))).collect()
     }
 
     /// Forgets the segments that are not there any more. Gives the channels whose last wave was in one of them, with its

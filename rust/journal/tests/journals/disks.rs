@@ -40,7 +40,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => name().prop_map(Step::Open),
         1 => (name(), name()).prop_map(|(from, to)| Step::Rename(from, to)),
         1 => name().prop_map(Step::Remove),
-        4 => (file(), 0..2_000_u64, prop::collection::vec(any::<u8>(), 0..600))
+        4 => (file(), 0..2_000_u64, prop::collection::vec(any::<u8>(), 1..600))
             .prop_map(|(file, offset, bytes)| Step::Write(file, offset, bytes)),
         3 => (file(), 0..3_000_u64, 0..700_usize)
             .prop_map(|(file, offset, count)| Step::Read(file, offset, count)),

@@ -235,6 +235,11 @@ proptest! {
                 prop_assert!(lost.iter().all(|wave| told.1.contains(wave)), "{}", &what);
                 let real = |gap: &u64| missing.contains(gap) || *gap > known;
                 prop_assert!(told.1.iter().all(real), "{} {:?}", &what, &missing);
+                let asked = |gap: &u64| {
+                    filter.after.is_none_or(|after| *gap > after)
+                        && filter.before.is_none_or(|before| *gap < before)
+                };
+                prop_assert!(told.1.iter().all(asked), "{}", &what);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Copies of journals that are written.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -126,6 +127,12 @@ fn complete_segments_are_linked_and_stay_when_they_are_taken_out() {
         entry.as_ref().expect("it can be read").metadata().expect("it is there").nlink() > 1
     });
     assert_eq!(linked.count() as u64, told.linked);
+    // One that is stopped takes its links away too.
+    let (stopped_path, stopped) = folder("stopped");
+    let mut stop = |_| ControlFlow::Break(());
+    let refused = backup(&disk, &stopped, backup::Options { safe, link: true }, &mut stop);
+    assert!(matches!(refused, Err(Failure::Stopped)), "{refused:?}");
+    assert_eq!(stopped.names().expect("it can be read"), ["lock"]);
     let rules = [Rule { max_count: Some(0), ..Rule::default() }];
     let mut holdings = Holdings::new();
     holdings.look(&disk, journal.safe(), &mut unwatched).expect("it can be read");
@@ -143,7 +150,7 @@ fn complete_segments_are_linked_and_stay_when_they_are_taken_out() {
     let journal = Journal::<_, ()>::open(copy, options, drop).expect("nobody writes there");
     assert_eq!(journal.last(), 200);
     drop(journal);
-    for path in [path, copy_path] {
+    for path in [path, copy_path, stopped_path] {
         fs::remove_dir_all(path).expect("it is there");
     }
 }
