@@ -231,6 +231,27 @@ torture: build nextest
 	$(call heading,kills and exits and signals and models in Python)
 	@AETHER_TORTURE=1 $(BIN)/python -m pytest tests/journal tests/process tests/model --timeout=0 -v --durations=20 $(PYTEST_ARGS)
 
+## coverage: the lines of the journal and of the router that no test runs; fails below LEAST=98 % (minutes)
+.PHONY: coverage
+coverage: | cargo
+	@.ci/coverage $(LEAST)
+
+## mutants: changes to the journal's code that no test notices, one of EVERY=12 (hours), or all of FILE=rust/journal/src/queue.rs
+EVERY := 12
+.PHONY: mutants
+mutants: nextest | cargo-mutants
+	$(call heading,cargo mutants: $(if $(FILE),all of $(FILE),one of $(EVERY)))
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" .ci/mutants $(if $(FILE),--file $(FILE),--sharding round-robin --shard 0/$(EVERY))
+
+# As for cargo-nextest: one on the PATH, or built once, in some minutes.
+.PHONY: cargo-mutants
+cargo-mutants: | cargo
+	@if ! PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo mutants --version >/dev/null 2>&1; then \
+	  printf '\n== cargo install cargo-mutants (none on the PATH; once, some minutes)\n'; \
+	  cargo install --quiet --locked --debug --root $(TOOLS) --target-dir $(TOOLS)/build cargo-mutants && \
+	  rm -rf $(TOOLS)/build; \
+	fi
+
 ## fuzz: libFuzzer on the core, SECONDS=60 for each target or for TARGET=medium alone
 SECONDS := 60
 .PHONY: fuzz

@@ -109,6 +109,24 @@ fn a_million_patterns_of_many_wildcards_cost_no_more_than_the_bound() {
     }
 }
 
+#[test]
+fn a_long_name_leaves_the_cache_with_its_room() {
+    let mut router = Router::new(1);
+    let long = "a".repeat(100_000);
+    let cached = |router: &mut Router, channel: &str| {
+        // The first time it may be turned away.
+        for _ in 0..2 {
+            router.route(channel, &mut Hint::default());
+        }
+        router.heap_bytes()
+    };
+    // It remembers whom it has turned away from here on.
+    cached(&mut router, "a.a");
+    let before = cached(&mut router, "a.b");
+    assert!(cached(&mut router, &long) > before + long.len() / 2);
+    assert!(cached(&mut router, "c.d") <= before + 128);
+}
+
 /// Two prefixes may share a slot of the stamps, which costs a needless walk: seldom.
 #[test]
 fn churn_leaves_the_routes_of_others_alone() {

@@ -2,7 +2,7 @@
 
 mod plain_routes;
 
-use aether_core::router::{CACHE_CAPACITY, Hint, Member, Router};
+use aether_core::router::{CACHE_CAPACITY, Hint, Member, Router, RouterStatistics};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -155,6 +155,29 @@ fn a_known_pattern_invalidates_nothing() {
     router.insert(&pattern("x.y.*"), 5);
     assert_eq!(sorted(router.route("a.b", &mut hint).iter()), [2, 3]);
     assert_eq!(router.statistics().walks, walks);
+}
+
+#[test]
+fn a_hint_alone_recalls_the_route_until_another_pattern_takes_the_channel() {
+    let mut router = Router::default();
+    let mut hint = Hint::default();
+    assert!(router.recall(hint).is_none());
+    let seat = router.insert(&pattern("a.*"), 1);
+    router.route("a.b", &mut hint);
+    assert_eq!(router.recall(hint).map(|route| sorted(route.iter())), Some(vec![1]));
+    // Who joins or leaves a pattern of the route is seen.
+    router.insert(&pattern("a.*"), 2);
+    router.remove(seat);
+    assert_eq!(router.recall(hint).map(|route| sorted(route.iter())), Some(vec![2]));
+    router.insert(&pattern("*.b"), 3);
+    assert!(router.recall(hint).is_none());
+    router.route("a.b", &mut hint);
+    assert_eq!(router.recall(hint).map(|route| sorted(route.iter())), Some(vec![2, 3]));
+    // It counts nothing by itself: whoever uses it does.
+    let RouterStatistics { hits, walks, .. } = router.statistics();
+    assert_eq!((hits, walks), (0, 2));
+    router.count_hit();
+    assert_eq!(router.statistics().hits, 1);
 }
 
 #[test]

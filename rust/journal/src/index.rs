@@ -8,7 +8,7 @@ use crate::check;
 use crate::disk::{Disk, File};
 use crate::header::Header;
 use crate::outline::Outline;
-use crate::scan::Source;
+use crate::scan::fill;
 use crate::segment::SUFFIX;
 
 const MAGIC: &[u8; 8] = b"aetherI1";
@@ -38,13 +38,8 @@ pub(crate) fn sound<D: Disk>(disk: &D, name: &str, magic: &[u8]) -> io::Result<O
         return Ok(None);
     }
     let mut bytes = vec![0; size as usize];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read_at(filled as u64, &mut bytes[filled..])? {
-            0 => return Ok(None),
-            count => filled += count,
-        }
-    }
+    let there = fill(&file, 0, &mut bytes)?;
+    bytes.truncate(there);
     let Some(end) = bytes.len().checked_sub(4).filter(|&end| end >= magic.len()) else {
         return Ok(None);
     };
@@ -71,23 +66,19 @@ pub(crate) fn create<D: Disk>(disk: &D, name: &str) -> io::Result<D::File> {
     }
 }
 
-/// The outline of a segment, if there is a sound index of just this one, as it is now.
+/// The outline of a segment, if there is a sound index of just this one, as it is now. What cannot be read of an index
+/// can be read of the segment.
 pub(crate) fn read<D: Disk>(
     disk: &D,
     segment: &str,
     header: &Header,
     file: &D::File,
-) -> io::Result<Option<Outline>> {
-    let bytes = match sound(disk, &name(segment), MAGIC) {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => return Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
+) -> Option<Outline> {
+    let bytes = sound(disk, &name(segment), MAGIC).ok()??;
     let mut left = &bytes[MAGIC.len()..];
-    let outline = Outline::cut(&mut left).filter(|_| left.is_empty());
-    let size = file.size()?;
-    Ok(outline.filter(|outline| outline.identity == header.identity && outline.end == size))
+    let outline = Outline::cut(&mut left).filter(|_| left.is_empty())?;
+    let size = file.size().ok()?;
+    (outline.identity == header.identity && outline.end == size).then_some(outline)
 }
 
 /// Whether a segment has a sound index.

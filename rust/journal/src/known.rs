@@ -195,30 +195,31 @@ impl Known {
         }
     }
 
-    /// Forgets the segments that are not there any more. Gives the channels whose last wave was in one of them, with its
-    /// base.
-    pub(crate) fn retain(
-        &mut self,
-        mut is_there: impl FnMut(&Part) -> bool,
-    ) -> Vec<(Box<str>, u64)> {
-        let mut gone = HashMap::new();
-        self.parts.retain(|number, part| {
-            let stays = is_there(part);
-            if !stays {
-                gone.insert(*number, part.base);
-            }
-            stays
-        });
+    /// The segments that are not there any more: the number of each, and its base.
+    pub(crate) fn gone(&self, is_there: impl Fn(&Part) -> bool) -> HashMap<u32, u64> {
+        let gone = self.parts.iter().filter(|(_, part)| !is_there(part));
+        gone.map(|(number, part)| (*number, part.base)).collect()
+    }
+
+    /// The channels whose last wave was in one of these segments, with its base.
+    pub(crate) fn dropped(&self, gone: &HashMap<u32, u64>) -> Vec<(Box<str>, u64)> {
         if gone.is_empty() {
             return Vec::new();
         }
+        let all = self.channels.iter();
+        all.filter_map(|(channel, last)| Some((channel.clone(), *gone.get(&last.part)?))).collect()
+    }
+
+    /// Forgets the segments that are not there any more. Gives the channels whose last wave was in one of them, with its
+    /// base.
+    pub(crate) fn retain(&mut self, is_there: impl Fn(&Part) -> bool) -> Vec<(Box<str>, u64)> {
+        let gone = self.gone(is_there);
+        let dropped = self.dropped(&gone);
+        self.parts.retain(|number, _| !gone.contains_key(number));
         self.open.take_if(|open| gone.contains_key(&open.part));
-        let mut dropped = Vec::new();
-        self.channels.retain(|channel, last| {
-            let base = gone.get(&last.part);
-            dropped.extend(base.map(|base| (channel.clone(), *base)));
-            base.is_none()
-        });
+        for (channel, _) in &dropped {
+            self.channels.remove(channel);
+        }
         dropped
     }
 

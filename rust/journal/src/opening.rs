@@ -9,7 +9,6 @@ use crate::header::{HeaderFault, RECORDS};
 use crate::known::{Known, Open, Part};
 use crate::options::OpenError;
 use crate::queue::Queue;
-use crate::record::HEAD;
 use crate::scan::{Found, Scan};
 use crate::segment::{self, Place, Segment, places};
 use crate::sync::Mutex;
@@ -31,18 +30,21 @@ pub(crate) struct Opened {
 /// Looks at a folder.
 pub(crate) fn opened<D: Disk>(disk: &D) -> Result<Opened, OpenError> {
     let (journal, known) = snapshot::newest(disk)?.unzip();
-    let mut opened = Opened::new(journal, known.unwrap_or_default());
+    let known = known.unwrap_or_default();
+    let last = known.last;
+    let mut opened = Opened::new(journal, known);
     if !opened.catch_up(disk)? {
         // Retention was cut off, and what it takes the place of is there too; or the last wave of a channel was taken
-        // out, and not the one before. Then nobody knows but the segments.
-        opened = Opened::new(journal, Known::default());
+        // out, and not the one before. Then nobody knows but the segments; no sequence is given twice all the same.
+        opened = Opened::new(journal, Known { last, ..Known::default() });
         opened.catch_up(disk)?;
     }
     Ok(opened)
 }
 
 /// Looks at the segments that are not known by their names and do not begin after a sequence: those that were
-/// written anew. They are added to what is known, and what is not there any more is forgotten.
+/// written anew. They are added to what is known, and what is not there any more is forgotten; after an error, nothing
+/// is, and it can be asked for again.
 pub(crate) fn refreshed<D: Disk>(disk: &D, known: &Mutex<Known>) -> Result<(), OpenError> {
     let (names, last) = {
         let known = locked(known);
@@ -54,23 +56,30 @@ pub(crate) fn refreshed<D: Disk>(disk: &D, known: &Mutex<Known>) -> Result<(), O
     places.retain(|place| place.base <= last);
     let mut fresh = looked_at(disk, &places, |place| !names.contains(&place.name))?;
     let there: HashSet<&str> = places.iter().map(|place| place.name.as_str()).collect();
+    let is_there = |part: &Part| part.base > last || there.contains(part.name().as_str());
     let (unsure, open) = {
-        let mut known = locked(known);
-        let dropped = known.retain(|part| part.base > last || there.contains(part.name().as_str()));
-        let trusted: Vec<Part> = known.parts.values().cloned().collect();
-        known.merge(std::mem::take(&mut fresh.known));
+        let known = locked(known);
+        let gone = known.gone(is_there);
+        let trusted = known.parts.iter().filter(|(number, _)| !gone.contains_key(number));
+        let trusted: Vec<Part> = trusted.map(|(_, part)| part.clone()).collect();
         let open = known.open.as_ref().and_then(|open| known.parts.get(&open.part));
-        (known.may_be_earlier(&dropped, &trusted), open.map(Part::name))
+        (fresh.known.may_be_earlier(&known.dropped(&gone), &trusted), open.map(Part::name))
     };
+    let mut all = None;
     if unsure {
         // The last wave of a channel was taken out, and not the one before: it is looked for.
         let complete = |place: &Place| Some(&place.name) != open.as_ref();
-        let all = looked_at(disk, &places, complete)?;
-        let again: HashSet<String> = all.known.parts.values().map(Part::name).collect();
-        let mut known = locked(known);
-        known.retain(|part| !again.contains(&part.name()));
-        known.merge(all.known);
+        all = Some(looked_at(disk, &places, complete)?.known);
     }
+    let mut known = locked(known);
+    known.retain(is_there);
+    known.merge(std::mem::take(&mut fresh.known));
+    if let Some(all) = all {
+        let again: HashSet<String> = all.parts.values().map(Part::name).collect();
+        known.retain(|part| !again.contains(&part.name()));
+        known.merge(all);
+    }
+    drop(known);
     for Open { base, outline, .. } in fresh.read.iter().filter(|open| open.outline.is_whole()) {
         // They can be done without.
         drop(index::write(disk, &segment::name_of(*base, outline.identity), outline));
@@ -184,10 +193,7 @@ impl Opened {
                 return Err(OpenError::Newer { segment: segment.name, fault });
             }
             Err(HeaderFault::Damaged) => {
-                // Nothing in it can be read. No more waves than this fit in, and none is to be given twice.
-                let most = size.saturating_sub(RECORDS) / HEAD as u64;
-                let last = segment.base.saturating_sub(1).saturating_add(most);
-                self.known.last = self.known.last.max(last);
+                self.known.last = self.known.last.max(segment.last_that_fits()?);
             }
         }
         Ok(())

@@ -216,10 +216,8 @@ impl<D: Disk> Reader<D> {
         let Filter { pattern, before, since, until, .. } = filter;
         let positioned = self.missing.next() > base || before.is_some();
         let indexed = positioned || pattern.is_some() || since.is_some() || until.is_some();
-        // What cannot be read of an index can be read of the segment.
-        let outline =
-            if indexed { index::read(&self.disk, &name, &header, &file) } else { Ok(None) };
-        let Ok(Some(outline)) = outline else {
+        let outline = indexed.then(|| index::read(&self.disk, &name, &header, &file));
+        let Some(outline) = outline.flatten() else {
             let scan = Scan::new(file, &header);
             self.reading = Some(Reading { scan, stop: None, complete: false, torn: None });
             return Ok(Some(ControlFlow::Continue(())));

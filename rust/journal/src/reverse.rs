@@ -19,7 +19,7 @@ use crate::missing::Ranges;
 use crate::outline::Outline;
 use crate::reader::Event;
 use crate::record::{Record, Wave};
-use crate::scan::{Found, Scan, Source};
+use crate::scan::{Found, Scan, Source, fill};
 use crate::segment::{self, Place, Segment, places};
 
 /// Reads a journal from its end to its front.
@@ -212,8 +212,7 @@ impl<D: Disk> Backwards<D> {
         let Segment { name, header, file, .. } = segment;
         match header {
             Ok(header) => {
-                // What cannot be read of an index can be read of the segment.
-                let indexed = index::read(&self.disk, &name, &header, &file).ok().flatten();
+                let indexed = index::read(&self.disk, &name, &header, &file);
                 let seen = indexed.is_none();
                 let outline = match indexed {
                     Some(outline) => outline,
@@ -312,14 +311,8 @@ impl<F: Source> Reading<F> {
         let Some(block) = self.blocks.next_back() else { return Ok(false) };
         let place = self.outline.bytes(block..block + 1);
         self.bytes.resize((place.end - place.start) as usize, 0);
-        let mut filled = 0;
-        while filled < self.bytes.len() {
-            match self.file.read_at(place.start + filled as u64, &mut self.bytes[filled..])? {
-                0 => break,
-                count => filled += count,
-            }
-        }
-        self.bytes.truncate(filled);
+        let there = fill(&self.file, place.start, &mut self.bytes)?;
+        self.bytes.truncate(there);
         let window = Window { start: place.start, bytes: &self.bytes };
         let mut scan = Scan::from(window, &self.header, place.start);
         while let Some(found) = scan.next()? {

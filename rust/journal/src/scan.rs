@@ -18,8 +18,21 @@ use crate::record::{ALIGNMENT, HEAD, Head, Record};
 
 /// Where bytes come from.
 pub trait Source {
-    /// Fills the buffer from `offset` on, as far as there are bytes; returns how many.
+    /// Reads into the buffer from `offset` on; returns how many bytes: perhaps fewer than there are, but 0 only where
+    /// there are none.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+/// Fills the buffer from `offset` on, as far as there are bytes; returns how many.
+pub(crate) fn fill(source: &impl Source, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match source.read_at(offset + filled as u64, &mut buffer[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
 }
 
 impl Source for [u8] {

@@ -4,8 +4,8 @@ use std::io;
 
 use crate::disk::{Disk, File};
 use crate::header::{Header, HeaderFault, RECORDS};
-use crate::record::{HEAD, Record};
-use crate::scan::{Found, Scan};
+use crate::record::HEAD;
+use crate::scan::fill;
 
 pub(crate) const SUFFIX: &str = ".segment";
 
@@ -118,14 +118,8 @@ pub fn segments<D: Disk>(disk: &D) -> io::Result<Vec<Segment<D::File>>> {
 
 pub(crate) fn head(file: &impl File) -> io::Result<Result<Header, HeaderFault>> {
     let mut bytes = [0; RECORDS as usize];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read_at(filled as u64, &mut bytes[filled..])? {
-            0 => break,
-            count => filled += count,
-        }
-    }
-    Ok(Header::read(&bytes[..filled]))
+    let there = fill(file, 0, &mut bytes)?;
+    Ok(Header::read(&bytes[..there]))
 }
 
 impl<F: File> Segment<F> {
@@ -134,25 +128,11 @@ impl<F: File> Segment<F> {
         Ok(self.header.is_err() && self.file.size()? <= RECORDS)
     }
 
-    /// The last sequence that may have been given in it: by its records, as far as they are sound.
-    pub(crate) fn last(&self) -> io::Result<u64> {
-        let before = self.base.saturating_sub(1);
-        let Ok(header) = &self.header else {
-            // Nothing in it can be read. No more waves than this fit in, and none is to be given twice.
-            let most = self.file.size()?.saturating_sub(RECORDS) / HEAD as u64;
-            return Ok(before.saturating_add(most));
-        };
-        let mut last = before;
-        let mut scan = Scan::new(&self.file, header);
-        while let Some(found) = scan.next()? {
-            if let Found::Record { record, .. } = found {
-                last = last.max(record.sequence());
-                if let Record::Removed(removed) = record {
-                    last = last.max(removed.last);
-                }
-            }
-        }
-        Ok(last)
+    /// The last sequence that may have been given in it, where nothing in it can be read: no more waves than this fit
+    /// in, and none is to be given twice.
+    pub(crate) fn last_that_fits(&self) -> io::Result<u64> {
+        let most = self.file.size()?.saturating_sub(RECORDS) / HEAD as u64;
+        Ok(self.base.saturating_sub(1).saturating_add(most))
     }
 }
 

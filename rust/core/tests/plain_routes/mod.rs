@@ -62,6 +62,12 @@ impl Pair {
         let mut seen = Vec::new();
         route.for_each(|member| seen.push(member));
         assert_eq!(sorted(seen.into_iter()), expected, "{channel}");
+        let only = (expected.len() == 1).then(|| expected[0]);
+        assert_eq!(route.single(), only, "{channel}");
+        let hint = *hint;
+        if let Some(recalled) = self.router.recall(hint) {
+            assert_eq!(sorted(recalled.iter()), expected, "{channel}");
+        }
         let mut seen = Vec::new();
         self.router.walk(channel, &mut |member| seen.push(member));
         assert_eq!(sorted(seen.into_iter()), expected, "{channel}");

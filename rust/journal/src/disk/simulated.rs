@@ -103,6 +103,8 @@ struct World {
     /// How often it was looked at, and the same for that.
     looks: usize,
     blind: Option<Fault>,
+    /// A read gives no more bytes than this.
+    most: Option<usize>,
 }
 
 /// A file: what is on the disk, and what was done since it was synced.
@@ -201,6 +203,11 @@ impl SimulatedDisk {
     /// Has it fail when it is looked at: when names are listed, files opened, read or measured.
     pub fn fail_looks(&self, fault: Option<Fault>) {
         self.world().blind = fault;
+    }
+
+    /// Has each read give so many bytes at most.
+    pub fn read_at_most(&self, most: Option<usize>) {
+        self.world().most = most;
     }
 
     /// How often it was looked at so far.
@@ -446,7 +453,8 @@ impl Source for SimulatedFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let mut world = self.world();
         world.looks()?;
-        world.files[self.number].now.as_slice().read_at(offset, buffer)
+        let most = world.most.map_or(buffer.len(), |most| most.min(buffer.len()));
+        world.files[self.number].now.as_slice().read_at(offset, &mut buffer[..most])
     }
 }
 

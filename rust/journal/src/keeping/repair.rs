@@ -20,7 +20,7 @@ use super::{Failure, Meter, Progress, fault};
 use crate::disk::{Disk, File};
 use crate::header::{Header, HeaderFault};
 use crate::record::{Encoded, Record};
-use crate::scan::{Found, Scan};
+use crate::scan::{Found, Scan, fill};
 use crate::segment::{self, Segment};
 
 /// What a copy has, and of what.
@@ -67,7 +67,7 @@ pub fn repair<D: Disk, E: Disk>(
     let mut end = summaries.iter().map(Summary::end).max().unwrap_or(0);
     if let Some(last) = segments.last().filter(|last| last.header.is_err()) {
         // As many as may have been given in it: a journal that is gone on with sees it so too.
-        end = end.max(last.last().map_err(fault("measure", &last.name))?);
+        end = end.max(last.last_that_fits().map_err(fault("measure", &last.name))?);
     }
     let ends = ends(&summaries.iter().collect::<Vec<_>>(), end);
     let mut removed = Ranges::default();
@@ -141,8 +141,8 @@ fn copy_records<F: File, E: Disk>(
 /// The head of a segment both of whose copies are damaged, if the identity in one of them shows sound records.
 fn recover<F: File>(segment: &Segment<F>) -> Result<Option<Header>, Failure> {
     let mut bytes = [0; 128];
-    let read = segment.file.read_at(0, &mut bytes).map_err(fault("read", &segment.name))?;
-    for header in Header::guesses(&bytes[..read], segment.base) {
+    let there = fill(&segment.file, 0, &mut bytes).map_err(fault("read", &segment.name))?;
+    for header in Header::guesses(&bytes[..there], segment.base) {
         let mut scan = Scan::new(&segment.file, &header);
         let founds = iter::from_fn(|| match scan.next() {
             Ok(Some(Found::Record { .. })) => Some(Ok(true)),

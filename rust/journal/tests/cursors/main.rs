@@ -288,3 +288,19 @@ fn only_what_a_reader_has_is_acknowledged_for_him() {
     cursor.survey(&[], 2);
     assert_eq!((cursor.low(), cursor.is_finished(2)), (1, false));
 }
+
+#[test]
+fn who_takes_it_over_is_owed_what_was_out() {
+    let mut cursor = Cursor::after(0);
+    assert!((1..=3).all(|sequence| cursor.take(sequence, 1, 1, 5.0 + sequence as f64)));
+    cursor.acknowledge(3);
+    assert_eq!(cursor.due(1), Due::Nothing, "somebody has it");
+    assert!(cursor.brought(1, 1));
+    assert!((cursor.next_until() - 7.0).abs() < 1e-9, "the time of the first is over");
+    cursor.restart();
+    let due: Vec<Due> = (1..=4).map(|sequence| cursor.due(sequence)).collect();
+    assert_eq!(due, [Due::Again(1), Due::Again(1), Due::Nothing, Due::First]);
+    assert!(cursor.next_until().is_infinite() && !cursor.acknowledge_all(1));
+    // Just as one that begins with what was written down.
+    assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
+}

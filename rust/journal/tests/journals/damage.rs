@@ -1,6 +1,13 @@
 //! Journals that were damaged.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use aether_core::channel::{Limits, Pattern};
+use aether_journal::disk::Disk;
+use aether_journal::filter::Filter;
+use aether_journal::reader::{Event, Reader};
+use aether_journal::reverse::Backwards;
 
 use crate::{Told, all, journal, names};
 
@@ -36,6 +43,70 @@ fn each_bit_that_flips_costs_one_wave_at_most_and_that_is_told() {
         }
     }
     assert_eq!(all(&disk), whole);
+}
+
+#[test]
+fn a_segment_without_a_head_is_told_whichever_way_it_is_read() {
+    let disk = journal(COUNT);
+    for name in names(&disk) {
+        let bytes = disk.bytes(&name).expect("it is there");
+        disk.change(&name, |bytes| bytes[..128].fill(7));
+        let mut told = Told::default();
+        let mut reader = Backwards::new(disk.clone(), Filter::default()).expect("it can be read");
+        let read = reader.read(|event| {
+            told.take(event);
+            ControlFlow::Continue(())
+        });
+        read.expect("it can be read");
+        told.waves.reverse();
+        assert_eq!((told.unreadable, &told), (1, &all(&disk)), "{name}");
+        check(&told, &name);
+        disk.change(&name, |now| now.clone_from(&bytes));
+    }
+}
+
+#[test]
+fn a_reader_that_stops_at_each_event_comes_to_all_of_them() {
+    let disk = journal(COUNT);
+    let names = names(&disk);
+    disk.change(&names[0], |bytes| bytes[400] ^= 1);
+    disk.change(&names[1], |bytes| bytes[200] ^= 1);
+    disk.remove(&names[2]).expect("it is there");
+    let pattern = Pattern::parse("orders.*", Limits::DEFAULT).ok();
+    let within = Filter { pattern, after: Some(2), before: Some(COUNT), ..Filter::default() };
+    for (filter, backwards) in [
+        (Filter::default(), false),
+        (within.clone(), false),
+        (Filter::default(), true),
+        (within, true),
+    ] {
+        let told = |flow: ControlFlow<()>| {
+            let (mut told, mut before) = (Vec::new(), usize::MAX);
+            let take = |told: &mut Vec<String>, event: Event<'_>| {
+                told.push(format!("{event:?}"));
+                flow
+            };
+            let mut forwards = Reader::filtered(disk.clone(), filter.clone()).expect("it can");
+            let mut back = Backwards::new(disk.clone(), filter.clone()).expect("it can");
+            while before != told.len() {
+                before = told.len();
+                let read = if backwards {
+                    back.read(|event| take(&mut told, event))
+                } else {
+                    forwards.read(|event| take(&mut told, event))
+                };
+                read.expect("it can be read");
+            }
+            told
+        };
+        let all = told(ControlFlow::Continue(()));
+        assert_eq!(told(ControlFlow::Break(())), all, "{backwards}");
+        assert!(
+            ["Wave", "Gap", "Damage"]
+                .iter()
+                .all(|kind| all.iter().any(|one| one.starts_with(kind)))
+        );
+    }
 }
 
 #[test]

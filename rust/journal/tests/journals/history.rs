@@ -235,6 +235,11 @@ proptest! {
                 prop_assert!(lost.iter().all(|wave| told.1.contains(wave)), "{}", &what);
                 let real = |gap: &u64| missing.contains(gap) || *gap > known;
                 prop_assert!(told.1.iter().all(real), "{} {:?}", &what, &missing);
+                let asked = |gap: &u64| {
+                    filter.after.is_none_or(|after| *gap > after)
+                        && filter.before.is_none_or(|before| *gap < before)
+                };
+                prop_assert!(told.1.iter().all(asked), "{}", &what);
             }
         }
     }
@@ -301,4 +306,16 @@ fn a_rare_channel_is_found_without_reading_the_rest() {
             assert!((20..=26).contains(&all), "{all}");
         }
     }
+}
+
+#[test]
+fn a_reader_that_begins_in_the_middle_does_not_read_what_is_before() {
+    let step = Step { channel: 0, time: 0.0, size: 30_000, acknowledges: false, reopens: false };
+    let (disk, _) = written(&vec![step; 80]);
+    // There, damage is not come to.
+    disk.change(names(&disk).last().expect("there are some"), |bytes| bytes[40_000] ^= 1);
+    let late = Filter { after: Some(79), ..Filter::default() };
+    assert_eq!(forwards(&disk, &late), (vec![80], vec![], 0));
+    without(&disk, ".index");
+    assert_eq!(forwards(&disk, &late), (vec![80], vec![], 1), "it is read from its front");
 }

@@ -2,9 +2,11 @@
 #![cfg(unix)]
 
 mod damage;
+mod disks;
 mod history;
 mod killed;
 mod large;
+mod places;
 mod reading;
 mod snapshots;
 mod waiting;

@@ -151,6 +151,42 @@ fn a_segment_that_has_grown_since_its_snapshot_is_read_from_there() {
 }
 
 #[test]
+fn a_segment_that_is_shorter_than_its_snapshot_says_is_read_anew() {
+    let disk = journal();
+    let name = files(&disk, ".segment").pop().expect("there are some");
+    let size = disk.bytes(&name).expect("it is there").len();
+    for length in 0..size {
+        let shorter = disk.after_kill();
+        shorter.change(&name, |bytes| bytes.truncate(length));
+        let bare = shorter.after_kill();
+        for name in files(&bare, ".snapshot") {
+            bare.remove(&name).expect("it is there");
+        }
+        let waves = |disk: &SimulatedDisk| {
+            let journal = open(disk, OPTIONS).expect("it can be read");
+            let pattern = Pattern::parse("*", Limits::DEFAULT).expect("a pattern");
+            (journal.last(), (journal.waves(), journal.last_of(&pattern)))
+        };
+        let ((last, known), (_, read)) = (waves(&shorter), waves(&bare));
+        assert_eq!((last, known), (12, read), "cut at {length}: none is given twice");
+    }
+}
+
+#[test]
+fn a_segment_that_is_damaged_has_no_index() {
+    let disk = journal();
+    for name in files(&disk, ".snapshot").iter().chain(&files(&disk, ".index")) {
+        disk.remove(name).expect("it is there");
+    }
+    let segments = files(&disk, ".segment");
+    disk.change(&segments[0], |bytes| bytes[200] ^= 1);
+    drop(open(&disk, OPTIONS).expect("it can be read"));
+    let indexed = files(&disk, ".index");
+    let stems = indexed.iter().map(|name| name.trim_end_matches(".index"));
+    assert!(stems.eq(segments[1..].iter().map(|name| name.trim_end_matches(".segment"))));
+}
+
+#[test]
 fn what_cannot_be_written_is_done_without() {
     let writes_of_a_close = |disk: &SimulatedDisk| {
         let before = disk.deeds().len();

@@ -44,6 +44,7 @@ fn who_comes_while_a_batch_is_written_is_told_with_the_next() {
     journal.acknowledge("billing", b"2", Some("note")).expect("there is room");
     assert!(journal.when(2, "asks for the wave").is_none());
     journal.append(&mut wave(3), Some("later wave")).expect("there is room");
+    assert!(journal.when(3, "asks for the later one").is_none());
     assert!(told.try_recv().is_err());
     let syncs = || disk.deeds().iter().filter(|deed| **deed == Deed::Sync).count();
     let before = syncs();
@@ -52,7 +53,7 @@ fn who_comes_while_a_batch_is_written_is_told_with_the_next() {
     assert_eq!(names(&first), [(2, "wave"), (2, "asks for the wave")]);
     assert_eq!((first.result.is_ok(), first.up_to), (true, 2));
     let second = told.recv().expect("the journal is there");
-    assert_eq!(names(&second), [(2, "note"), (3, "later wave")]);
+    assert_eq!(names(&second), [(2, "note"), (3, "later wave"), (3, "asks for the later one")]);
     assert_eq!((second.result.is_ok(), second.up_to), (true, 3));
     // A sync that waits is none yet.
     assert_eq!(syncs(), before + 2, "the note has a sync of its own");
@@ -182,6 +183,55 @@ fn what_is_written_is_told_without_a_sync() {
     let synced = deeds.iter().position(|deed| *deed == Deed::Sync);
     let renamed = deeds.iter().position(|deed| *deed == Deed::Rename);
     assert!(synced < renamed, "it is made sure of before a snapshot says that it is there");
+}
+
+#[test]
+fn who_comes_after_the_end_is_refused_and_who_came_before_is_waited_for() {
+    let disk = SimulatedDisk::new(1);
+    let (journal, told) = begun(&disk, OPTIONS);
+    disk.hold_syncs(true);
+    journal.append(&mut wave(2), Some("before")).expect("there is room");
+    let thread = journal.let_go().expect("it is not closed yet");
+    let late = journal.append(&mut wave(3), Some("late"));
+    assert!(matches!(late, Err((Refusal::Closed, Some("late")))), "{late:?}");
+    let late = journal.acknowledge("billing", b"2", Some("late"));
+    assert!(matches!(late, Err((Refusal::Closed, Some("late")))), "{late:?}");
+    disk.hold_syncs(false);
+    thread.join().expect("it does not panic");
+    assert_eq!(names(&told.try_recv().expect("it is told by then")), [(2, "before")]);
+    assert!(journal.close().is_ok() && journal.let_go().is_none());
+    assert_eq!(all(&disk).waves, [1, 2]);
+}
+
+#[test]
+fn a_sync_that_fails_at_the_end_is_told_and_nothing_is_said_of_it() {
+    let disk = SimulatedDisk::new(1);
+    let (journal, _told) = begun(&disk, Options { durability: Durability::Written, ..OPTIONS });
+    disk.fail_all(Some((Deed::Sync, EIO)));
+    for _ in 0..2 {
+        assert!(matches!(journal.close(), Err(Refusal::Failed { safe: 1, .. })));
+    }
+    assert!(!disk.deeds().contains(&Deed::Rename), "a snapshot would say that it is safe");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_journal_that_is_forgotten_closes_its_files() {
+    let path = std::env::temp_dir().join(format!("aether-forgotten-{}", std::process::id()));
+    let folder = aether_journal::disk::Folder::new(&path).expect("it can be made");
+    let journal = crate::open(&folder, OPTIONS).expect("nobody writes there");
+    journal.append(&mut wave(1), None).expect("there is room");
+    journal.flush().expect("a disk without faults");
+    let held = || {
+        let files = std::fs::read_dir("/proc/self/fd").expect("it is there");
+        let files = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        files.filter(|file| file.starts_with(&path)).count()
+    };
+    assert_eq!(held(), 2, "the lock and a segment");
+    journal.forget();
+    assert_eq!(held(), 0);
+    crate::open(&folder, OPTIONS).expect("nobody writes there any more");
+    std::fs::remove_dir_all(&path).expect("it is there");
 }
 
 #[test]

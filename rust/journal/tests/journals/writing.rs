@@ -64,6 +64,8 @@ fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
         assert_eq!(sequence, turn);
         let result = journal.wait(sequence);
         assert_eq!(matches!(result, Err(Refusal::Full(_))), full, "{result:?}");
+        assert_eq!(matches!(journal.trouble(), Some(Refusal::Full(_))), full);
+        assert!(full || journal.trouble().is_none());
         kept.extend((!full).then_some(sequence));
         assert_eq!(all(&disk).waves, kept);
     }
@@ -90,7 +92,10 @@ fn a_failed_sync_is_the_end_of_writing() {
         let refused = journal.append(&mut wave(5), None);
         assert!(matches!(refused, Err((Refusal::Failed { safe: 3, .. }, None))));
     }
-    assert!(matches!(journal.close(), Err(Refusal::Failed { safe: 3, .. })));
+    for told in [journal.trouble(), journal.failed(), journal.flush().err(), journal.close().err()]
+    {
+        assert!(matches!(told, Some(Refusal::Failed { safe: 3, .. })), "{told:?}");
+    }
     assert_eq!(syncs(&disk), before);
 }
 
@@ -110,6 +115,7 @@ fn one_journal_writes_in_a_folder() {
 fn a_real_folder_does_the_same() {
     let path = std::env::temp_dir().join(format!("aether-journal-{}", std::process::id()));
     let disk = Folder::new(&path).expect("it can be made");
+    assert_eq!(disk.path(), path);
     for turn in 0..3_u64 {
         let journal = open(&disk, OPTIONS).expect("nobody writes there");
         let second = open(&disk, OPTIONS);

@@ -1,13 +1,14 @@
 //! Copies of journals that are written.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use aether_journal::disk::Folder;
 use aether_journal::disk::simulated::{Dice, SimulatedDisk};
+use aether_journal::disk::{Disk, Folder};
 use aether_journal::journal::{Journal, Options};
 use aether_journal::keeping::backup::{self, Copied, backup};
 use aether_journal::keeping::retain::{Holdings, Rule, Terms, apply, plan};
@@ -66,6 +67,24 @@ fn a_copy_has_nothing_that_is_not_committed_yet() {
 }
 
 #[test]
+fn a_segment_that_is_just_being_made_is_copied_as_far_as_its_head() {
+    let disk = lived(700);
+    let waves = read(disk.clone()).waves;
+    let safe = waves.last().expect("there are some").sequence;
+    let name = format!("{:020}-ffffffff.segment", safe + 1);
+    disk.create(&name).expect("it is new");
+    for (size, safe, copies) in [(60, None, 60), (60, Some(safe), 60), (300, Some(safe), 128)] {
+        disk.change(&name, |bytes| bytes.resize(size, 7));
+        let (copy, _) = copied(&disk, backup::Options { safe, link: false });
+        assert_eq!(copy.bytes(&name).map(|bytes| bytes.len()), Some(copies));
+        assert_eq!(read(copy).waves, waves);
+    }
+    // It is not new for whoever does not know which waves are safe: what is damaged is copied as it is.
+    let (copy, _) = copied(&disk, backup::Options::default());
+    assert_eq!(copy.bytes(&name), disk.bytes(&name));
+}
+
+#[test]
 fn damage_is_copied_as_it_is() {
     let disk = lived(700);
     let names = names(&disk);
@@ -108,6 +127,12 @@ fn complete_segments_are_linked_and_stay_when_they_are_taken_out() {
         entry.as_ref().expect("it can be read").metadata().expect("it is there").nlink() > 1
     });
     assert_eq!(linked.count() as u64, told.linked);
+    // One that is stopped takes its links away too.
+    let (stopped_path, stopped) = folder("stopped");
+    let mut stop = |_| ControlFlow::Break(());
+    let refused = backup(&disk, &stopped, backup::Options { safe, link: true }, &mut stop);
+    assert!(matches!(refused, Err(Failure::Stopped)), "{refused:?}");
+    assert_eq!(stopped.names().expect("it can be read"), ["lock"]);
     let rules = [Rule { max_count: Some(0), ..Rule::default() }];
     let mut holdings = Holdings::new();
     holdings.look(&disk, journal.safe(), &mut unwatched).expect("it can be read");
@@ -125,7 +150,7 @@ fn complete_segments_are_linked_and_stay_when_they_are_taken_out() {
     let journal = Journal::<_, ()>::open(copy, options, drop).expect("nobody writes there");
     assert_eq!(journal.last(), 200);
     drop(journal);
-    for path in [path, copy_path] {
+    for path in [path, copy_path, stopped_path] {
         fs::remove_dir_all(path).expect("it is there");
     }
 }

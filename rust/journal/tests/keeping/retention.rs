@@ -7,12 +7,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use aether_core::channel::{Limits, Pattern};
-use aether_journal::disk::simulated::SimulatedDisk;
+use aether_journal::disk::simulated::{Fault, SimulatedDisk};
 use aether_journal::disk::{Disk, Folder};
-use aether_journal::journal::{Journal, Options};
+use aether_journal::filter::Filter;
+use aether_journal::journal::{Journal, OpenError, Options};
 use aether_journal::keeping::retain::{Holdings, Outcome, Plan, Rule, Terms, apply, plan, preview};
 use aether_journal::keeping::unwatched;
 use aether_journal::reader::{Event, Reader};
+use aether_journal::record::Record;
+use aether_journal::reverse::Backwards;
+use aether_journal::scan::{Found, Scan};
+use aether_journal::segment::segments;
 use proptest::prelude::*;
 
 use crate::plain::{Part, gone};
@@ -122,6 +127,8 @@ proptest! {
         let behind = read_after(disk.clone(), after);
         prop_assert!(behind.waves.iter().eq(left.iter().filter(|wave| wave.sequence > after)));
         prop_assert_eq!(behind.gaps, vec![]);
+        // Opened with a snapshot of before.
+        check_known(&disk, "opened again");
         let report = verified(&disk);
         prop_assert!(report.is_sound(), "{:?}", report);
         prop_assert_eq!(report.waves as usize, left.len());
@@ -210,6 +217,95 @@ fn a_damaged_segment_is_not_written_anew_but_goes_as_a_whole() {
     assert!(plan.dropped().any(|dropped| dropped == name));
     applied(&disk, &by_count, None);
     assert_eq!(read(disk).gaps, []);
+}
+
+#[test]
+fn a_segment_without_a_head_stays_and_those_around_it_go() {
+    let disk = SimulatedDisk::new(1);
+    let (waves, _) = write(&disk, 600, &some_steps(100));
+    let before = by_segment(&disk);
+    let name = names(&disk)[2].clone();
+    disk.change(&name, |bytes| bytes[..128].fill(7));
+    let rules = [Rule { max_count: Some(0), ..Rule::default() }];
+    let plan = planned(&disk, &rules, None);
+    assert_eq!(plan.dropped().count(), before.len() - 2);
+    applied(&disk, &rules, None);
+    let told = read(disk.clone());
+    assert_eq!((told.unreadable, names(&disk).len()), (1, 4));
+    let newest = waves.len() - before.last().expect("there are some").1.len();
+    assert_eq!(told.waves, waves[newest..]);
+    assert!(told.gaps.into_iter().flatten().eq(before[2].1.iter().copied()));
+}
+
+#[test]
+fn what_a_later_version_has_noted_stays() {
+    let disk = SimulatedDisk::new(1);
+    write(&disk, 600, &some_steps(60));
+    let kinds = |disk: &SimulatedDisk| {
+        let mut unknown = Vec::new();
+        for segment in segments(disk).expect("it can be read") {
+            let mut scan = Scan::new(&segment.file, &segment.header.expect("it is sound"));
+            while let Some(found) = scan.next().expect("it can be read") {
+                if let Found::Record { bytes, record: Record::Unknown { sequence }, .. } = found {
+                    unknown.push((sequence, bytes[48..].to_vec()));
+                }
+            }
+        }
+        unknown
+    };
+    // The first note of a cursor becomes one of another kind.
+    let first = segments(&disk).expect("it can be read").remove(0);
+    let identity = first.header.expect("it is sound").identity;
+    let mut scan = Scan::new(&first.file, &first.header.expect("it is sound"));
+    let at = std::iter::from_fn(|| match scan.next().expect("it can be read")? {
+        Found::Record { offset, record: Record::Acknowledged { .. }, .. } => Some(Some(offset)),
+        _ => Some(None),
+    });
+    let at = at.flatten().next().expect("there is one");
+    disk.change(&first.name, |bytes| {
+        let head = &mut bytes[at as usize..at as usize + 48];
+        head[12] = 9;
+        let seed = crc32c::crc32c_append(crc32c::crc32c(&identity), &at.to_le_bytes());
+        let sum = crc32c::crc32c_append(seed, &head[4..]);
+        head[..4].copy_from_slice(&sum.to_le_bytes());
+    });
+    let before = kinds(&disk);
+    assert_eq!(before.len(), 1);
+    let rules = [Rule { pattern: pattern("orders.*"), max_count: Some(0), ..Rule::default() }];
+    assert!(planned(&disk, &rules, None).rewritten().any(|name| *name == first.name));
+    applied(&disk, &rules, None);
+    assert_eq!(kinds(&disk), before);
+    assert!(verified(&disk).is_sound());
+}
+
+#[test]
+fn a_reader_that_goes_backwards_comes_to_what_stays() {
+    let disk = SimulatedDisk::new(1);
+    write(&disk, 600, &some_steps(200));
+    let mut reader = Backwards::new(disk.clone(), Filter::default()).expect("it can be read");
+    let mut seen: Vec<u64> = Vec::new();
+    let mut see = |most: usize| {
+        let read = reader.read(|event| {
+            let Event::Wave(wave) = event else { panic!("{event:?}") };
+            seen.push(wave.sequence);
+            if seen.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        read.expect("it can be read");
+    };
+    see(20);
+    let rules = [
+        Rule { max_count: Some(90), ..Rule::default() },
+        Rule { pattern: pattern("orders.*"), max_count: Some(30), ..Rule::default() },
+    ];
+    let plan = planned(&disk, &rules, None);
+    assert!(plan.dropped().count() > 3 && plan.rewritten().count() > 3);
+    apply(&disk, &plan, &mut unwatched).expect("a disk without faults");
+    see(usize::MAX);
+    assert!(seen.is_sorted_by(|a, b| a > b), "{seen:?}");
+    // Also what the segment that it has open had then.
+    let left = read(disk).waves;
+    assert!(left.iter().all(|wave| seen.contains(&wave.sequence)));
+    assert!(seen.len() < 90, "{}", seen.len());
 }
 
 #[test]
@@ -331,6 +427,40 @@ fn a_journal_that_is_told_of_a_retention_knows_what_is_left() {
     check_last(&journal, &disk, "and goes on");
     drop(journal);
     check_known(&disk, "opened again");
+}
+
+#[test]
+fn the_last_wave_of_a_channel_goes_and_one_before_it_stays() {
+    let disk = SimulatedDisk::new(1);
+    let options = Options { segment_bytes: 700, ..Options::DEFAULT };
+    let journal = Journal::<_, ()>::open(disk.clone(), options, drop).expect("nobody writes there");
+    // Each of them is older than the one before.
+    for number in 0..40_u8 {
+        let mut wave = encoded("orders.paid", 100.0 - f64::from(number), &[number]);
+        journal.append(&mut wave, None).expect("there is room");
+    }
+    for number in 0..20_u8 {
+        let mut wave = encoded("users.registered", 100.0, &[number]);
+        journal.append(&mut wave, None).expect("there is room");
+    }
+    journal.flush().expect("a disk without faults");
+    let rules = [Rule { pattern: pattern("orders.*"), max_age: Some(20.0), ..Rule::default() }];
+    let outcome = applied(&disk, &rules, None);
+    assert_eq!(outcome.waves, 19);
+    // Where the folder cannot be read, it can be asked for again.
+    let mut failed = 0;
+    loop {
+        let at = disk.looks() + failed;
+        disk.fail_looks(Some(Fault { at, lasting: false, errno: 5, short: false }));
+        let Err(error) = journal.refresh() else { break };
+        assert!(matches!(error, OpenError::Fault(error) if error.raw_os_error() == Some(5)));
+        failed += 1;
+    }
+    disk.fail_looks(None);
+    assert!(failed > 5, "{failed} looks");
+    check_last(&journal, &disk, "told of it");
+    let last = journal.last_of(&pattern("orders.paid").expect("a pattern"));
+    assert_eq!(last[0].1.sequence, 21);
 }
 
 fn names_of(folder: &Folder) -> usize {

@@ -77,6 +77,16 @@ fn stale_bytes_and_zeros_behind_the_end_are_no_records() {
 }
 
 #[test]
+fn a_scan_holds_little_however_much_is_damaged() {
+    let noise = vec![7; 4 << 20];
+    let mut scan = Scan::new(&noise[..], &HEADER);
+    let found = scan.next().expect("memory has no faults");
+    assert_eq!(found, Some(Found::Damage(RECORDS..noise.len() as u64)));
+    // Two blocks at most, and what its vector has in reserve.
+    assert!((1..=1 << 20).contains(&scan.held()), "{}", scan.held());
+}
+
+#[test]
 fn a_segment_within_a_payload_is_a_payload() {
     let (inner, ..) = segment(5);
     let carried = crate::support::wave(&inner);
