@@ -44,7 +44,7 @@ def of_files(
         return cast("AetherConfig | None", given), None
     from aether.config.reload import Reloading
 
-    reloading = Reloading(given)
+    reloading = Reloading(cast("ConfigFiles[AetherConfig]", given))
     return reloading.first(), reloading
 
 

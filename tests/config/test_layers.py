@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,22 @@ def test_a_secret_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             ConfigFiles(Login, tmp_path).read()
         assert "hunter2" not in str(caught.value)
         assert text.split()[0] in str(caught.value)
+
+
+def test_what_is_missing_says_which_extra_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = AetherConfig.files(tmp_path)
+    for name in ("pydantic_settings", "watchfiles"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert files.read().config == AetherConfig(), "files alone need nothing more"
+    with pytest.raises(ConfigError, match=r"needs watchfiles: pip install 'aether-medium\[ops\]'"):
+        Aether(files)
+    monkeypatch.setenv("AETHER_OVERFLOW", "error")
+    with pytest.raises(
+        ConfigError, match=r"need pydantic-settings: pip install 'aether-medium\[ops\]'"
+    ):
+        files.read()
 
 
 def test_a_medium_is_made_of_files(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["commands"]
 
+_HERE = Path()
+
 commands = typer.Typer(
     name="config",
     help="The layers of a configuration: defaults, aether.toml, aether.<environment>.toml, AETHER_* variables.",
@@ -41,7 +43,7 @@ Environment = Annotated[
 
 
 @commands.command(short_help="Every value, and where it comes from.")
-def show(folder: Folder = Path(), environment: Environment = None) -> None:
+def show(folder: Folder = _HERE, environment: Environment = None) -> None:
     """Print every value with the file and line, or the variable, that it comes from.
 
     What is secret is shown as stars. Where something is wrong, that is what is printed, as `check` does.
@@ -61,7 +63,7 @@ def show(folder: Folder = Path(), environment: Environment = None) -> None:
 
 
 @commands.command(short_help="All that is wrong, at once; status 1 if anything is.")
-def check(folder: Folder = Path(), environment: Environment = None) -> None:
+def check(folder: Folder = _HERE, environment: Environment = None) -> None:
     """Say all that is wrong, each mistake with its file and line, or its variable.
 
     Nothing but the files and the variables is looked at. With a mistake, it ends with status 1.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, cast
 
 from pydantic import SecretBytes, SecretStr
 
@@ -37,9 +37,9 @@ def _shown(value: Any) -> str:
     if value is None or isinstance(value, bool | int | str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_shown, value))}]"
+        return f"[{', '.join(map(_shown, cast('Sequence[Any]', value)))}]"
     if isinstance(value, Mapping):
-        return _table(value.items())
+        return _table(cast("Mapping[str, Any]", value).items())
     if is_dataclass(value):
         given = ((one.name, getattr(value, one.name)) for one in fields(value))
         return _table((name, one) for name, one in given if one is not None)

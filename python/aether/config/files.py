@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from aether.config.lines import Key, key_lines
 from aether.config.settings import Settings, mistakes_in, report
@@ -110,10 +110,7 @@ class ConfigFiles(Generic[_S]):
         for layer in layers:
             _merge(values, layer.values, layer, owners)
         config, wrong = mistakes_in(self.settings, values)
-        for key, mistake in wrong:
-            owner = _nearest(owners, key)
-            at = "" if owner is None or owner.name == "arguments" else f"{owner.place_of(key)}: "
-            mistakes.append(at + mistake)
+        mistakes += _in_order(layers, [(_nearest(owners, key), key, said) for key, said in wrong])
         if config is None or mistakes:
             raise ConfigError(report(mistakes))
         return Layered(config, {key: layer.place_of(key) for key, layer in owners.items()})
@@ -141,6 +138,16 @@ def _of_file(path: Path) -> Layer:
     return Layer(name, values, places)
 
 
+def _in_order(layers: list[Layer], wrong: list[tuple[Layer | None, Key, str]]) -> Iterator[str]:
+    """What is wrong with where it stands, as one comes to it who reads the layers."""
+    for layer in layers:
+        order = {place: number for number, place in enumerate(layer.places.values())}
+        found = [(layer.place_of(key), said) for owner, key, said in wrong if owner is layer]
+        for place, said in sorted(found, key=lambda one: order.get(one[0], -1)):
+            yield said if layer.name == "arguments" else f"{place}: {said}"
+    yield from (said for owner, _, said in wrong if owner is None)
+
+
 def _merge(
     into: dict[str, Any],
     values: Mapping[str, Any],
@@ -153,11 +160,11 @@ def _merge(
         known = into.get(name)
         if isinstance(value, Mapping):
             # What was no table before is one now.
-            inner = into[name] = known if isinstance(known, dict) else {}
+            inner = into[name] = cast("dict[str, Any]", known if isinstance(known, dict) else {})
             owners.pop(key, None)
             if not value:
                 owners[key] = layer
-            _merge(inner, value, layer, owners, key)
+            _merge(inner, cast("Mapping[str, Any]", value), layer, owners, key)
             continue
         for other in [other for other in owners if other[: len(key)] == key]:
             del owners[other]

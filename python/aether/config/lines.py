@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
 
 __all__ = ["Key", "key_lines"]
 
@@ -50,13 +50,14 @@ def _paths(value: object, path: Key = ()) -> Iterator[Key]:
     """Of all keys and places in it, the outer ones first."""
     if path:
         yield path
-    inner: Mapping[Any, Any] = {}
-    if isinstance(value, Mapping):
-        inner = value
-    elif isinstance(value, list):
-        inner = dict(enumerate(value))
-    for key, one in inner.items():
+    for key, one in _parts(value):
         yield from _paths(one, (*path, key))
+
+
+def _parts(value: Any) -> Iterable[tuple[str | int, object]]:
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).items()
+    return enumerate(cast("list[object]", value)) if isinstance(value, list) else ()
 
 
 def _counted(table: Key, counts: Mapping[Key, int]) -> Key:

@@ -12,6 +12,7 @@ Contract:
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -65,9 +66,18 @@ class Reloading:
 
     Args:
         files: Where the configuration comes from.
+
+    Raises:
+        ConfigError: What watches files is not installed.
     """
 
     def __init__(self, files: ConfigFiles[AetherConfig]) -> None:
+        if importlib.util.find_spec("watchfiles") is None:
+            message = (
+                "following a configuration as its files change needs watchfiles: pip install "
+                "'aether-medium[ops]', or give the medium what they say now: Aether(files.read().config)"
+            )
+            raise ConfigError(message)
         self._files = files
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aether.config.lines import Key
 from aether.config.settings import Settings
@@ -88,6 +88,7 @@ def _add(
         key = (*within, name)
         places[key] = variable
         if isinstance(value, Mapping):
-            _add(values.setdefault(name, {}), value, variable, places, key)
+            inner = cast("Mapping[str, Any]", value)
+            _add(values.setdefault(name, {}), inner, variable, places, key)
         else:
             values[name] = value
