@@ -137,7 +137,9 @@ def every(interval: float, look: Look) -> None:
                 if not look():
                     return
         except Exception:  # noqa: BLE001 - a system task that raises would end trio
-            _log.exception("looking after emissions that wait has failed")
+            _log.exception(
+                "looking after emissions that wait has failed", extra={"event": "stalls.failed"}
+            )
         finally:
             look.lost()
 
@@ -274,7 +276,9 @@ class _TrioTask:
                 with self._scope:
                     await function()
             except Exception:  # noqa: BLE001 - what is raised here, trio takes for an error of its own
-                _log.exception("%r has failed while it was cancelled", name)
+                _log.exception(
+                    "%r has failed while it was cancelled", name, extra={"event": "task.failed"}
+                )
             except BaseException as error:
                 if not _ends_the_program(error):
                     raise
@@ -340,7 +344,11 @@ class Blocks:
     def end(self, error: BaseException) -> None:
         """Ends all blocks that are open, from any thread."""
         if not self._ends:
-            _log.critical("nobody is left to raise what came out of a handler", exc_info=error)
+            _log.critical(
+                "nobody is left to raise what came out of a handler",
+                exc_info=error,
+                extra={"event": "handler.unraised"},
+            )
         for end in tuple(self._ends):
             end(error)
 

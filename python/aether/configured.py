@@ -136,16 +136,24 @@ class Configured(Observed):
             _log.warning(
                 "of the new configuration, %s will count from the next start on",
                 ", ".join(sorted(later)),
-                extra={"fields": sorted(later)},
+                extra={"event": "config.needs_restart", "fields": sorted(later)},
             )
         if live:
             said = ", ".join(f"{name}={value!r}" for name, value in sorted(live.items()))
-            _log.info("the configuration has changed: %s", said, extra={"fields": sorted(live)})
+            _log.info(
+                "the configuration has changed: %s",
+                said,
+                extra={"event": "config.changed", "fields": sorted(live)},
+            )
             for callback in list(self._on_change):
                 try:
                     callback(before, now)
                 except Exception:  # noqa: BLE001 - one that fails keeps the others from nothing
-                    _log.exception("%r has failed, told of a new configuration", callback)
+                    _log.exception(
+                        "%r has failed, told of a new configuration",
+                        callback,
+                        extra={"event": "config.callback_failed"},
+                    )
         return now
 
     def on_config_change(

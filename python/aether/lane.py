@@ -325,12 +325,21 @@ class Lane:
                 if hasattr(reported, "__await__"):
                     await reported
             except Exception:  # noqa: BLE001 - a worker outlives its report
-                _log.exception("on_error of %r has failed", self.name)
+                _log.exception(
+                    "on_error of %r has failed",
+                    self.name,
+                    extra={"event": "on_error.failed", "vibrator": self.name},
+                )
             return
         _log.error(
             "a handler of %r failed on a wave of %r",
             self.name,
             str(wave.channel),
             exc_info=error,
-            extra={"vibrator": self.name, "channel": str(wave.channel), "wave_id": wave.id},
+            extra={
+                "event": "handler.failed",
+                "vibrator": self.name,
+                "channel": str(wave.channel),
+                "wave_id": wave.id,
+            },
         )

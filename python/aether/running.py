@@ -258,7 +258,9 @@ class Running(Configured):
                 await to_thread.run_sync(self._journal.close)
             except JournalError:
                 _log.exception(
-                    "the journal %s was closed, and not all of it is safe", self._journal.path
+                    "the journal %s was closed, and not all of it is safe",
+                    self._journal.path,
+                    extra={"event": "journal.closed_unsafe", "journal": str(self._journal.path)},
                 )
 
     def _is_handling(self) -> bool:

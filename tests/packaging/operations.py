@@ -9,6 +9,7 @@ from pydantic_core import PydanticUndefined
 
 from aether import AetherConfig
 from aether.config.settings import Settings
+from aether.events import EVENTS
 
 __all__ = ["DOCUMENT", "tables", "written"]
 
@@ -17,7 +18,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 
 def tables() -> dict[str, str]:
     """Each table by its name."""
-    return {"fields": "\n".join(_fields())}
+    return {"fields": "\n".join(_fields()), "events": "\n".join(_events())}
 
 
 def written(text: str) -> str:
@@ -28,6 +29,14 @@ def written(text: str) -> str:
         before, _, rest = text.partition(begin)
         text = f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
     return text
+
+
+def _events() -> Iterator[str]:
+    yield "| event | level | | fields |"
+    yield "|---|---|---|---|"
+    for name, event in sorted(EVENTS.items()):
+        fields = ", ".join(f"`{one}`" for one in event.fields)
+        yield f"| `{name}` | `{event.level}` | {event.meaning} | {fields} |"
 
 
 def _fields() -> Iterator[str]:

@@ -180,7 +180,9 @@ class Reloading:
         told = " ".join(str(error).split())
         if told != self._told:
             self._told = told
-            _log.error("the configuration stays as it is: %s", told)
+            _log.error(
+                "the configuration stays as it is: %s", told, extra={"event": "config.refused"}
+            )
 
     def _signature(self) -> Signature:
         """What changes with the files."""

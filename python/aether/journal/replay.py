@@ -330,6 +330,11 @@ class Replay:
                 len(gaps),
                 gaps[0][0],
                 gaps[-1][1],
+                extra={
+                    "event": "journal.gaps",
+                    "journal": str(self._bounds.path),
+                    "missing": missing,
+                },
             )
 
 

@@ -79,6 +79,7 @@ pub fn look(py: Python<'_>, shared: &Shared) -> PyResult<()> {
         if stall.first {
             let extra = PyDict::new(py);
             let names: Vec<&str> = stall.full.iter().map(|name| &**name).collect();
+            extra.set_item("event", "emission.stalled")?;
             extra.set_item("vibrators", names)?;
             extra.set_item("channel", &*stall.channel)?;
             let keywords = PyDict::new(py);

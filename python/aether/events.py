@@ -1,0 +1,77 @@
+"""Every event that the library logs, on the logger `aether`: a record has its name as `event`, and its fields beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["EVENTS", "Event"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a log record is about."""
+
+    level: str
+    meaning: str
+    fields: tuple[str, ...] = ()
+    """What a record has beside its message."""
+
+
+EVENTS = {
+    "chain.ended": Event(
+        "WARNING",
+        "A chain of waves has died out by `max_propagation` or `min_amplitude`; once an episode for each channel.",
+        ("reason", "chain"),
+    ),
+    "config.callback_failed": Event(
+        "ERROR", "What `on_config_change` was given has raised an error."
+    ),
+    "config.changed": Event(
+        "INFO", "Some settings count from now on with other values.", ("fields",)
+    ),
+    "config.needs_restart": Event(
+        "WARNING", "Some settings were changed that count from the next start on.", ("fields",)
+    ),
+    "config.refused": Event(
+        "ERROR", "The files of the configuration have mistakes: it stays as it is. Once for each."
+    ),
+    "cursor.gave_up": Event(
+        "ERROR", "A wave that was not acknowledged at a durable cursor comes no more.", ("cursor",)
+    ),
+    "emission.stalled": Event(
+        "WARNING",
+        "An emission has waited longer than `stall_warning`; once for each.",
+        ("vibrators", "channel"),
+    ),
+    "handler.failed": Event(
+        "ERROR",
+        "A handler has raised an error, and has no `on_error`.",
+        ("vibrator", "channel", "wave_id"),
+    ),
+    "handler.unraised": Event(
+        "CRITICAL", "A handler ends the program, and no block is open that could raise it."
+    ),
+    "journal.closed_unsafe": Event(
+        "ERROR", "The journal was closed, and not all of it is on the disk.", ("journal",)
+    ),
+    "journal.gaps": Event(
+        "WARNING", "A replay has found waves missing; once for each replay.", ("journal", "missing")
+    ),
+    "journal.no_last_wave": Event(
+        "ERROR", "The last wave of a channel cannot be made of what the journal has.", ("journal",)
+    ),
+    "journal.retention_failed": Event(
+        "ERROR", "Retention has failed, and is tried again; once for each reason.", ("journal",)
+    ),
+    "journal.unreadable": Event(
+        "ERROR", "The journal cannot be read for a vibrator that is behind.", ("journal",)
+    ),
+    "on_error.failed": Event("ERROR", "An `on_error` has raised an error.", ("vibrator",)),
+    "stalls.failed": Event("ERROR", "Looking after emissions that wait has failed."),
+    "task.failed": Event("ERROR", "A task of the library has failed while it was cancelled."),
+    "vibrator.losing": Event(
+        "WARNING",
+        "A vibrator has begun to lose waves; once an episode. `INFO` where it replaces them, as `conflate` does.",
+        ("vibrator", "reason"),
+    ),
+}

@@ -1,0 +1,111 @@
+"""Logs for people or for machines, of what the standard library's `logging` gets: `aether.logging.setup(json=True)`.
+
+The library itself logs to the logger `aether` and configures nothing; `aether.events` lists what it says. This is for
+programs that have no set-up of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import IO, Any
+
+__all__ = ["ConsoleFormatter", "JsonFormatter", "setup"]
+
+# What every record has; everything else was given as a field.
+_COMMON = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def setup(
+    *,
+    json: bool = False,
+    level: int | str = "INFO",
+    stream: IO[str] | None = None,
+    logger: str = "",
+) -> logging.Handler:
+    """Has everything that is logged written to a stream; a second time replaces the first.
+
+    Args:
+        json: A JSON object in each line, with the fields of the record; otherwise lines for people.
+        level: What is less than this is left out.
+        stream: Where to; `None`: standard error.
+        logger: For this logger and those below it alone, such as `aether`; empty: for all.
+
+    Returns:
+        The handler.
+
+    Raises:
+        ValueError: There is no such level.
+
+    Example:
+        >>> import io, logging, aether.logging
+        >>> out = io.StringIO()
+        >>> _ = aether.logging.setup(json=True, stream=out, logger="shop")
+        >>> logging.getLogger("shop").warning("sold out", extra={"article": 7})
+        >>> print(out.getvalue().partition(", ")[2].strip())
+        "level": "WARNING", "logger": "shop", "message": "sold out", "article": 7}
+    """
+    target = logging.getLogger(logger or None)
+    handler = _Handler(stream)
+    handler.setFormatter(JsonFormatter() if json else ConsoleFormatter())
+    target.setLevel(level)
+    for before in [one for one in target.handlers if isinstance(one, _Handler)]:
+        target.removeHandler(before)
+    target.addHandler(handler)
+    # Or the handlers of all would write it again.
+    target.propagate = not logger
+    return handler
+
+
+class _Handler(logging.StreamHandler[Any]):
+    """One that `setup` has made."""
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """What was given with a record, `event` first."""
+    given = {name: value for name, value in vars(record).items() if name not in _COMMON}
+    return {"event": given.pop("event"), **given} if "event" in given else given
+
+
+def _time(record: logging.LogRecord) -> str:
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    return f"{seconds}.{int(record.msecs):03d}Z"
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as a JSON object in one line: time (UTC), level, logger, message, its fields, and an error's traceback.
+
+    A field that JSON does not know is written as its text, and one that is named like another as `field_<name>`.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        line: dict[str, Any] = {
+            "time": _time(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name, value in _fields(record).items():
+            line[f"field_{name}" if name in line else name] = value
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error"] = record.exc_info[0].__name__
+            line["traceback"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = record.stack_info
+        return json.dumps(line, default=str)
+
+
+class ConsoleFormatter(logging.Formatter):
+    """A record as a line for people: time (local), level, logger, message and its fields."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-8s %(name)s: %(message)s")
+        self.default_msec_format = "%s.%03d"
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the standard library's name
+        """The first line."""
+        fields = " ".join(f"{name}={value!r}" for name, value in _fields(record).items())
+        line = super().formatMessage(record)
+        return f"{line}  [{fields}]" if fields else line
