@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -124,3 +125,32 @@ def test_a_closed_medium_takes_no_configuration() -> None:
     medium.shut("closed", at_once=True)
     with pytest.raises(Closed):
         medium.reconfigure(AetherConfig(min_amplitude=0.1))
+
+
+def test_threads_never_meet_two_configurations_mixed() -> None:
+    # A wave of 0.8 passes by either; it would be too faint with the factor of the one and the limit of the other.
+    either = (
+        AetherConfig(attenuation_factor=0.5, min_amplitude=0.3),
+        AetherConfig(attenuation_factor=0.9, min_amplitude=0.6),
+    )
+    medium = Aether(either[0])
+    with contextlib.closing(medium.vibrator("reader")) as reader:
+        reader.resonate_on("a")
+        medium.emit_nowait("a", amplitude=0.8)
+        cause = reader.receive_nowait()
+        reader.detune("a")
+        ended = threading.Event()
+
+        def change() -> None:
+            while not ended.is_set():
+                for config in either:
+                    medium.reconfigure(config)
+
+        thread = threading.Thread(target=change)
+        thread.start()
+        try:
+            reasons = {medium.emit_nowait("a", cause=cause).reason for _ in range(20_000)}
+        finally:
+            ended.set()
+            thread.join()
+    assert reasons == {None}

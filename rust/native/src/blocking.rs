@@ -131,7 +131,7 @@ impl PyWaiting {
     fn look(&self, py: Python<'_>) -> PyResult<f64> {
         self.step(|op| {
             stalls::look(py, op.shared())?;
-            Ok(op.shared().tuning.stall_warning(py))
+            Ok(op.shared().tuning.stall_warning())
         })
     }
 }

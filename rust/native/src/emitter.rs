@@ -406,7 +406,8 @@ impl PyEmitter {
     }
 
     /// The strength of a wave that takes the short way, after its first hop.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "29 instructions for each wave otherwise")]
+    #[inline(always)]
     fn plain_strength(&self, py: Python<'_>, amplitude: f64) -> Option<Strength> {
         let Self { shared, origin } = self;
         let open = shared.home.is_settled() && !origin.closed.load(Ordering::Relaxed);

@@ -521,9 +521,9 @@ impl PyMedium {
     }
 
     /// Channel, full vibrators and seconds of what has waited for `stall_warning` or longer.
-    fn stalled(&self, py: Python<'_>) -> PyResult<Vec<(String, Vec<String>, f64)>> {
+    fn stalled(&self) -> PyResult<Vec<(String, Vec<String>, f64)>> {
         self.shared.home.enter()?;
-        let waits = self.shared.medium.waits(self.shared.tuning.stall_warning(py));
+        let waits = self.shared.medium.waits(self.shared.tuning.stall_warning());
         let row = |stall: &medium::Stall| {
             let full = stall.full.iter().map(ToString::to_string).collect();
             (stall.channel.to_string(), full, stall.waited)

@@ -219,7 +219,7 @@ impl Shared {
     #[cold]
     pub fn chain_ended(&self, py: Python<'_>, trail: &Trail, channel: &str, reason: &str) {
         let now = self.medium.clock().monotonic();
-        let quiet = 10.0 * self.tuning.stall_warning(py);
+        let quiet = 10.0 * self.tuning.stall_warning();
         let first = {
             let mut chains = self.chains.lock();
             if chains.len() >= CHAINS && !chains.contains_key(channel) {

@@ -36,8 +36,7 @@ pub fn watch(py: Python<'_>, shared: &Arc<Shared>) -> PyResult<()> {
     let begun = matches!(Here::find(py)?, Here::Asyncio(_) | Here::Trio);
     if begun {
         let watch = PyStalls { shared: Arc::downgrade(shared) };
-        py.import("aether._wait")?
-            .call_method1("every", (shared.tuning.stall_warning(py), watch))?;
+        py.import("aether._wait")?.call_method1("every", (shared.tuning.stall_warning(), watch))?;
     }
     shared.watched.store(begun, Ordering::Release);
     Ok(())
@@ -73,7 +72,7 @@ impl PyStalls {
 /// see for themselves.
 pub fn look(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     let mut after = Aftermath::default();
-    let stalls = shared.medium.stalls(shared.tuning.stall_warning(py), &mut after);
+    let stalls = shared.medium.stalls(shared.tuning.stall_warning(), &mut after);
     shared.settle(py, after);
     for stall in stalls {
         if stall.first {
