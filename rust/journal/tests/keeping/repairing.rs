@@ -106,14 +106,16 @@ fn what_is_left_of_a_head_is_enough() {
     let disk = lived(700);
     let whole = read(disk.clone());
     let name = names(&disk)[2].clone();
-    // Both copies are damaged, the identity is whole in the second.
+    // Both copies are damaged, the identity of the segment is whole in the second, that of the journal in none.
     disk.change(&name, |bytes| {
         bytes[20] ^= 1;
-        bytes[64 + 50] ^= 1;
+        bytes[32] ^= 1;
+        bytes[64 + 32] ^= 1;
     });
     assert_eq!(read(disk.clone()).unreadable, 1);
     let (copy, repaired) = repaired(&disk);
     assert_eq!(repaired.recovered, [name]);
+    assert!(repaired.found.is_sound(), "it belongs to this journal: {:?}", repaired.found);
     assert_eq!(read(copy), whole);
 }
 
