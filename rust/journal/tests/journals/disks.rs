@@ -2,16 +2,18 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use aether_core::channel::{Limits, Pattern};
 use aether_journal::disk::simulated::{Fault, SimulatedDisk};
 use aether_journal::disk::{Disk, File, Folder};
 use aether_journal::filter::Filter;
-use aether_journal::journal::OpenError;
+use aether_journal::journal::{OpenError, Options};
 use aether_journal::keeping::repair::repair;
 use aether_journal::keeping::unwatched;
 use aether_journal::reader::{Event, Reader};
+use aether_journal::record::{Encoded, Wave};
 use aether_journal::reverse::Backwards;
 use aether_journal::scan::Source;
 use proptest::prelude::*;
@@ -130,6 +132,23 @@ fn a_file_is_shared_with_a_folder_in_which_its_name_is_free() {
     // Where it cannot be shared, it can be copied: that says why not.
     std::fs::remove_dir_all(other).expect("it is there");
     assert!(!from.link("a.segment", &into).expect("it is no error"));
+    std::fs::remove_dir_all(path).expect("it is there");
+}
+
+#[test]
+fn room_is_reserved_for_a_mebibyte_at_most() {
+    let (path, folder) = folder("reserving");
+    let journal = open(&folder, Options::DEFAULT).expect("an empty folder");
+    for number in 1..=4 {
+        let large = Encoded::wave(&Wave::plain("orders.created", &[7; 900_000])).expect("it fits");
+        journal.commit(&mut [large]).expect("there is room");
+        let segment = &folder.names().expect("it can be read")[..];
+        let segment = segment.iter().find(|name| name.ends_with(".segment")).expect("there is one");
+        let file = std::fs::metadata(path.join(segment)).expect("it is there");
+        let ahead = (file.blocks() * 512).saturating_sub(file.len());
+        assert!(ahead <= (1 << 20) + 65_536, "{ahead} bytes ahead after {number} waves");
+    }
+    journal.close().expect("a disk without faults");
     std::fs::remove_dir_all(path).expect("it is there");
 }
 
