@@ -66,6 +66,45 @@ fn a_segment_without_a_head_is_told_whichever_way_it_is_read() {
 }
 
 #[test]
+fn damage_is_told_with_its_segment_and_its_bytes_whichever_way_it_is_read() {
+    let disk = journal(COUNT);
+    let names = names(&disk);
+    let last = names.last().expect("there are some");
+    let size = disk.bytes(last).expect("it is there").len() as u64;
+    disk.change(&names[0], |bytes| bytes[..128].fill(7));
+    disk.change(&names[1], |bytes| bytes[200] ^= 1);
+    disk.change(last, |bytes| bytes.truncate(bytes.len() - 3));
+    let told = |event: Event<'_>, told: &mut Vec<(String, Option<u64>, bool)>| {
+        match event {
+            Event::Damage { segment, bytes } => {
+                assert!(bytes.contains(&200), "{bytes:?}");
+                told.push((segment, Some(bytes.start), false));
+            }
+            Event::TornTail { segment, bytes } => {
+                assert_eq!(bytes.end, size - 3);
+                told.push((segment, None, true));
+            }
+            Event::Unreadable { segment, .. } => told.push((segment, None, false)),
+            Event::Wave(_) | Event::Gap(_) | Event::Acknowledged { .. } => {}
+        }
+        ControlFlow::Continue(())
+    };
+    let (mut forwards, mut backwards) = (Vec::new(), Vec::new());
+    let mut reader = Reader::after(disk.clone(), 0).expect("it can be read");
+    reader.read(|event| told(event, &mut forwards)).expect("it can be read");
+    let mut reader = Backwards::new(disk.clone(), Filter::default()).expect("it can be read");
+    reader.read(|event| told(event, &mut backwards)).expect("it can be read");
+    let expected = [
+        (names[0].clone(), None, false),
+        (names[1].clone(), Some(forwards[1].1.unwrap_or(0)), false),
+        (last.clone(), None, true),
+    ];
+    assert_eq!(forwards, expected);
+    backwards.reverse();
+    assert_eq!(backwards, expected);
+}
+
+#[test]
 fn a_reader_that_stops_at_each_event_comes_to_all_of_them() {
     let disk = journal(COUNT);
     let names = names(&disk);

@@ -16,6 +16,7 @@ use aether_journal::reader::{Event, Reader};
 use aether_journal::record::{Encoded, Wave};
 use aether_journal::reverse::Backwards;
 use aether_journal::scan::Source;
+use aether_journal::segment::segments;
 use proptest::prelude::*;
 
 use crate::{OPTIONS, all, journal, open};
@@ -133,6 +134,23 @@ fn a_file_is_shared_with_a_folder_in_which_its_name_is_free() {
     std::fs::remove_dir_all(other).expect("it is there");
     assert!(!from.link("a.segment", &into).expect("it is no error"));
     std::fs::remove_dir_all(path).expect("it is there");
+}
+
+#[test]
+fn segments_that_go_while_they_are_opened_are_listed_anew() {
+    let disk = journal(24);
+    let opened = |errno: i32, lasting: bool| {
+        // The first look is at the names.
+        let at = disk.looks() + 1;
+        disk.fail_looks(Some(Fault { at, lasting, errno, short: false }));
+        let opened = segments(&disk).map(|segments| segments.len());
+        disk.fail_looks(None);
+        opened.map_err(|error| error.raw_os_error())
+    };
+    let (gone, fault) = (2, 5);
+    assert_eq!(opened(gone, false), Ok(crate::names(&disk).len()));
+    assert_eq!(opened(gone, true), Err(Some(gone)));
+    assert_eq!(opened(fault, false), Err(Some(fault)));
 }
 
 #[test]
