@@ -157,12 +157,12 @@ fn segments_that_go_while_they_are_opened_are_listed_anew() {
 fn room_is_reserved_for_a_mebibyte_at_most() {
     let (path, folder) = folder("reserving");
     let journal = open(&folder, Options::DEFAULT).expect("an empty folder");
+    let payload = vec![7; 900_000];
     for number in 1..=4 {
-        let large = Encoded::wave(&Wave::plain("orders.created", &[7; 900_000])).expect("it fits");
+        let large = Encoded::wave(&Wave::plain("orders.created", &payload)).expect("it fits");
         journal.commit(&mut [large]).expect("there is room");
-        let segment = &folder.names().expect("it can be read")[..];
-        let segment = segment.iter().find(|name| name.ends_with(".segment")).expect("there is one");
-        let file = std::fs::metadata(path.join(segment)).expect("it is there");
+        let segment = segments(&folder).expect("it can be read").remove(0);
+        let file = std::fs::metadata(path.join(segment.name)).expect("it is there");
         let ahead = (file.blocks() * 512).saturating_sub(file.len());
         assert!(ahead <= (1 << 20) + 65_536, "{ahead} bytes ahead after {number} waves");
     }
