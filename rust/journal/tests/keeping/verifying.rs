@@ -121,6 +121,23 @@ fn a_segment_cut_anywhere_is_told_as_a_reader_tells_it() {
 }
 
 #[test]
+fn a_torn_tail_is_no_damage() {
+    let disk = lived(700);
+    let last = names(&disk).pop().expect("there are some");
+    disk.change(&last, |bytes| bytes.truncate(bytes.len() - 3));
+    let report = verified(&disk);
+    agree(&read(disk.clone()), &report, "torn");
+    assert_eq!(report.torn_tail().map(|tail| &tail.segment), Some(&last));
+    assert!(report.is_sound() && report.damage.len() == 1, "{report:?}");
+    // Behind damage, it is both.
+    disk.change(&last, |bytes| bytes[150] ^= 1);
+    let report = verified(&disk);
+    agree(&read(disk), &report, "damaged and torn");
+    assert!(report.torn_tail().is_some() && !report.is_sound(), "{report:?}");
+    assert_eq!(report.damage.iter().map(|damage| damage.torn).collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
 fn a_segment_without_a_head_is_named_and_its_waves_are_a_gap() {
     let disk = lived(700);
     let name = names(&disk)[2].clone();
