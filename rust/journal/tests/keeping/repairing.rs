@@ -93,10 +93,12 @@ fn it_is_another_journal_that_says_the_same() {
     };
     let (old, new) = (heads(&disk), heads(&copy));
     assert_eq!(old.len(), new.len());
+    let (before, after) = (verified(&disk).journal, verified(&copy).journal);
+    assert_ne!(before, after);
     for (old, new) in old.iter().zip(&new) {
-        assert_ne!((old.identity, old.journal), (new.identity, new.journal));
+        assert_ne!(old.identity, new.identity);
+        assert_eq!((Some(old.journal), Some(new.journal)), (before, after));
         assert_eq!((old.base, old.rewritten), (new.base, new.rewritten));
-        assert_eq!(new.journal, new.journal);
     }
     assert_eq!((repaired.recovered.len(), repaired.found), (0, verified(&disk)));
 }
