@@ -131,7 +131,7 @@ rust-test: $(STAMPS)/dependencies | cargo nextest
 	$(call heading,cargo nextest)
 	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo nextest run --locked --workspace --no-fail-fast --no-tests=fail --cargo-quiet --status-level=slow --final-status-level=fail
 	$(call heading,cargo test --doc)
-	@cargo test --quiet --locked --doc -p aether-core -p aether-physics
+	@cargo test --quiet --locked --doc -p aether-core -p aether-physics -p aether-journal
 
 # A cargo-nextest on the PATH is taken; without one it is built once from source and kept below
 # target: two to four minutes on two cores as a debug build that cannot update itself, ten otherwise.

@@ -182,6 +182,17 @@ async def test_a_cursor_is_for_a_whole_mailbox(tmp_path: Path) -> None:
         assert said(await take(both, 2)) == [(1, 1), (2, 1)]
 
 
+async def changes_nothing(
+    folder: Path, options: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    """Resonating with these options is an error, and leaves no pattern behind."""
+    async with Aether(journal=Journal(folder)) as medium:
+        billing = medium.vibrator("billing")
+        with pytest.raises(error, match=says):
+            billing.resonate_on("orders.*", **options)
+        assert billing.patterns == ()
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -196,11 +207,7 @@ async def test_a_cursor_is_for_a_whole_mailbox(tmp_path: Path) -> None:
 async def test_options_out_of_range_change_nothing(
     tmp_path: Path, options: dict[str, Any], says: str
 ) -> None:
-    async with Aether(journal=Journal(tmp_path)) as medium:
-        billing = medium.vibrator("billing")
-        with pytest.raises(ValueError, match=says):
-            billing.resonate_on("orders.*", **options)
-        assert billing.patterns == ()
+    await changes_nothing(tmp_path, options, ValueError, says)
 
 
 @pytest.mark.parametrize(
@@ -216,11 +223,7 @@ async def test_options_out_of_range_change_nothing(
 async def test_options_of_the_wrong_type_change_nothing(
     tmp_path: Path, options: dict[str, Any], says: str
 ) -> None:
-    async with Aether(journal=Journal(tmp_path)) as medium:
-        billing = medium.vibrator("billing")
-        with pytest.raises(TypeError, match=says):
-            billing.resonate_on("orders.*", **options)
-        assert billing.patterns == ()
+    await changes_nothing(tmp_path, options, TypeError, says)
 
 
 async def test_a_cursor_needs_a_journal_and_a_mailbox_that_drops_nothing(tmp_path: Path) -> None:

@@ -70,6 +70,20 @@ async def test_the_undo_of_a_step_is_history_as_such(tmp_path: Path) -> None:
     assert read.phase == refunded.phase
 
 
+@pytest.mark.parametrize("durability", ["fsync", "os", "none"])
+async def test_more_waves_than_are_emitted_in_a_row(tmp_path: Path, durability: Any) -> None:
+    # Between them, what is committed by then is delivered.
+    count = 5_000
+    async with Aether(journal=Journal(tmp_path, durability=durability)) as medium:
+        reader = tuned(medium, "*", order="fifo", buffer_size=count)
+        with anyio.fail_after(PATIENCE):
+            receipts = await medium.emit_many([("a.b", number) for number in range(count)])
+            await medium.until_delivered()
+        assert [receipt.position for receipt in receipts] == list(range(1, count + 1))
+        assert payloads(reader) == list(range(count))
+    assert [wave.payload for wave in Journal(tmp_path).replay()] == list(range(count))
+
+
 async def test_of_many_who_wait_for_one_commit_each_is_told_and_some_are_cancelled(
     tmp_path: Path,
 ) -> None:

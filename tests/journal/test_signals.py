@@ -20,8 +20,10 @@ ROUNDS = 200 if TORTURE else 8
 ENDS = 50 if TORTURE else 3
 
 BEGIN = """
-import asyncio, os, sys, threading, warnings
+import asyncio, os, signal, sys, threading, warnings
 warnings.simplefilter("ignore")
+# Also where whoever runs the tests has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from aether import Aether, ForkedMedium
 from aether.journal import Journal
 

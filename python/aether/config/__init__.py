@@ -9,24 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, WrapValidator
 
 from aether.channel import Channel
 from aether.config.journal import JournalConfig, checked_journal
 from aether.config.settings import LIVE, RESTART, Count, Seconds, Settings
+from aether.options import Overflow
 
 if TYPE_CHECKING:
     from aether.config.files import ConfigFiles
     from aether.journal import Journal
 
 __all__ = ["AetherConfig", "JournalConfig", "Overflow"]
-
-Overflow: TypeAlias = Literal[
-    "block", "drop_oldest", "drop_newest", "drop_faintest", "conflate", "error", "replay"
-]
-"""What a full mailbox does with one more wave."""
 
 
 def _patterns(given: Sequence[str]) -> tuple[str, ...]:

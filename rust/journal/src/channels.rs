@@ -155,6 +155,19 @@ mod tests {
         assert!(wrong < 100, "{wrong} of 10000");
     }
 
+    #[test]
+    fn names_are_kept_as_long_as_they_are_few() {
+        let mut channels = Channels::default();
+        // Each takes 64 bytes with its length.
+        for job in 0..NAMES / 64 {
+            channels.add(&format!("{job:062}"));
+            channels.add(&format!("{job:062}"));
+        }
+        assert!(matches!(channels, Channels::Names(..)));
+        channels.add("a");
+        assert!(matches!(channels, Channels::Filter(_)));
+    }
+
     proptest! {
         #[test]
         fn what_was_added_is_never_denied(

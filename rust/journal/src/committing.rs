@@ -18,7 +18,7 @@ use crate::opening::Opened;
 use crate::options::{Durability, Options, Refusal};
 use crate::record::Encoded;
 use crate::state::{Settled, State};
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard, locked};
 
 /// What the threads of a journal share.
 pub(crate) struct Shared<D: Disk, T> {
@@ -98,7 +98,7 @@ impl<D: Disk, T> Shared<D, T> {
         }
     }
 
-    /// Appends waves side by side and waits until they are committed, if it can by committing them itself.
+    /// Appends waves side by side, and waits until they are committed: it commits them itself, unless somebody else does.
     pub(crate) fn commit(&self, waves: &mut [Encoded]) -> Result<u64, Refusal> {
         let mut state = self.lock();
         state.admit(waves.iter().map(Encoded::size).sum(), &self.options)?;
@@ -194,9 +194,4 @@ impl<D: Disk, T> Shared<D, T> {
         let written = keeper.write(bytes);
         self.lock().snapshot = written.map_err(Arc::new);
     }
-}
-
-pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic while it was held leaves nothing half done: all changes are single steps.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

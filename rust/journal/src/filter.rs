@@ -110,10 +110,30 @@ fn place(channel: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use aether_core::channel::Limits;
 
     use super::*;
     use crate::record::HeaderBytes;
+
+    #[test]
+    fn channels_that_differ_in_a_byte_have_places_of_their_own() {
+        for length in [2, 5, 8, 12, 30] {
+            let places = |at: usize| {
+                let mut name = vec![b'x'; length];
+                let places = (b'0'..=b'z').map(|byte| {
+                    name[at] = byte;
+                    place(&name)
+                });
+                places.collect::<BTreeSet<usize>>().len()
+            };
+            let ends = (0..length).filter(|at| *at < 8 || length - at <= 8);
+            let fewest = ends.map(places).min().expect("no name is empty");
+            // Of 75; at random it would be 65.
+            assert!(fewest > 45, "{fewest} places for names of {length} bytes");
+        }
+    }
 
     #[test]
     fn each_condition_takes_and_refuses() {

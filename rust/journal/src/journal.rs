@@ -26,7 +26,7 @@ use std::sync::{Arc, PoisonError};
 
 use aether_core::channel::Pattern;
 
-use crate::committing::{Shared, locked};
+use crate::committing::Shared;
 use crate::disk::Disk;
 pub use crate::known::Location;
 pub use crate::options::{Durability, OpenError, Options, Refusal};
@@ -34,7 +34,7 @@ use crate::queue::Queue;
 use crate::record::Encoded;
 use crate::segment::{Segment, segments};
 pub use crate::state::Settled;
-use crate::sync::{Builder, JoinHandle, Mutex};
+use crate::sync::{Builder, JoinHandle, Mutex, locked};
 use crate::{index, opening, snapshot};
 
 /// A journal that is written. `T` is who waits for a commit.
@@ -136,11 +136,28 @@ impl<D: Disk, T> Journal<D, T> {
         Ok(sequence)
     }
 
-    /// Appends waves side by side, and returns the sequence of the last one when they are committed: all of them, or
-    /// none. If nobody else commits just then, this thread does, which is the fastest way to have a wave on the disk:
-    /// no other thread has to wake up. As all are told in the thread that commits, that is this one then.
+    /// Appends waves side by side, and returns the sequence of the last one when they are committed, as durable as asked.
+    /// If nobody else commits just then, this thread does, which is the fastest way to have a wave on the disk: no other
+    /// thread has to wake up. Then `told` runs in this thread, for whoever else waits.
     ///
-    /// What cannot be committed is refused as [`Self::append`] does it, and in one piece.
+    /// It takes all of them or none; a process that is killed meanwhile may leave the first ones. Without any wave it
+    /// waits for the last one that was appended.
+    ///
+    /// # Errors
+    /// Those of [`Self::append`], where all together count as one record; and [`Refusal::Full`] or [`Refusal::Failed`] if
+    /// the disk does not take them.
+    ///
+    /// # Examples
+    /// ```
+    /// use aether_journal::disk::simulated::SimulatedDisk;
+    /// use aether_journal::journal::{Journal, Options};
+    /// use aether_journal::record::{Encoded, Wave};
+    ///
+    /// let journal = Journal::<_, ()>::open(SimulatedDisk::new(1), Options::DEFAULT, drop)?;
+    /// let mut wave = Encoded::wave(&Wave::plain("orders.created", b"7")).expect("it fits");
+    /// assert_eq!(journal.commit(&mut [wave])?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn commit(&self, waves: &mut [Encoded]) -> Result<u64, Refusal> {
         self.shared.commit(waves)
     }

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 
-use crate::committing::locked;
 use crate::disk::{Disk, File};
 use crate::header::{HeaderFault, RECORDS};
 use crate::known::{Known, Open, Part};
@@ -11,7 +10,7 @@ use crate::options::OpenError;
 use crate::queue::Queue;
 use crate::scan::{Found, Scan};
 use crate::segment::{self, Place, Segment, places};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, locked};
 use crate::{index, snapshot};
 
 /// What is known of a folder, and the identity of its journal, if it has one.

@@ -21,8 +21,8 @@ const SUFFIX: &str = ".snapshot";
 /// While it is written.
 const NEW: &str = ".snapshot.new";
 
-/// The size of what is said of a channel, without its name.
-const CHANNEL: usize = 8 + 8 + 4 + 2;
+/// The size of what is said of a channel, without its name: sequence, offset, number of the segment, and length.
+const CHANNEL: usize = 22;
 
 /// How many are kept.
 const KEPT: usize = 2;

@@ -316,7 +316,7 @@ pub enum Emitted {
 }
 
 /// After so many emissions in a row, what is committed by then is delivered.
-const GIVE_WAY: usize = 256;
+const GIVE_WAY: usize = 1_024;
 
 /// Several emissions, one after the other. Those that a journal has are waited for together, at the end.
 pub struct EmitManyOp {

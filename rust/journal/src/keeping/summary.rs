@@ -172,7 +172,7 @@ impl Summary {
 
     /// Whether it ends with bytes that are no record.
     pub(crate) fn tail(&self) -> Option<&Range<u64>> {
-        self.damage.last().filter(|range| range.end == self.size && range.start == self.sound)
+        self.damage.last().filter(|range| range.start == self.sound)
     }
 
     /// The last sequence that was given in it, as far as it says so itself.

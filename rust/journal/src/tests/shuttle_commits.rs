@@ -16,7 +16,7 @@ const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
 const SCHEDULES: usize = 10_000;
 
-/// Each wave is larger than half a segment, so that there are several.
+/// A segment has room for one wave, so that there are several.
 const OPTIONS: Options = Options { segment_bytes: 400, snapshot_interval: 2, ..Options::DEFAULT };
 
 /// The sequences that were told of, with whether they are committed.
@@ -26,7 +26,8 @@ fn wave() -> Encoded {
     Encoded::wave(&Wave::plain("orders.created", &[7; 100])).expect("it fits")
 }
 
-/// Two who append and wait, two who commit, one who flushes, and the end: what was told, and what was refused.
+/// Two who append and wait, two who commit, one who flushes, and the end. Gives what was told, and the last sequence of
+/// each who has come to know that its waves are committed.
 fn all_at_once(disk: &SimulatedDisk) -> (Vec<(u64, bool)>, Vec<u64>) {
     let told = Told::default();
     let telling = Arc::clone(&told);

@@ -1,7 +1,7 @@
 //! Journals that were damaged.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use aether_core::channel::{Limits, Pattern};
 use aether_journal::disk::Disk;
@@ -63,6 +63,37 @@ fn a_segment_without_a_head_is_told_whichever_way_it_is_read() {
         check(&told, &name);
         disk.change(&name, |now| now.clone_from(&bytes));
     }
+}
+
+#[test]
+fn damage_is_told_with_its_segment_and_its_bytes_whichever_way_it_is_read() {
+    let disk = journal(COUNT);
+    let names = names(&disk);
+    let last = names.last().expect("there are some");
+    let size = disk.bytes(last).expect("it is there").len() as u64;
+    disk.change(&names[0], |bytes| bytes[..128].fill(7));
+    disk.change(&names[1], |bytes| bytes[200] ^= 1);
+    disk.change(last, |bytes| bytes.truncate(bytes.len() - 3));
+    let take = |event: Event<'_>, told: &mut Vec<(String, Range<u64>)>| {
+        match event {
+            Event::Damage { segment, bytes } | Event::TornTail { segment, bytes } => {
+                told.push((segment, bytes));
+            }
+            Event::Unreadable { segment, .. } => told.push((segment, 0..128)),
+            Event::Wave(_) | Event::Gap(_) | Event::Acknowledged { .. } => {}
+        }
+        ControlFlow::Continue(())
+    };
+    let (mut forwards, mut backwards) = (Vec::new(), Vec::new());
+    let mut reader = Reader::after(disk.clone(), 0).expect("it can be read");
+    reader.read(|event| take(event, &mut forwards)).expect("it can be read");
+    let mut reader = Backwards::new(disk.clone(), Filter::default()).expect("it can be read");
+    reader.read(|event| take(event, &mut backwards)).expect("it can be read");
+    backwards.reverse();
+    assert_eq!(backwards, forwards);
+    let (told, bytes): (Vec<_>, Vec<_>) = forwards.into_iter().unzip();
+    assert_eq!(told, [&*names[0], &*names[1], &**last]);
+    assert!(bytes[1].contains(&200) && bytes[2].end == size - 3, "{bytes:?}");
 }
 
 #[test]

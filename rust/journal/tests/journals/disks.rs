@@ -2,18 +2,21 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use aether_core::channel::{Limits, Pattern};
 use aether_journal::disk::simulated::{Fault, SimulatedDisk};
 use aether_journal::disk::{Disk, File, Folder};
 use aether_journal::filter::Filter;
-use aether_journal::journal::OpenError;
+use aether_journal::journal::{OpenError, Options};
 use aether_journal::keeping::repair::repair;
 use aether_journal::keeping::unwatched;
 use aether_journal::reader::{Event, Reader};
+use aether_journal::record::{Encoded, Wave};
 use aether_journal::reverse::Backwards;
 use aether_journal::scan::Source;
+use aether_journal::segment::segments;
 use proptest::prelude::*;
 
 use crate::{OPTIONS, all, journal, open};
@@ -130,6 +133,40 @@ fn a_file_is_shared_with_a_folder_in_which_its_name_is_free() {
     // Where it cannot be shared, it can be copied: that says why not.
     std::fs::remove_dir_all(other).expect("it is there");
     assert!(!from.link("a.segment", &into).expect("it is no error"));
+    std::fs::remove_dir_all(path).expect("it is there");
+}
+
+#[test]
+fn segments_that_go_while_they_are_opened_are_listed_anew() {
+    let disk = journal(24);
+    let opened = |errno: i32, lasting: bool| {
+        // The first look is at the names.
+        let at = disk.looks() + 1;
+        disk.fail_looks(Some(Fault { at, lasting, errno, short: false }));
+        let opened = segments(&disk).map(|segments| segments.len());
+        disk.fail_looks(None);
+        opened.map_err(|error| error.raw_os_error())
+    };
+    let (gone, fault) = (2, 5);
+    assert_eq!(opened(gone, false), Ok(crate::names(&disk).len()));
+    assert_eq!(opened(gone, true), Err(Some(gone)));
+    assert_eq!(opened(fault, false), Err(Some(fault)));
+}
+
+#[test]
+fn room_is_reserved_for_a_mebibyte_at_most() {
+    let (path, folder) = folder("reserving");
+    let journal = open(&folder, Options::DEFAULT).expect("an empty folder");
+    let payload = vec![7; 900_000];
+    for number in 1..=4 {
+        let large = Encoded::wave(&Wave::plain("orders.created", &payload)).expect("it fits");
+        journal.commit(&mut [large]).expect("there is room");
+        let segment = segments(&folder).expect("it can be read").remove(0);
+        let file = std::fs::metadata(path.join(segment.name)).expect("it is there");
+        let ahead = (file.blocks() * 512).saturating_sub(file.len());
+        assert!(ahead <= (1 << 20) + 65_536, "{ahead} bytes ahead after {number} waves");
+    }
+    journal.close().expect("a disk without faults");
     std::fs::remove_dir_all(path).expect("it is there");
 }
 

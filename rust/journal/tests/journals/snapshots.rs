@@ -173,6 +173,22 @@ fn a_segment_that_is_shorter_than_its_snapshot_says_is_read_anew() {
 }
 
 #[test]
+fn an_index_that_is_damaged_is_written_anew_when_its_segment_is_read() {
+    let disk = journal();
+    let all = files(&disk, ".index");
+    let before: Vec<_> = all.iter().map(|name| disk.bytes(name)).collect();
+    for name in &all {
+        disk.change(name, |bytes| bytes[20] ^= 1);
+    }
+    for name in files(&disk, ".snapshot") {
+        disk.remove(&name).expect("it is there");
+    }
+    drop(open(&disk, OPTIONS).expect("it can be read"));
+    let now: Vec<_> = all.iter().map(|name| disk.bytes(name)).collect();
+    assert!(now == before);
+}
+
+#[test]
 fn a_segment_that_is_damaged_has_no_index() {
     let disk = journal();
     for name in files(&disk, ".snapshot").iter().chain(&files(&disk, ".index")) {

@@ -90,7 +90,10 @@ fn damage_is_copied_as_it_is() {
     let names = names(&disk);
     let name = &names[2];
     disk.change(name, |bytes| bytes[150] ^= 1);
+    // Also where that ends a segment, behind which others come.
+    disk.change(&names[1], |bytes| *bytes.last_mut().expect("it has records") ^= 1);
     let (copy, _) = copied(&disk, backup::Options::default());
+    assert!(names.iter().all(|name| copy.bytes(name) == disk.bytes(name)));
     assert_eq!(verified(&copy), verified(&disk));
     assert!(!verified(&copy).is_sound());
 }

@@ -6,6 +6,7 @@ mod faults;
 mod plain;
 mod power;
 mod repairing;
+mod repeats;
 mod retention;
 mod verifying;
 

@@ -93,10 +93,12 @@ fn it_is_another_journal_that_says_the_same() {
     };
     let (old, new) = (heads(&disk), heads(&copy));
     assert_eq!(old.len(), new.len());
+    let (before, after) = (verified(&disk).journal, verified(&copy).journal);
+    assert_ne!(before, after);
     for (old, new) in old.iter().zip(&new) {
-        assert_ne!((old.identity, old.journal), (new.identity, new.journal));
+        assert_ne!(old.identity, new.identity);
+        assert_eq!((Some(old.journal), Some(new.journal)), (before, after));
         assert_eq!((old.base, old.rewritten), (new.base, new.rewritten));
-        assert_eq!(new.journal, new.journal);
     }
     assert_eq!((repaired.recovered.len(), repaired.found), (0, verified(&disk)));
 }
@@ -106,14 +108,16 @@ fn what_is_left_of_a_head_is_enough() {
     let disk = lived(700);
     let whole = read(disk.clone());
     let name = names(&disk)[2].clone();
-    // Both copies are damaged, the identity is whole in the second.
+    // Both copies are damaged, the identity of the segment is whole in the second, that of the journal in none.
     disk.change(&name, |bytes| {
         bytes[20] ^= 1;
-        bytes[64 + 50] ^= 1;
+        bytes[32] ^= 1;
+        bytes[64 + 32] ^= 1;
     });
     assert_eq!(read(disk.clone()).unreadable, 1);
     let (copy, repaired) = repaired(&disk);
     assert_eq!(repaired.recovered, [name]);
+    assert!(repaired.found.is_sound(), "it belongs to this journal: {:?}", repaired.found);
     assert_eq!(read(copy), whole);
 }
 

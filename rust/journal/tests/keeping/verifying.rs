@@ -2,13 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use aether_journal::disk::simulated::SimulatedDisk;
+use aether_journal::disk::simulated::{Deed, SimulatedDisk};
 use aether_journal::header::{HeaderFault, RECORDS};
-use aether_journal::keeping::retain::Rule;
+use aether_journal::keeping::retain::{Rule, apply};
 use aether_journal::keeping::verify::{Moment, Report, verify};
 use aether_journal::keeping::{Done, Failure, unwatched};
 
-use crate::retention::{applied, pattern};
+use crate::retention::{applied, pattern, planned};
 use crate::{Step, Told, names, read, some_steps, verified, write};
 
 /// A journal with everything in it: refused waves, cursors, segments that were dropped and written anew.
@@ -37,7 +37,7 @@ pub fn lived(segment_bytes: u64) -> SimulatedDisk {
 }
 
 /// A reader and a report tell the same, as far as a reader comes.
-fn agree(told: &Told, report: &Report, what: &str) {
+pub fn agree(told: &Told, report: &Report, what: &str) {
     assert_eq!(told.waves.len() as u64, report.waves, "{what}");
     let span = told.waves.first().zip(told.waves.last());
     let moment = |wave: &crate::Plain| Moment { sequence: wave.sequence, time: wave.time };
@@ -121,6 +121,23 @@ fn a_segment_cut_anywhere_is_told_as_a_reader_tells_it() {
 }
 
 #[test]
+fn a_torn_tail_is_no_damage() {
+    let disk = lived(700);
+    let last = names(&disk).pop().expect("there are some");
+    disk.change(&last, |bytes| bytes.truncate(bytes.len() - 3));
+    let report = verified(&disk);
+    agree(&read(disk.clone()), &report, "torn");
+    assert_eq!(report.torn_tail().map(|tail| &tail.segment), Some(&last));
+    assert!(report.is_sound() && report.damage.len() == 1, "{report:?}");
+    // Behind damage, it is both.
+    disk.change(&last, |bytes| bytes[150] ^= 1);
+    let report = verified(&disk);
+    agree(&read(disk), &report, "damaged and torn");
+    assert!(report.torn_tail().is_some() && !report.is_sound(), "{report:?}");
+    assert_eq!(report.damage.iter().map(|damage| damage.torn).collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
 fn a_segment_without_a_head_is_named_and_its_waves_are_a_gap() {
     let disk = lived(700);
     let name = names(&disk)[2].clone();
@@ -130,6 +147,31 @@ fn a_segment_without_a_head_is_named_and_its_waves_are_a_gap() {
     assert_eq!(report.segments[2].fault, Some(HeaderFault::Damaged));
     assert_eq!((report.segments[2].name.clone(), report.gaps.is_empty()), (name, false));
     assert!(!report.is_sound());
+}
+
+#[test]
+fn files_that_a_retention_could_not_remove_are_named_and_say_nothing() {
+    let disk = SimulatedDisk::new(1);
+    write(&disk, 600, &some_steps(60));
+    let by_pattern = Rule { pattern: pattern("orders.*"), max_count: Some(0), ..Rule::default() };
+    for rule in [by_pattern, Rule { max_count: Some(10), ..Rule::default() }] {
+        let plan = planned(&disk, &[rule], None);
+        let first = plan.rewritten().next().or(plan.dropped().next()).expect("something goes");
+        let (before, part) = (verified(&disk), first.to_owned());
+        disk.fail_all(Some((Deed::Remove, 5)));
+        assert!(apply(&disk, &plan, &mut unwatched).is_err());
+        disk.fail_all(None);
+        let report = verified(&disk);
+        assert!(report.left_over.contains(&part) && report.is_sound(), "{report:?}");
+        assert!(report.segments.iter().all(|segment| !report.left_over.contains(&segment.name)));
+        assert_eq!(report.segments.len() + report.left_over.len(), before.segments.len() + 1);
+        assert_eq!(report.waves, read(disk.clone()).waves.len() as u64);
+        // The next one removes them.
+        applied(&disk, &[], None);
+        let after = verified(&disk);
+        assert_eq!((after.waves, &after.removed), (report.waves, &report.removed));
+        assert!(after.left_over.is_empty() && after.is_sound(), "{after:?}");
+    }
 }
 
 #[test]

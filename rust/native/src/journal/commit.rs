@@ -43,7 +43,7 @@ pub struct Admitted {
 /// How many are woken together, at most: the first does not wait for thousands of others.
 const AT_ONCE: usize = 64;
 
-/// How often a thread that gives way looks whether the other one has come: for some tens of microseconds.
+/// How often a thread that gives way looks whether the other one has come, before it goes on without.
 const LOOKS: usize = 256;
 
 /// How many threads have committed, and wait for the interpreter to deliver.
