@@ -46,7 +46,7 @@ from aether.vibrator import Vibrator
 
 if TYPE_CHECKING:
     from aether._builder import WaveBuilder
-    from aether.config import AetherConfig, JournalConfig
+    from aether.config import AetherConfig, JournalConfig, TracingConfig
     from aether.physics import (
         Detection,
         EngineStatistics,
@@ -91,6 +91,7 @@ __all__ = [
     "PhysicsEngine",
     "Receipt",
     "RequestFailed",
+    "TracingConfig",
     "Vibrator",
     "VibratorStatistics",
     "Watch",
@@ -112,6 +113,7 @@ _LAZY = {
     "InterferencePattern": "aether.physics",
     "JournalConfig": "aether.config",
     "PhysicsEngine": "aether.physics",
+    "TracingConfig": "aether.config",
     "Watch": "aether.physics",
     "WatchStatistics": "aether.physics",
     "WaveBuilder": "aether._builder",

@@ -43,6 +43,7 @@ __all__ = [
     "Engine",
     "Fate",
     "Field",
+    "Handling",
     "JournalImport",
     "JournalReader",
     "JournalWriter",
@@ -50,7 +51,9 @@ __all__ = [
     "ManualClock",
     "Medium",
     "Receipt",
+    "Span",
     "Tap",
+    "Tracer",
     "Vibrator",
     "Waiting",
     "Watcher",
@@ -89,7 +92,7 @@ DEBUG_BUILD: Final[bool]
 REPLY_HEADER: Final[str]
 """The header that carries the address of a request's answer."""
 
-handling: Final[ContextVar[object]]
+handling: Final[ContextVar[Handling]]
 """What the running handler handles: the value of `Medium.handling`."""
 
 def end_threads() -> None:
@@ -598,6 +601,111 @@ class JournalWriter:
         """In the child of a fork: closes its files, and never writes to them."""
 
 @final
+class Handling:
+    """A handler at work on a wave."""
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """Trace and span of the handler, where its wave is followed."""
+
+    def resume(self) -> None:
+        """The handler begins only now: its wave stood behind another."""
+
+    def fail(self, kind: str, message: str) -> None:
+        """The handler has failed."""
+
+@final
+class Tracer:
+    """What traces a medium; see `aether.tracing`.
+
+    Args:
+        sample: Of the waves that nothing led to, the share that begins a trace: 0..1.
+        rate: How many traces begin in a second at most: above 0.
+        keep: How many spans are kept, 1 or more.
+    """
+
+    def __new__(cls, sample: float, rate: float, keep: int) -> Self: ...
+    def tune(self, sample: float, rate: float) -> None:
+        """Goes on by another share of the waves, and another rate."""
+
+    def follow(
+        self,
+        variable: ContextVar[Any],
+        span_of: Callable[[Any], tuple[int, int, bool]],
+    ) -> None:
+        """Where OpenTelemetry has its current context, and what says which span that has."""
+
+    def since(self, number: int, most: int) -> tuple[list[Span], int, int]:
+        """At most so many spans from a number on, the number to go on with, and how many were gone already."""
+
+    def of_wave(self, wave: str) -> list[Span]:
+        """All that is known of the trace of a wave."""
+
+    @property
+    def count(self) -> int:
+        """How many spans have ended."""
+
+@final
+class Span:
+    """One thing that was done with one wave that is followed."""
+
+    @property
+    def trace_id(self) -> int:
+        """Which trace: 128 bits."""
+
+    @property
+    def span_id(self) -> int:
+        """Which span: 64 bits."""
+
+    @property
+    def parent_id(self) -> int | None:
+        """The span of the same trace that led to it."""
+
+    @property
+    def links(self) -> list[tuple[int, int]]:
+        """Trace and span of others that it came from."""
+
+    @property
+    def work(self) -> Literal["send", "receive", "process"]:
+        """What was done: it was emitted, a reader took it, or a handler worked on it."""
+
+    @property
+    def channel(self) -> str:
+        """The channel of the wave."""
+
+    @property
+    def wave_id(self) -> str:
+        """The id of the wave."""
+
+    @property
+    def sequence(self) -> int | None:
+        """The sequence of the wave; `None`: it was not admitted."""
+
+    @property
+    def amplitude(self) -> float:
+        """The amplitude of the wave, 0..1."""
+
+    @property
+    def by(self) -> str | None:
+        """The vibrator that did it; `None`: the medium itself."""
+
+    @property
+    def began(self) -> float:
+        """When it began, in Unix seconds."""
+
+    @property
+    def took(self) -> float:
+        """How long it took, in seconds; 0 where a reader took the wave."""
+
+    @property
+    def reached(self) -> tuple[int, int] | None:
+        """How many mailboxes matched, and how many of them let the wave go; of an emission that came to its end."""
+
+    @property
+    def trouble(self) -> tuple[str, str] | None:
+        """Why it came to nothing: the class of an error and what it said, or a reason."""
+
+@final
 class Fate:
     """What becomes of a wave in a journal, for whoever holds its position."""
 
@@ -813,6 +921,7 @@ class Medium(Emitter):
         retain_channels: int = 100_000,
         clock: ManualClock | None = None,
         journal: JournalWriter | None = None,
+        tracer: Tracer | None = None,
     ) -> Self: ...
     def open_mailbox(
         self,
@@ -929,10 +1038,10 @@ class Medium(Emitter):
     def stalled(self) -> list[tuple[str, list[str], float]]:
         """Channel, full vibrators and seconds of what has waited for `stall_warning` or longer."""
 
-    def handling(self, wave: Wave) -> object:
+    def handling(self, wave: Wave, by: str) -> Handling:
         """A handler begins with a wave; returns the value of the context variable `handling`."""
 
-    def handled(self, handling: object) -> None:
+    def handled(self, handling: Handling) -> None:
         """A handler has ended."""
 
     def now(self) -> float:

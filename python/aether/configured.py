@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aether.config import AetherConfig, Overflow
     from aether.config.files import ConfigFiles
     from aether.config.reload import Reloading
+    from aether.tracing import Tracing
 
 __all__ = ["Configured", "of_files"]
 
@@ -51,9 +52,10 @@ def of_files(
 class Configured(Observed):
     """The part of a medium that has its settings."""
 
-    __slots__ = ("_changing", "_config", "_on_change", "_reloading")
+    __slots__ = ("_changing", "_config", "_on_change", "_reloading", "_tracing")
 
     _config: AetherConfig | None
+    _tracing: Tracing | None
 
     def _begin_configured(self, config: AetherConfig | None, reloading: Reloading | None) -> None:
         self._config = config
@@ -131,6 +133,8 @@ class Configured(Observed):
                     min_amplitude=now.min_amplitude,
                     stall_warning=now.stall_warning,
                 )
+                if self._tracing is not None and now.tracing is not None:
+                    self._tracing.tune(now.tracing)
                 self._config = now
         if later:
             _log.warning(

@@ -69,6 +69,9 @@ EVENTS = {
     "on_error.failed": Event("ERROR", "An `on_error` has raised an error.", ("vibrator",)),
     "stalls.failed": Event("ERROR", "Looking after emissions that wait has failed."),
     "task.failed": Event("ERROR", "A task of the library has failed while it was cancelled."),
+    "tracing.export_failed": Event(
+        "WARNING", "Spans cannot be exported; once, until they can again."
+    ),
     "vibrator.losing": Event(
         "WARNING",
         "A vibrator has begun to lose waves; once an episode. `INFO` where it replaces them, as `conflate` does.",

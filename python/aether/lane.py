@@ -25,19 +25,19 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aether._native import REPLY_HEADER, handling
+from aether._native import REPLY_HEADER
 from aether._wait import Background, Flag, Home, is_stray_cancellation, spawn
 from aether.statistics import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
-    from aether._native import Mailbox, Wave
+    from aether._native import Handling, Mailbox, Wave
     from aether.medium import Aether
 
 _log = logging.getLogger("aether")
 
-Standing: TypeAlias = "tuple[Wave[Any], object]"
+Standing: TypeAlias = "tuple[Wave[Any], Handling]"
 """A wave that was taken, and the value of `handling` for it."""
 Handler: TypeAlias = "Callable[[Wave[Any]], Any]"
 OnError: TypeAlias = "Callable[[BaseException, Wave[Any]], object] | None"
@@ -206,6 +206,7 @@ class Lane:
 
     def _let_go(self, standing: list[Standing], reason: str) -> None:
         for wave, begun in standing:
+            begun.fail(reason, "")
             self._medium.requests.dropped(wave, reason)
             self._end(begun)
         self._room.set()
@@ -251,7 +252,7 @@ class Lane:
                 key = key_of(wave)
                 line = self._busy.get(key)
             except Exception as error:  # noqa: BLE001 - whatever a key raises
-                await self._failed(error, wave)
+                await self._failed(error, wave, begun)
                 self._end(begun)
             else:
                 if line is None:
@@ -261,7 +262,7 @@ class Lane:
                 del key, line
             del wave, begun
 
-    async def _handle_line(self, key: Hashable, wave: Wave[Any], begun: object) -> None:
+    async def _handle_line(self, key: Hashable, wave: Wave[Any], begun: Handling) -> None:
         """Handles a wave, and then those that have come to stand behind its key."""
         line = self._busy[key] = deque()
         try:
@@ -272,6 +273,7 @@ class Lane:
                     self._drop("expired", 1)
                     self._let_go([(wave, begun)], "expired")
                 else:
+                    begun.resume()
                     await self._handle(wave, begun)
         finally:
             del self._busy[key]
@@ -280,18 +282,18 @@ class Lane:
                 self._let_go(left, "abandoned")
             self._room.set()
 
-    def _begin(self, wave: Wave[Any]) -> object:
+    def _begin(self, wave: Wave[Any]) -> Handling:
         self.working += 1
-        return self._medium.handling(wave)
+        return self._medium.handling(wave, self.name)
 
-    def _end(self, begun: object) -> None:
+    def _end(self, begun: Handling) -> None:
         self.working -= 1
         self._medium.handled(begun)
         if self._stopping and self.working == 0:
             self._cancel()
 
-    async def _handle(self, wave: Wave[Any], begun: object) -> None:
-        token = handling.set(begun)
+    async def _handle(self, wave: Wave[Any], begun: Handling) -> None:
+        entered = self._medium.enter_handler(begun)
         ended = False
         try:
             answer: Any = self.handler(wave)
@@ -302,22 +304,25 @@ class Lane:
                 self._medium.requests.answered(wave, answer, self.name)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises
             ended = True
-            await self._failed(error, wave)
+            await self._failed(error, wave, begun)
         except BaseException as error:
             # A handler that awaits something cancelled has failed; nobody cancels this worker.
             if not is_stray_cancellation(error):
                 raise
             ended = True
-            await self._failed(error, wave)
+            await self._failed(error, wave, begun)
         finally:
             if not ended:
+                begun.fail("abandoned", "")
                 self._drop("abandoned", 1)
                 self._medium.requests.dropped(wave, "abandoned")
-            handling.reset(token)
+            self._medium.leave_handler(entered)
             self._end(begun)
 
-    async def _failed(self, error: BaseException, wave: Wave[Any]) -> None:
+    async def _failed(self, error: BaseException, wave: Wave[Any], begun: Handling) -> None:
         self.failed += 1
+        if begun.span is not None:
+            begun.fail(type(error).__name__, str(error))
         self._medium.requests.failed(wave, error)
         if self.on_error is not None:
             try:

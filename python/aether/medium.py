@@ -26,6 +26,7 @@ from aether.requests import Requests
 from aether.running import Running
 from aether.statistics import Health, MediumStatistics, by_reason
 from aether.threads import Emitting, end_with_the_program
+from aether.traced import traced
 from aether.vibrator import Vibrator
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Aether(Emitting, Running):
     ) -> Self:
         """Check the settings, and hand them to the native half."""
         config, reloading = of_files(config)
+        tracing = None
         if config is None:
             with opened(journal) as writer:
                 medium = super().__new__(cls, clock=clock, journal=writer)
@@ -98,6 +100,7 @@ class Aether(Emitting, Running):
             raise TypeError(message)
         else:
             journal = of_configuration(config) if journal is None else journal
+            tracing = traced(config.tracing)
             with opened(journal, config.max_payload_bytes) as writer:
                 medium = super().__new__(
                     cls,
@@ -111,8 +114,10 @@ class Aether(Emitting, Running):
                     retain_channels=config.retain_channels,
                     clock=clock,
                     journal=writer,
+                    tracer=None if tracing is None else tracing.tracer,
                 )
         medium._journal = journal
+        medium._begin_traced(tracing)
         medium._begin_configured(config, reloading)
         return medium
 

@@ -20,10 +20,10 @@ import weakref
 from typing import TYPE_CHECKING
 
 from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
-from aether.configured import Configured
 from aether.errors import Closed, JournalError, WrongLoop
 from aether.lane import others_idle
 from aether.lanes import Lanes
+from aether.traced import Traced
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -39,7 +39,7 @@ _log = logging.getLogger("aether")
 _SETTLING_TURNS = 5
 
 
-class Running(Configured):
+class Running(Traced):
     """The part of a medium that runs its handlers, waits for them, and ends."""
 
     __slots__ = (
@@ -229,6 +229,7 @@ class Running(Configured):
         self._end_configured()
         await shielded(self._stop(at_once=True))
         await shielded(self._close_journal())
+        await shielded(self._close_tracing())
 
     async def _until_handled(self, timeout: float | None) -> None:
         """Waits until the handlers have done what waits for them; the one that calls this is left out."""
@@ -244,6 +245,7 @@ class Running(Configured):
         self._end_configured()
         await self._stop(at_once=True)
         await self._close_journal()
+        await self._close_tracing()
 
     async def _until_written(self) -> None:
         """Waits until all that the journal has taken is delivered, or refused."""

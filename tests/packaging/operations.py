@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 from aether import AetherConfig
 from aether.config.settings import Settings
 from aether.events import EVENTS
+from aether.tracing.exporting import ATTRIBUTES
 
 __all__ = ["DOCUMENT", "tables", "written"]
 
@@ -18,7 +19,11 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 
 def tables() -> dict[str, str]:
     """Each table by its name."""
-    return {"fields": "\n".join(_fields()), "events": "\n".join(_events())}
+    return {
+        "fields": "\n".join(_fields()),
+        "events": "\n".join(_events()),
+        "attributes": "\n".join(_attributes()),
+    }
 
 
 def written(text: str) -> str:
@@ -37,6 +42,13 @@ def _events() -> Iterator[str]:
     for name, event in sorted(EVENTS.items()):
         fields = ", ".join(f"`{one}`" for one in event.fields)
         yield f"| `{name}` | `{event.level}` | {event.meaning} | {fields} |"
+
+
+def _attributes() -> Iterator[str]:
+    yield "| attribute | |"
+    yield "|---|---|"
+    for name, meaning in ATTRIBUTES.items():
+        yield f"| `{name}` | {meaning} |"
 
 
 def _fields() -> Iterator[str]:

@@ -16,13 +16,14 @@ from pydantic import AfterValidator, Field, WrapValidator
 from aether.channel import Channel
 from aether.config.journal import JournalConfig, checked_journal
 from aether.config.settings import LIVE, RESTART, Count, Seconds, Settings
+from aether.config.tracing import TracingConfig
 from aether.options import Overflow
 
 if TYPE_CHECKING:
     from aether.config.files import ConfigFiles
     from aether.journal import Journal
 
-__all__ = ["AetherConfig", "JournalConfig", "Overflow"]
+__all__ = ["AetherConfig", "JournalConfig", "Overflow", "TracingConfig"]
 
 
 def _patterns(given: Sequence[str]) -> tuple[str, ...]:
@@ -51,7 +52,10 @@ class AetherConfig(Settings):
           chanel_buffer_size=10 is no field; did you mean 'channel_buffer_size'?
     """
 
-    sections: ClassVar[Mapping[str, type[Settings]]] = {"journal": JournalConfig}
+    sections: ClassVar[Mapping[str, type[Settings]]] = {
+        "journal": JournalConfig,
+        "tracing": TracingConfig,
+    }
 
     @classmethod
     def files(
@@ -157,3 +161,8 @@ class AetherConfig(Settings):
             json_schema_extra=RESTART,
             description="What the waves are written to before they are delivered; `None`: to nothing.",
         )
+    tracing: TracingConfig | None = Field(
+        default=None,
+        json_schema_extra=RESTART,
+        description="Which waves are followed; `None`: none.",
+    )

@@ -16,8 +16,9 @@ import importlib.util
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from aether.config.settings import Settings
 from aether.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,21 +45,40 @@ _TRIES = 3
 
 Stamp = tuple[int, int, int, int]
 Signature = tuple[Stamp | None, ...]
+_S = TypeVar("_S", bound=Settings)
 
 
 def split(
     now: AetherConfig, wanted: AetherConfig
 ) -> tuple[AetherConfig, dict[str, Any], dict[str, Any]]:
-    """What may be applied of a change, by field, and what may not; with the configuration that comes of it."""
+    """What may be applied of a change, by field, and what may not; with the configuration that comes of it.
+
+    Sections are compared field by field; one that comes or goes is a change of the whole.
+    """
+    return _split(now, wanted, "")
+
+
+def _split(now: _S, wanted: _S, prefix: str) -> tuple[_S, dict[str, Any], dict[str, Any]]:
+    changed: dict[str, Any] = {}
     live: dict[str, Any] = {}
     later: dict[str, Any] = {}
     for name, field in type(now).model_fields.items():
-        value = getattr(wanted, name)
-        if value != getattr(now, name):
-            marks = field.json_schema_extra
-            is_live = isinstance(marks, Mapping) and marks.get("reload") == "live"
-            (live if is_live else later)[name] = value
-    return now.replace(**live), live, later
+        before, value = getattr(now, name), getattr(wanted, name)
+        if value == before:
+            continue
+        if isinstance(before, Settings) and type(before) is type(value):
+            section, lively, late = _split(before, value, f"{prefix}{name}.")
+            if lively:
+                changed[name] = section
+            live.update(lively)
+            later.update(late)
+            continue
+        marks = field.json_schema_extra
+        if isinstance(marks, Mapping) and marks.get("reload") == "live":
+            changed[name] = live[f"{prefix}{name}"] = value
+        else:
+            later[f"{prefix}{name}"] = value
+    return now.replace(**changed), live, later
 
 
 class Reloading:

@@ -8,6 +8,7 @@
 //! - [`router`]: which mailboxes a channel reaches.
 //! - [`mailbox`]: what waits for one reader, in which order, and what goes when it is full.
 //! - [`medium`]: emitting, taking, waiting and closing; the one lock.
+//! - [`trace`]: which waves are followed, and what was seen of them.
 #![forbid(unsafe_code)]
 
 pub mod channel;
@@ -21,4 +22,5 @@ mod seeds;
 pub mod sync;
 #[cfg(all(test, loom))]
 mod tests;
+pub mod trace;
 pub mod wave;

@@ -4,12 +4,16 @@
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use aether_core::trace::context::SpanContext;
+use aether_core::trace::spans::Trouble;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::sync::PyOnceLock;
 
+use crate::guarded::Guarded;
 use crate::shared::Shared;
+use crate::tracing::Processing;
 use crate::wave::PyWave;
 
 /// Whether any handler has run in this program: until then nobody asks the context.
@@ -23,22 +27,59 @@ pub struct PyHandling {
     medium: u64,
     /// The handler has ended; what it has started goes on in its context.
     over: AtomicBool,
+    /// Its span, where its wave is followed, until it has ended.
+    processing: Guarded<Option<Box<Processing>>>,
+    span: Option<SpanContext>,
 }
 
 impl PyHandling {
     /// The handler has ended.
-    pub fn end(&self) {
+    pub fn end(&self, py: Python<'_>) {
         self.over.store(true, Ordering::Relaxed);
+        if self.span.is_some() {
+            let processing = self.processing.with(py, Option::take);
+            if let Some(processing) = processing {
+                processing.end();
+            }
+        }
     }
 
-    pub fn new(shared: &Shared, wave: Py<PyWave>) -> Self {
+    pub fn new(py: Python<'_>, shared: &Shared, wave: Py<PyWave>, by: &str) -> Self {
         HANDLERS.store(true, Ordering::Relaxed);
-        Self { wave, medium: shared.number, over: AtomicBool::new(false) }
+        let processing = Processing::begin(py, shared, wave.get(), by);
+        let span = processing.as_ref().map(|processing| processing.context());
+        let (medium, over) = (shared.number, AtomicBool::new(false));
+        Self { wave, medium, over, processing: Guarded::new(processing), span }
     }
 }
 
 #[pymethods]
 impl PyHandling {
+    /// Trace and span of the handler, where its wave is followed.
+    #[getter]
+    fn span(&self) -> Option<(u128, u64)> {
+        self.span.map(|span| (span.trace, span.span))
+    }
+
+    /// The handler begins only now: its wave stood behind another.
+    fn resume(&self, py: Python<'_>) {
+        self.processing.with(py, |processing| {
+            if let Some(processing) = processing {
+                processing.resume();
+            }
+        });
+    }
+
+    /// The handler has failed.
+    fn fail(&self, py: Python<'_>, kind: String, message: String) {
+        let trouble = Trouble { kind, message };
+        self.processing.with(py, |processing| {
+            if let Some(processing) = processing {
+                processing.fails(trouble);
+            }
+        });
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.wave)
     }
@@ -62,17 +103,38 @@ fn handling<'py>(py: Python<'py>, shared: &Shared) -> Option<Bound<'py, PyHandli
 
 #[inline(never)]
 fn find_handling<'py>(py: Python<'py>, shared: &Shared) -> Option<Bound<'py, PyHandling>> {
-    let variable = variable(py).ok()?;
-    let mut value = ptr::null_mut();
-    // SAFETY: attached; `variable` is a `ContextVar`, `value` a place to write to. What comes back is
-    // null or a new reference.
-    let found = unsafe {
-        ffi::PyContextVar_Get(variable.as_ptr(), ptr::null_mut(), &raw mut value);
-        Bound::from_owned_ptr_or_opt(py, value)
-    };
-    let handling = found?.cast_into::<PyHandling>().ok()?;
+    let handling = find(py)?;
     let at_work = !handling.get().over.load(Ordering::Relaxed);
     (at_work && handling.get().medium == shared.number).then_some(handling)
+}
+
+fn find(py: Python<'_>) -> Option<Bound<'_, PyHandling>> {
+    value(variable(py).ok()?)?.cast_into::<PyHandling>().ok()
+}
+
+/// What a context variable holds now.
+#[inline]
+pub fn value<'py>(variable: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let mut value = ptr::null_mut();
+    // SAFETY: attached; `value` is a place to write to, which stays null if `variable` is no `ContextVar`, and that error is
+    // taken back. What comes is a new reference.
+    unsafe {
+        if ffi::PyContextVar_Get(variable.as_ptr(), ptr::null_mut(), &raw mut value) < 0 {
+            ffi::PyErr_Clear();
+        }
+        Bound::from_owned_ptr_or_opt(variable.py(), value)
+    }
+}
+
+/// The span of the running handler, of any medium, where its wave is followed.
+#[inline]
+pub fn handled_span(py: Python<'_>) -> Option<SpanContext> {
+    if !HANDLERS.load(Ordering::Relaxed) {
+        return None;
+    }
+    let handling = find(py)?;
+    let handling = handling.get();
+    handling.span.filter(|_| !handling.over.load(Ordering::Relaxed))
 }
 
 /// The wave that the running handler handles.

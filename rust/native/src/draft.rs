@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aether_core::medium::{Carry, Emission, Refusal, Reserved, Ticket};
+use aether_core::medium::{Carry, Emission, Refusal, Reserved, Sent, Ticket};
 use aether_core::router::Hint;
 use aether_core::wave::{Rules, Spent, Strength, wrapped};
 use aether_journal::record::Encoded;
@@ -23,6 +23,7 @@ use crate::medium::explain_rows;
 use crate::rare::{Given, Rare, checked_amplitude};
 use crate::receipt::PyReceipt;
 use crate::shared::Shared;
+use crate::tracing::{Behind, Sending};
 use crate::waker::{Aftermath, rouse_all};
 use crate::wave::{Hands, Held, PyWave};
 
@@ -66,6 +67,8 @@ pub struct Draft {
     spent: Option<Spent>,
     /// Its record, in a medium with a journal.
     encoded: Option<Box<Encoded>>,
+    /// Its span, if it is followed.
+    sending: Option<Box<Sending>>,
 }
 
 /// What an attempt came to.
@@ -94,6 +97,8 @@ impl Draft {
         let (channel, hint) = shared.channel(name)?;
         let amplitude = options.amplitude.map(checked_amplitude).transpose()?;
         let mut rare = Rare::checked(&options.given)?;
+        let headers = rare.as_ref().and_then(|rare| rare.headers.as_ref());
+        let named = Behind::names(py, shared, headers);
         let timestamp = shared.medium.clock().unix();
         let (hopped, before) = match (options.cause, options.compensates) {
             (None, None) => {
@@ -133,10 +138,12 @@ impl Draft {
         }
         let source = origin.name.as_ref().map(|name| name.clone_ref(py));
         let payload = payload.unwrap_or_else(|| py.None());
-        let wave = PyWave::new(py, channel, payload, source, strength, timestamp, rare);
+        let mut wave = PyWave::new(py, channel, payload, source, strength, timestamp, rare);
+        let cause = options.cause.or(options.compensates).map(Bound::get);
+        let sending = Sending::begin(py, shared, origin, &mut wave, Behind { named, cause })?;
         let wave = Held(wave.into_object(py)?);
         let encoded = Self::encoded(py, shared, &wave, spent)?;
-        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent, encoded })
+        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent, encoded, sending })
     }
 
     /// A new wave of which nothing is said but its strength after the first hop; `None`: there is no memory.
@@ -154,7 +161,7 @@ impl Draft {
         let timestamp = shared.medium.clock().unix();
         let wave = PyWave::new(py, channel, payload, source, strength, timestamp, None);
         let wave = Held(wave.into_object(py).ok()?);
-        Some(Self { wave, hint, require: 0, spent: None, encoded: None })
+        Some(Self { wave, hint, require: 0, spent: None, encoded: None, sending: None })
     }
 
     /// An emission of a wave that exists: one more hop of it.
@@ -177,14 +184,19 @@ impl Draft {
         if let Some(name) = &origin.name {
             hopped.source = Some(name.clone_ref(py));
         }
-        if given.strength.hops > 0 {
+        let first = given.strength.hops == 0;
+        let headers = hopped.rare.as_ref().and_then(|rare| rare.headers.as_ref());
+        let named = first && Behind::names(py, shared, headers);
+        if !first {
             hopped.rare.get_or_insert_default().trail = Some(given.trail(py)?);
         } else if let Some(handled) = handled(py, shared) {
             hand_on(py, &mut hopped.rare, handled.get(), false)?;
         }
+        let behind = Behind { named, cause: (!first).then_some(given) };
+        let sending = Sending::begin(py, shared, origin, &mut hopped, behind)?;
         let wave = Held(hopped.into_object(py)?);
         let encoded = Self::encoded(py, shared, &wave, spent)?;
-        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent, encoded })
+        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent, encoded, sending })
     }
 
     /// The record of a wave that goes somewhere, if there is a journal to write it to.
@@ -202,8 +214,36 @@ impl Draft {
 
     /// Emits, if nothing blocks. `name` is what the channel was given as, to remember its route by;
     /// `ticket` that of an emission that has waited.
-    #[inline]
     pub fn send(
+        &mut self,
+        py: Python<'_>,
+        shared: &Arc<Shared>,
+        origin: &Arc<Origin>,
+        name: &Bound<'_, PyAny>,
+        ticket: Option<Ticket>,
+    ) -> PyResult<Attempt> {
+        let attempt = self.attempt(py, shared, origin, name, ticket);
+        match (attempt, &mut self.sending) {
+            (Err(error), _) => Err(self.failed(py, error)),
+            (Ok(Attempt::Appended(fate)), Some(sending)) => {
+                sending.appended(self.wave.0.get());
+                Ok(Attempt::Appended(fate))
+            }
+            (attempt, _) => attempt,
+        }
+    }
+
+    /// It comes to nothing but this error.
+    #[cold]
+    pub fn failed(&mut self, py: Python<'_>, error: PyErr) -> PyErr {
+        if let Some(sending) = &mut self.sending {
+            sending.raised(py, &error);
+        }
+        error
+    }
+
+    #[inline]
+    fn attempt(
         &mut self,
         py: Python<'_>,
         shared: &Arc<Shared>,
@@ -224,7 +264,11 @@ impl Draft {
                     spent.name()
                 )));
             }
-            return Ok(Attempt::Sent(Py::new(py, self.dies(py, shared, channel, spent))?));
+            let receipt = Py::new(py, self.dies(py, shared, channel, spent))?;
+            if let Some(sending) = &mut self.sending {
+                sending.spent(spent.name());
+            }
+            return Ok(Attempt::Sent(receipt));
         }
         if let Some(writer) = &shared.writer {
             return self.append(py, (shared, origin, writer), name, ticket);
@@ -235,7 +279,7 @@ impl Draft {
         let outcome = medium.emit(&emission, &mut hint, ticket, &self.wave, &Hands(py), &mut after);
         self.note_route(name, shared, hint, outcome.as_ref().map(|sent| sent.matched));
         if let Ok(sent) = &outcome {
-            shared.tap(py, &self.wave, sent.sequence);
+            self.delivered(py, shared, sent);
         }
         shared.settle(py, after);
         match outcome {
@@ -351,12 +395,21 @@ impl Draft {
         let outcome = medium.emit(&emission, &mut hint, None, &self.wave, &Hands(py), &mut after);
         self.note_route(name, shared, hint, outcome.as_ref().map(|sent| sent.matched));
         if let Ok(sent) = &outcome {
-            shared.tap(py, &self.wave, sent.sequence);
+            self.delivered(py, shared, sent);
         }
         shared.settle_attached(py, after);
         let Ok(sent) = outcome else { return Ok(None) };
         origin.count(py);
         PyReceipt::sent(py, shared, sent).map(Some).map_err(|error| Raised::set(py, error))
+    }
+
+    /// Shows it to those who look on.
+    #[inline]
+    fn delivered(&mut self, py: Python<'_>, shared: &Shared, sent: &Sent) {
+        shared.tap(py, &self.wave, sent.sequence);
+        if let Some(sending) = &mut self.sending {
+            sending.sent(self.wave.0.get(), sent.matched, sent.dropped);
+        }
     }
 
     /// Remembers what the next emission on the same name would like to know.
@@ -387,12 +440,18 @@ impl Draft {
         match (self.send(py, shared, origin, name, None)?, &shared.writer) {
             (Attempt::Sent(receipt), _) => Ok(receipt),
             (Attempt::Appended(fate), Some(writer)) => PyReceipt::appended(py, writer, &fate),
-            (Attempt::Full(full), _) => Err(would_block(self.channel(py)?, &full)),
-            (Attempt::Busy(_) | Attempt::Appended(_), _) => Err(WouldBlock::new_err(format!(
-                "emitting on {:?} would block: the journal has as much to write as it may hold back; await \
-                 emit_wave, or give the journal more pending_bytes",
-                self.channel(py)?
-            ))),
+            (Attempt::Full(full), _) => {
+                let error = would_block(self.channel(py)?, &full);
+                Err(self.failed(py, error))
+            }
+            (Attempt::Busy(_) | Attempt::Appended(_), _) => {
+                let error = WouldBlock::new_err(format!(
+                    "emitting on {:?} would block: the journal has as much to write as it may hold back; await \
+                     emit_wave, or give the journal more pending_bytes",
+                    self.channel(py)?
+                ));
+                Err(self.failed(py, error))
+            }
         }
     }
 

@@ -118,7 +118,8 @@ impl EmitOp {
         }
         let Some(ring) = medium.ring(ticket) else { return Ok(()) };
         self.abandon(py);
-        Err(Deadlock::new_err(described(py, &ring)))
+        let error = Deadlock::new_err(described(py, &ring));
+        Err(self.draft.failed(py, error))
     }
 }
 
@@ -266,7 +267,7 @@ impl Operation for EmitOp {
             return Ok(None);
         }
         let channel = self.draft.channel(py)?;
-        Err(PyTimeoutError::new_err(format!(
+        let error = PyTimeoutError::new_err(format!(
             "emitting on {channel:?} waited {} s for room: {} full; nothing was emitted",
             self.timeout.unwrap_or(0.0),
             if full.is_empty() {
@@ -274,7 +275,8 @@ impl Operation for EmitOp {
             } else {
                 listed(&full)
             }
-        )))
+        ));
+        Err(self.draft.failed(py, error))
     }
 
     fn never_awaited(&self, py: Python<'_>) {

@@ -414,6 +414,9 @@ impl PyEmitter {
         if !open || shared.writer.is_some() || inherits(py, shared) {
             return None;
         }
+        if shared.tracing.as_ref().is_some_and(|tracing| tracing.may_follow(py)) {
+            return None;
+        }
         Strength::new(clamped(amplitude)?).hop(&shared.tuning.rules(py)).ok()
     }
 

@@ -71,11 +71,13 @@ fn prefix(generation: u32) -> String {
     if prefixes.len() <= place {
         prefixes.resize(place + 1, None);
     }
-    let fresh = || {
-        let mut hasher = RandomState::new().build_hasher();
-        hasher.write_u32(process::id());
-        hasher.write_u64(Clock::System.unix().to_bits());
-        format!("{:08x}", hasher.finish() as u32)
-    };
-    prefixes[place].get_or_insert_with(fresh).clone()
+    prefixes[place].get_or_insert_with(|| format!("{:08x}", random() as u32)).clone()
+}
+
+/// A number that no other process has by chance.
+pub fn random() -> u64 {
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u32(process::id());
+    hasher.write_u64(Clock::System.unix().to_bits());
+    hasher.finish()
 }

@@ -52,6 +52,7 @@ mod spares;
 mod stalls;
 mod tap;
 mod taps;
+mod tracing;
 mod tuning;
 mod vibrator;
 #[allow(unsafe_code)] // `PyThread_get_thread_ident`, `PyErr_SetInterrupt`
@@ -81,6 +82,8 @@ mod _native {
         check_pattern, covers, literal_token, overlaps, parse_pattern, restore_channel,
     };
     #[pymodule_export]
+    use crate::context::PyHandling;
+    #[pymodule_export]
     use crate::detect::PyEngine;
     #[pymodule_export]
     use crate::emitter::PyEmitter;
@@ -107,6 +110,8 @@ mod _native {
     use crate::receipt::{PyFate, PyReceipt};
     #[pymodule_export]
     use crate::tap::PyTap;
+    #[pymodule_export]
+    use crate::tracing::{PySpan, PyTracer};
     #[pymodule_export]
     use crate::vibrator::PyVibrator;
     #[pymodule_export]

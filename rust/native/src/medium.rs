@@ -29,6 +29,7 @@ use crate::quiet::{Until, UntilOp};
 use crate::rare::checked_amplitude;
 use crate::shared::Shared;
 use crate::tap::PyTap;
+use crate::tracing::PyTracer;
 use crate::tuning::Tuned;
 use crate::waker::{Aftermath, Gate};
 use crate::wave::PyWave;
@@ -201,7 +202,7 @@ impl PyMedium {
     #[new]
     #[pyo3(signature = (*, attenuation_factor=0.95, decay_interval=1.0, max_propagation=10,
                         min_amplitude=0.01, max_channel_length=1024, stall_warning=1.0, retain=Vec::new(),
-                        retain_channels=100_000, clock=None, journal=None))]
+                        retain_channels=100_000, clock=None, journal=None, tracer=None))]
     #[expect(clippy::too_many_arguments, reason = "the settings of a medium")]
     fn py_new(
         attenuation_factor: f64,
@@ -214,6 +215,7 @@ impl PyMedium {
         retain_channels: usize,
         clock: Option<&Bound<'_, PyManualClock>>,
         journal: Option<&Bound<'_, PyJournalWriter>>,
+        tracer: Option<&Bound<'_, PyTracer>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let moved = clock.map(Bound::get);
         let manual = |clock: &PyManualClock| Clock::Manual(Arc::clone(&clock.clock));
@@ -233,7 +235,9 @@ impl PyMedium {
         if let Some(writer) = &writer {
             medium.begin_at(writer.last());
         }
-        let shared = Arc::new(Shared::new(medium, Tuned { rules, stall_warning }, limits, writer));
+        let tracing = tracer.map(|tracer| Arc::clone(&tracer.get().tracing));
+        let tuned = Tuned { rules, stall_warning };
+        let shared = Arc::new(Shared::new(medium, tuned, limits, tracing, writer));
         if let (Some(writer), Some(journal)) = (&shared.writer, journal) {
             writer.serve(journal.py(), &shared);
         }
@@ -532,14 +536,14 @@ impl PyMedium {
     }
 
     /// A handler begins with a wave; returns the value of the context variable `handling`.
-    fn handling(&self, wave: Py<PyWave>) -> PyHandling {
+    fn handling(&self, py: Python<'_>, wave: Py<PyWave>, by: &str) -> PyHandling {
         self.shared.working.fetch_add(1, Ordering::AcqRel);
-        PyHandling::new(&self.shared, wave)
+        PyHandling::new(py, &self.shared, wave, by)
     }
 
     /// A handler has ended.
     fn handled(&self, py: Python<'_>, handling: &Bound<'_, PyHandling>) {
-        handling.get().end();
+        handling.get().end(py);
         self.shared.working.fetch_sub(1, Ordering::AcqRel);
         let mut after = Aftermath::default();
         self.shared.medium.stir(&mut after);

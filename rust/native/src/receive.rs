@@ -1,6 +1,7 @@
 //! Taking waves out of a mailbox: now, awaited, or in a thread.
 
 use std::ffi::CStr;
+use std::slice::from_ref;
 
 use aether_core::mailbox::{Taken, WaiterId};
 use aether_core::medium::{Emission, Key, Take, Unlisted};
@@ -15,7 +16,7 @@ use crate::errors::WrongLoop;
 use crate::here::Thread;
 use crate::machine::{Operation, Quickly, Raised};
 use crate::mailbox::PyMailbox;
-use crate::shared::Medium;
+use crate::shared::Shared;
 use crate::vibrator::PyVibrator;
 use crate::waker::{Aftermath, Post, Sleeper, Waker};
 use crate::wave::Held;
@@ -99,6 +100,14 @@ impl ReceiveOp {
         }
     }
 
+    /// Tells whoever follows waves of those that a reader has taken.
+    #[inline]
+    fn note(&self, py: Python<'_>, taken: &[Held]) {
+        if let Source::Vibrator(reader) = &self.source {
+            PyVibrator::took(reader.bind(py), &self.mailbox().shared, taken);
+        }
+    }
+
     #[inline]
     fn missed(&self, missed: u64) {
         if let Source::Vibrator(reader) = &self.source {
@@ -126,6 +135,7 @@ impl ReceiveOp {
         match taken {
             Take::Wave(taken) => {
                 self.missed(taken.missed);
+                self.note(py, from_ref(&taken.item));
                 if !self.by_thread {
                     return Ok(Some(taken.item.0.into_any()));
                 }
@@ -191,6 +201,7 @@ impl ReceiveOp {
             return Ok(None);
         }
         self.missed(missed.unwrap_or(0));
+        self.note(py, &taken);
         listed(py, taken).map(Some)
     }
 
@@ -206,13 +217,14 @@ impl ReceiveOp {
 #[inline(never)]
 fn many_quickly(
     py: Python<'_>,
-    reader: &PyVibrator,
-    medium: &Medium,
+    reader: &Bound<'_, PyVibrator>,
+    shared: &Shared,
     key: Key,
     most: usize,
 ) -> Quickly<Py<PyAny>> {
-    let Some(taken) = medium.take_many_quickly(key, most) else { return Ok(None) };
-    reader.set_missed(0);
+    let Some(taken) = shared.medium.take_many_quickly(key, most) else { return Ok(None) };
+    reader.get().set_missed(0);
+    PyVibrator::took(reader, shared, &taken);
     listed(py, taken).map(Some).map_err(|error| Raised::set(py, error))
 }
 
@@ -261,16 +273,20 @@ impl Operation for ReceiveOp {
     #[inline]
     fn quick(&mut self, py: Python<'_>, thread: &Thread) -> Quickly<Py<PyAny>> {
         let Source::Vibrator(reader) = &self.source else { return Ok(None) };
-        let Some((medium, key)) = PyVibrator::at_hand(reader.bind(py), thread) else {
+        let reader = reader.bind(py);
+        let Some((shared, key)) = PyVibrator::at_hand(reader, thread) else {
             return Ok(None);
         };
         match self.wanted {
-            Wanted::One | Wanted::Next => Ok(medium.take_quickly(key, prefetch).map(|taken| {
-                reader.get().set_missed(taken.missed);
-                taken.item.0.into_any()
-            })),
+            Wanted::One | Wanted::Next => {
+                Ok(shared.medium.take_quickly(key, prefetch).map(|taken| {
+                    reader.get().set_missed(taken.missed);
+                    PyVibrator::took(reader, shared, from_ref(&taken.item));
+                    taken.item.0.into_any()
+                }))
+            }
             Wanted::Many(most, max_wait) if max_wait <= 0.0 => {
-                many_quickly(py, reader.get(), medium, key, most)
+                many_quickly(py, reader, shared, key, most)
             }
             Wanted::Many(..) => Ok(None),
         }

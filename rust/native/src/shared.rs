@@ -21,6 +21,7 @@ use crate::names::{Name, Names};
 use crate::rare::Trail;
 use crate::receipt::PyReceipt;
 use crate::taps::Taps;
+use crate::tracing::Tracing;
 use crate::tuning::{Tuned, Tuning};
 use crate::waker::{Gate, Waker};
 use crate::wave::{Held, concrete};
@@ -49,6 +50,8 @@ pub struct Shared {
     pub receipt: Guarded<Option<Py<PyReceipt>>>,
     /// Fields outlive their medium.
     pub taps: Arc<Taps>,
+    /// What follows waves.
+    pub tracing: Option<Arc<Tracing>>,
     /// Where each wave is written down before it is delivered.
     pub writer: Option<Arc<Writer>>,
     /// Where readers are, by name.
@@ -84,8 +87,17 @@ impl Recalled {
 }
 
 impl Shared {
-    pub fn new(medium: Medium, tuned: Tuned, limits: Limits, writer: Option<Arc<Writer>>) -> Self {
+    pub fn new(
+        medium: Medium,
+        tuned: Tuned,
+        limits: Limits,
+        tracing: Option<Arc<Tracing>>,
+        writer: Option<Arc<Writer>>,
+    ) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
+        if let Some(tracing) = &tracing {
+            tracing.begin(medium.clock());
+        }
         let retains = !medium.retained_patterns().is_empty();
         Self {
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
@@ -98,6 +110,7 @@ impl Shared {
             watched: AtomicBool::new(false),
             receipt: Guarded::new(None),
             taps: Arc::default(),
+            tracing,
             writer,
             cursors: Cursors::default(),
             refill: Refill::default(),

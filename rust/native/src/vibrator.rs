@@ -22,9 +22,10 @@ use crate::journal::AckOp;
 use crate::mailbox::PyMailbox;
 use crate::medium::{PyMedium, new_identity};
 use crate::receive::{ReceiveOp, Source, Wanted};
-use crate::shared::Medium;
+use crate::shared::Shared;
+use crate::tracing::received;
 use crate::waker::Aftermath;
-use crate::wave::PyWave;
+use crate::wave::{Held, PyWave};
 
 /// The native half of a vibrator: an emitter that also receives.
 #[pyclass(frozen, subclass, weakref, extends = PyEmitter, name = "Vibrator", module = "aether._native")]
@@ -78,13 +79,26 @@ impl PyVibrator {
     /// The medium and the key of the mailbox, if the running task may take from it and nothing else has to be
     /// thought of.
     #[inline]
-    pub fn at_hand<'a>(slf: &'a Bound<'_, Self>, thread: &Thread) -> Option<(&'a Medium, Key)> {
+    pub fn at_hand<'a>(slf: &'a Bound<'_, Self>, thread: &Thread) -> Option<(&'a Shared, Key)> {
         let this = slf.get();
         let shared = &slf.as_super().get().shared;
         let known = this.anonymous || this.reader.is_current(slf.py(), thread);
         let counted = this.journaled && this.mailbox().cursor().is_some();
         let free = known && !counted && !this.has_departed() && shared.home.is_settled();
-        free.then_some((&shared.medium, this.key))
+        free.then_some((&**shared, this.key))
+    }
+
+    /// Tells whoever follows waves of those that it has taken.
+    #[inline]
+    pub fn took(slf: &Bound<'_, Self>, shared: &Shared, taken: &[Held]) {
+        if shared.tracing.is_some() {
+            for held in taken {
+                received(slf.py(), shared, held.0.get(), || {
+                    let name = slf.as_super().get().origin.name.as_ref();
+                    name.map_or_else(String::new, |name| name.bind(slf.py()).to_string())
+                });
+            }
+        }
     }
 }
 
@@ -199,13 +213,17 @@ impl PyVibrator {
     ///     WouldBlock: No wave waits.
     ///     EndOfStream: The vibrator or its medium is closed, and all was taken.
     ///     ForkedMedium: The medium was used before this process was forked.
-    fn receive_nowait(&self, py: Python<'_>) -> PyResult<Py<PyWave>> {
-        if self.has_departed() {
-            return Err(self.mailbox.get().ended(py));
+    fn receive_nowait(slf: &Bound<'_, Self>, py: Python<'_>) -> PyResult<Py<PyWave>> {
+        let this = slf.get();
+        let mailbox = this.mailbox.get();
+        if this.has_departed() {
+            return Err(mailbox.ended(py));
         }
-        let (wave, missed) = self.mailbox.get().take_now(py, self.number)?;
-        self.set_missed(missed);
-        Ok(wave)
+        let (wave, missed) = mailbox.take_now(py, this.number)?;
+        this.set_missed(missed);
+        let taken = Held(wave);
+        Self::took(slf, &mailbox.shared, std::slice::from_ref(&taken));
+        Ok(taken.0)
     }
 
     /// Says that a wave is finished, to the durable cursor that it came by.

@@ -96,6 +96,15 @@ pub fn concrete(name: &Bound<'_, PyAny>, limits: Limits) -> PyResult<Py<PyAny>> 
     channel_object(name.cast()?)
 }
 
+/// The last number that a wave was given.
+static LAST: Counter = Counter::new();
+
+/// The number of the next wave that is made, unless another thread comes first.
+#[inline]
+pub fn next_number() -> u64 {
+    LAST.get() + 1
+}
+
 impl PyWave {
     /// A wave that was never emitted, with an id of its own.
     #[inline]
@@ -108,7 +117,6 @@ impl PyWave {
         timestamp: f64,
         rare: Option<Box<Rare>>,
     ) -> Self {
-        static LAST: Counter = Counter::new();
         Self {
             channel,
             payload,
@@ -181,6 +189,11 @@ impl PyWave {
             watched: false,
             timestamp: self.timestamp,
         }
+    }
+
+    /// Its number in the process that made it.
+    pub fn number(&self) -> u64 {
+        self.id
     }
 
     #[inline]

@@ -1,0 +1,53 @@
+"""The current span of OpenTelemetry: what it is when a wave is emitted, and what it is in a handler."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import opentelemetry.context as otel
+from opentelemetry import trace
+
+from aether._native import handling
+
+if TYPE_CHECKING:
+    from aether._native import Handling
+
+__all__ = ["Entered", "enter", "leave", "span_of", "variable_of"]
+
+Entered: TypeAlias = "tuple[Token[Handling], Token[otel.Context] | None]"
+"""What it takes to leave a handler again."""
+
+_SAMPLED = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+
+
+def variable_of() -> Any:
+    """The context variable in which OpenTelemetry has its context; `None` if it keeps that in its own way."""
+    # The first call finds the implementation.
+    otel.get_current()
+    variable = getattr(getattr(otel, "_RUNTIME_CONTEXT", None), "_current_context", None)
+    return variable if isinstance(variable, ContextVar) else None
+
+
+def span_of(context: otel.Context) -> tuple[int, int, bool]:
+    """Trace, span and whether it is recorded, of the span that a context has; zeros if it has none."""
+    span = trace.get_current_span(context).get_span_context()
+    return span.trace_id, span.span_id, span.trace_flags.sampled
+
+
+def enter(begun: Handling) -> Entered:
+    """A handler begins: its span is the current one."""
+    token = handling.set(begun)
+    if begun.span is None:
+        return token, None
+    trace_id, span_id = begun.span
+    span = trace.SpanContext(trace_id, span_id, is_remote=False, trace_flags=_SAMPLED)
+    return token, otel.attach(trace.set_span_in_context(trace.NonRecordingSpan(span)))
+
+
+def leave(entered: Entered) -> None:
+    """It has ended."""
+    token, attached = entered
+    if attached is not None:
+        otel.detach(attached)
+    handling.reset(token)

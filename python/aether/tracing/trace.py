@@ -1,0 +1,121 @@
+"""What is known of one trace, as a tree: the answer of `medium.trace`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from aether._native import Span
+
+__all__ = ["Trace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What one wave led to, and what had led to it; prints as a tree, iterates over its spans.
+
+    It is false where nothing of the wave is known: it was not followed, or that was too long ago.
+
+    Attributes:
+        wave_id: The wave that was asked for.
+        spans: What is known of its trace, in the order in which it began.
+    """
+
+    wave_id: str
+    spans: tuple[Span, ...]
+
+    @classmethod
+    def of(cls, wave_id: str, spans: Iterable[Span]) -> Trace:
+        """The trace of these spans, in any order."""
+        all_of_them = list(spans)
+        parents = {span.span_id: span.parent_id for span in all_of_them}
+
+        def depth(span: Span) -> int:
+            above, levels = span.parent_id, 0
+            # Ids of others may name themselves.
+            while above in parents and levels < len(parents):
+                above, levels = parents[above], levels + 1
+            return levels
+
+        # What began at the same moment has an order all the same.
+        return cls(wave_id, tuple(sorted(all_of_them, key=lambda span: (span.began, depth(span)))))
+
+    @property
+    def trace_id(self) -> str | None:
+        """The id of the trace, as 32 hexadecimal digits; `None` if nothing is known."""
+        return f"{self.spans[0].trace_id:032x}" if self.spans else None
+
+    def __bool__(self) -> bool:
+        return bool(self.spans)
+
+    def __iter__(self) -> Iterator[Span]:
+        return iter(self.spans)
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def children(self, span: Span | None) -> tuple[Span, ...]:
+        """What a span has led to; of `None`: what nothing has led to, as far as is known."""
+        if span is not None:
+            return tuple(one for one in self.spans if one.parent_id == span.span_id)
+        known = {one.span_id for one in self.spans}
+        return tuple(one for one in self.spans if one.parent_id not in known)
+
+    def waited(self, span: Span) -> float | None:
+        """How long a wave waited for who got it, in seconds; `None` for an emission, or where that is not known."""
+        sent = next((one for one in self.spans if one.span_id == span.parent_id), None)
+        if span.work == "send" or sent is None:
+            return None
+        return max(0.0, span.began - sent.began - sent.took)
+
+    def __str__(self) -> str:
+        if not self.spans:
+            return (
+                f"nothing is known of wave {self.wave_id}: it was not followed, or too long ago; "
+                "TracingConfig says which waves are (sample) and how many spans are kept (keep)"
+            )
+        first = min(span.began for span in self.spans)
+        last = max(span.began + span.took for span in self.spans)
+        head = f"trace {self.trace_id}: {len(self.spans)} spans in {_seconds(last - first)}"
+        return "\n".join([head, *self._lines(None, "")])
+
+    def _lines(self, above: Span | None, indent: str) -> Iterator[str]:
+        children = self.children(above)
+        for number, span in enumerate(children, 1):
+            last = number == len(children)
+            branch = "" if above is None else "└─ " if last else "├─ "
+            yield f"{indent}{branch}{self._said(span)}"
+            below = "" if above is None else "   " if last else "│  "
+            yield from self._lines(span, indent + below)
+
+    def _said(self, span: Span) -> str:
+        by = span.by or "the medium"
+        if span.work == "send":
+            moment = datetime.fromtimestamp(span.began, UTC).strftime("%H:%M:%S.%f")[:-3]
+            said = f"{span.channel} emitted by {by} at {moment} in {_seconds(span.took)}"
+            if span.reached is not None:
+                reached, dropped = span.reached
+                said += f", reached {reached - dropped}" + (
+                    f", dropped by {dropped}" * bool(dropped)
+                )
+        else:
+            waited = self.waited(span)
+            after = "" if waited is None else f" after {_seconds(waited)}"
+            said = f"{by} received it{after}"
+            if span.work == "process":
+                said = f"{by} handled it{after} in {_seconds(span.took)}"
+        if span.trouble is None:
+            return said
+        kind, message = span.trouble
+        return f"{said}: {kind}: {message}" if message else f"{said}: {kind}"
+
+
+def _seconds(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e6:.0f} µs"

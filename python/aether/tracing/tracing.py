@@ -1,0 +1,127 @@
+"""What follows the waves of one medium, and who is told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aether import _native
+from aether.errors import ConfigError
+from aether.tracing.trace import Trace
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from aether.config.tracing import TracingConfig
+    from aether.tracing.exporting import Exporting
+
+__all__ = ["Tracing", "TracingStatistics"]
+
+
+@dataclass(frozen=True, slots=True)
+class TracingStatistics:
+    """Counters of the spans of a medium, since it was made.
+
+    Attributes:
+        ended: Spans that have ended.
+        exported: Those that a receiver has taken.
+        failed: Those that it has refused.
+        lost: Those that went out of the last `keep` before they were sent, or were left at the end.
+    """
+
+    ended: int
+    exported: int
+    failed: int
+    lost: int
+
+
+class Tracing:
+    """What follows the waves of one medium; `medium.tracing`.
+
+    Raises:
+        ConfigError: There is an endpoint, and OpenTelemetry is not installed.
+    """
+
+    def __init__(self, config: TracingConfig) -> None:
+        self.tracer = _native.Tracer(config.sample, config.traces_per_second, config.keep)
+        self._shutdown_timeout = config.shutdown_timeout
+        self._exporting: list[Exporting] = []
+        self.follows_others = _follow_others(self.tracer)
+        """Whether OpenTelemetry is there, and the span of a handler is to be its current one."""
+        if config.endpoint is not None:
+            self.export_to(_otlp(config))
+
+    def trace(self, wave_id: str) -> Trace:
+        """All that is known of the trace of a wave."""
+        return Trace.of(wave_id, self.tracer.of_wave(wave_id))
+
+    def export_to(self, exporter: SpanExporter) -> None:
+        """Has spans told to an exporter of OpenTelemetry, from now on, in a thread of its own.
+
+        It is shut down with the medium, within `TracingConfig.shutdown_timeout`.
+
+        Args:
+            exporter: Such as one that sends to a receiver, or writes to the console.
+
+        Raises:
+            ConfigError: OpenTelemetry's SDK is not installed.
+        """
+        try:
+            from aether.tracing.exporting import Exporting
+        except ImportError:
+            raise ConfigError(_missing("exporting spans")) from None
+        self._exporting.append(Exporting(self.tracer, exporter, self._shutdown_timeout))
+
+    def statistics(self) -> TracingStatistics:
+        """The counters of the spans now."""
+        all_of_them = list(self._exporting)
+        return TracingStatistics(
+            ended=self.tracer.count,
+            exported=sum(one.exported for one in all_of_them),
+            failed=sum(one.failed for one in all_of_them),
+            lost=sum(one.lost for one in all_of_them),
+        )
+
+    def tune(self, config: TracingConfig) -> None:
+        """Goes on by another share of the waves."""
+        self.tracer.tune(config.sample, config.traces_per_second)
+
+    @property
+    def is_exporting(self) -> bool:
+        """Whether somebody is to be told of spans that have ended."""
+        return bool(self._exporting)
+
+    def stop(self) -> None:
+        """Sends what there is, and ends, while others go on."""
+        for exporting in list(self._exporting):
+            exporting.stop()
+
+    def close(self) -> None:
+        """The same, and waits for it: for at most `shutdown_timeout`. A second time does nothing."""
+        self.stop()
+        for exporting in list(self._exporting):
+            exporting.join()
+
+
+def _missing(what: str) -> str:
+    return f"{what} needs OpenTelemetry: pip install 'aether-medium[ops]'"
+
+
+def _follow_others(tracer: _native.Tracer) -> bool:
+    try:
+        from aether.tracing.current import span_of, variable_of
+    except ImportError:
+        return False
+    variable = variable_of()
+    if variable is not None:
+        tracer.follow(variable, span_of)
+    return True
+
+
+def _otlp(config: TracingConfig) -> SpanExporter:
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    except ImportError:
+        raise ConfigError(_missing("tracing.endpoint")) from None
+    headers = {name: secret.get_secret_value() for name, secret in config.headers.items()}
+    return OTLPSpanExporter(config.endpoint, headers=headers, timeout=config.export_timeout)

@@ -1,0 +1,210 @@
+//! Tracing: spans of the waves that are followed, for `medium.trace` and for OpenTelemetry.
+//!
+//! Contract:
+//! - Whether a wave is followed is decided when it is emitted. It is if what led to it is: the span that it names in its
+//!   header `traceparent`, that which OpenTelemetry has as the current one, the handler that emits, or its cause, in this
+//!   order. If nothing led to it, a share of the waves is, as [`aether_core::trace::sampling`] says.
+//! - A wave that is followed has the header `traceparent` of its own span. Others get none.
+//! - An emission is one span, from the call to its receipt; a handler is another, from its begin to its end; a reader that
+//!   takes a wave, a third, without a length. They are kept here once they have ended, the last ones, without Python.
+//! - A medium that does not trace pays one look for each emission, and for each wave that is taken.
+
+mod processing;
+mod python;
+mod sending;
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
+
+use aether_core::clock::Clock;
+use aether_core::trace::context::SpanContext;
+use aether_core::trace::sampling::{Pace, Share, mix};
+use aether_core::trace::spans::{Span, Spans, Trouble, Work};
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+pub use processing::{Processing, received};
+pub use python::{PySpan, PyTracer};
+pub use sending::{Behind, Sending};
+
+use crate::channel::text;
+use crate::context;
+use crate::ids;
+use crate::wave::{PyWave, next_number};
+
+/// The header of the W3C.
+pub const HEADER: &str = "traceparent";
+
+/// What of a medium is traced, and what was seen last.
+pub struct Tracing {
+    /// Of the waves without a parent, those that begin a trace: a [`Share`].
+    share: AtomicU64,
+    state: Mutex<State>,
+    /// What ids are made of.
+    seeds: [u64; 3],
+    made: AtomicU64,
+    clock: OnceLock<Clock>,
+    /// OpenTelemetry's context variable, and what says which span a context has.
+    current: OnceLock<Current>,
+}
+
+struct State {
+    pace: Pace,
+    spans: Spans,
+}
+
+struct Current {
+    variable: Py<PyAny>,
+    span_of: Py<PyAny>,
+}
+
+impl Current {
+    /// The context, if there is something in it.
+    #[inline]
+    fn context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
+        let context = context::value(self.variable.bind(py))?.cast_into::<PyDict>().ok()?;
+        (!context.is_empty()).then_some(context)
+    }
+}
+
+/// What led to a wave.
+enum Parent {
+    Nobody,
+    /// Something that is not followed.
+    Unsampled,
+    Span(SpanContext),
+}
+
+impl From<SpanContext> for Parent {
+    fn from(context: SpanContext) -> Self {
+        if context.sampled { Self::Span(context) } else { Self::Unsampled }
+    }
+}
+
+impl Tracing {
+    fn new(share: Share, rate: f64, keep: usize) -> Self {
+        Self {
+            share: AtomicU64::new(share.bits()),
+            state: Mutex::new(State { pace: Pace::new(rate), spans: Spans::new(keep) }),
+            seeds: [ids::random(), ids::random(), ids::random()],
+            made: AtomicU64::new(0),
+            clock: OnceLock::new(),
+            current: OnceLock::new(),
+        }
+    }
+
+    /// A medium is made that traces by it.
+    pub fn begin(&self, clock: &Clock) {
+        // A second medium goes by the clock of the first.
+        let _ = self.clock.set(clock.clone());
+    }
+
+    fn clock(&self) -> &Clock {
+        static SYSTEM: Clock = Clock::System;
+        self.clock.get().unwrap_or(&SYSTEM)
+    }
+
+    fn share(&self) -> Share {
+        Share::from_bits(self.share.load(Relaxed))
+    }
+
+    /// Whether the next wave that is made may have to be followed; if not, it goes the short way.
+    #[inline]
+    pub fn may_follow(&self, py: Python<'_>) -> bool {
+        self.share().has(next_number())
+            || context::handled_span(py).is_some()
+            || self.has_current(py)
+    }
+
+    /// Whether OpenTelemetry has something in its current context.
+    #[inline]
+    fn has_current(&self, py: Python<'_>) -> bool {
+        self.current.get().is_some_and(|current| current.context(py).is_some())
+    }
+
+    /// The current span of OpenTelemetry.
+    #[cold]
+    fn current(&self, py: Python<'_>) -> Option<SpanContext> {
+        let current = self.current.get()?;
+        let context = current.context(py)?;
+        let span = current.span_of.bind(py).call1((context,)).ok()?;
+        let (trace, span, sampled) = span.extract().ok()?;
+        Some(SpanContext { trace, span, sampled }).filter(|span| span.trace != 0 && span.span != 0)
+    }
+
+    fn next(&self) -> u64 {
+        self.made.fetch_add(1, Relaxed)
+    }
+
+    fn new_span(&self) -> u64 {
+        mix(self.seeds[0].wrapping_add(self.next())).max(1)
+    }
+
+    fn new_trace(&self) -> u128 {
+        let made = self.next();
+        let half = |seed: u64| u128::from(mix(seed.wrapping_add(made)));
+        (half(self.seeds[1]) << 64 | half(self.seeds[2])).max(1)
+    }
+
+    /// Whether a wave of this number that nothing led to begins a trace.
+    fn begins(&self, number: u64) -> bool {
+        self.share().has(number) && self.state.lock().pace.admits(self.clock().monotonic())
+    }
+
+    fn keep(&self, span: Span) {
+        let gone = self.state.lock().spans.push(Arc::new(span));
+        drop(gone);
+    }
+
+    /// The end of a span that began at these Unix and monotonic seconds.
+    fn ends(&self, mut span: Span, since: f64) {
+        span.took = (self.clock().monotonic() - since).max(0.0);
+        self.keep(span);
+    }
+}
+
+/// Where a wave is in its trace, by its header.
+pub fn context_of(py: Python<'_>, wave: &PyWave) -> Option<SpanContext> {
+    context_in(wave.headers(py)?)
+}
+
+fn context_in(headers: &Bound<'_, PyDict>) -> Option<SpanContext> {
+    let header = headers.get_item(pyo3::intern!(headers.py(), HEADER)).ok()??;
+    SpanContext::parse(text(&header).ok()?)
+}
+
+/// A span of a wave, which begins now.
+fn span_of(
+    py: Python<'_>,
+    tracing: &Tracing,
+    wave: &PyWave,
+    work: Work,
+    by: Option<String>,
+    (context, parent): (SpanContext, Option<u64>),
+) -> Span {
+    Span {
+        context,
+        parent,
+        links: Vec::new(),
+        work,
+        channel: text(wave.channel.bind(py)).unwrap_or("?").to_owned(),
+        wave: wave.id_text(),
+        sequence: wave.sequence.load(Relaxed),
+        amplitude: wave.strength.amplitude,
+        by,
+        began: tracing.clock().unix(),
+        took: 0.0,
+        reached: None,
+        trouble: None,
+    }
+}
+
+/// What an error says of itself.
+pub fn trouble(py: Python<'_>, error: &PyErr) -> Trouble {
+    let kind =
+        error.get_type(py).name().map_or_else(|_| "Exception".to_owned(), |name| name.to_string());
+    let message = error.value(py).str().map_or_else(|_| String::new(), |said| said.to_string());
+    Trouble { kind, message }
+}

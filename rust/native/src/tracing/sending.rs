@@ -1,0 +1,175 @@
+//! The span of an emission: from the call to the receipt.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use aether_core::trace::context::SpanContext;
+use aether_core::trace::spans::{Span, Trouble, Work};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::{HEADER, Parent, Tracing, context_in, context_of, span_of, trouble};
+use crate::context;
+use crate::draft::Origin;
+use crate::shared::Shared;
+use crate::wave::PyWave;
+
+/// An emission that is followed. Its span ends when this is dropped: as cancelled, unless something became of it.
+pub struct Sending {
+    tracing: Arc<Tracing>,
+    /// Taken when it has ended.
+    span: Option<Span>,
+    since: f64,
+    /// It has come to something.
+    settled: bool,
+}
+
+/// What is known of what led to a wave.
+#[derive(Clone, Copy, Default)]
+pub struct Behind<'a> {
+    /// Its own headers name a span.
+    pub named: bool,
+    /// The wave that it continues.
+    pub cause: Option<&'a PyWave>,
+}
+
+impl Behind<'_> {
+    /// Whether headers that were given name a span.
+    pub fn names(py: Python<'_>, shared: &Shared, headers: Option<&Py<PyDict>>) -> bool {
+        let named = |headers: &Py<PyDict>| context_in(headers.bind(py)).is_some();
+        shared.tracing.is_some() && headers.is_some_and(named)
+    }
+}
+
+impl Sending {
+    /// Follows a wave that is about to go out, if it is to be: then its header says so.
+    #[inline]
+    pub fn begin(
+        py: Python<'_>,
+        shared: &Shared,
+        origin: &Origin,
+        wave: &mut PyWave,
+        behind: Behind<'_>,
+    ) -> PyResult<Option<Box<Self>>> {
+        match &shared.tracing {
+            None => Ok(None),
+            Some(tracing) => Self::decide(py, tracing, shared, origin, wave, behind),
+        }
+    }
+
+    #[inline(never)]
+    fn decide(
+        py: Python<'_>,
+        tracing: &Arc<Tracing>,
+        shared: &Shared,
+        origin: &Origin,
+        wave: &mut PyWave,
+        behind: Behind<'_>,
+    ) -> PyResult<Option<Box<Self>>> {
+        let caused = behind.cause.and_then(|cause| context_of(py, cause));
+        let (trace, parent) = match parent(py, tracing, shared, wave, behind, caused) {
+            Parent::Span(parent) => (parent.trace, Some(parent.span)),
+            Parent::Nobody if tracing.begins(wave.number()) => (tracing.new_trace(), None),
+            Parent::Nobody | Parent::Unsampled => return Ok(None),
+        };
+        let context = SpanContext { trace, span: tracing.new_span(), sampled: true };
+        let rare = wave.rare.get_or_insert_default();
+        let headers = match &rare.headers {
+            // Other waves may have the same.
+            Some(headers) => headers.bind(py).copy()?,
+            None => PyDict::new(py),
+        };
+        headers.set_item(pyo3::intern!(py, HEADER), context.to_string())?;
+        rare.headers = Some(headers.unbind());
+        let by = origin.name.as_ref().map(|name| name.bind(py).to_string());
+        let mut span = span_of(py, tracing, wave, Work::Send, by, (context, parent));
+        // A cause that is not the parent.
+        span.links.extend(caused.filter(|cause| Some(cause.span) != parent));
+        let since = tracing.clock().monotonic();
+        Ok(Some(Box::new(Self {
+            tracing: Arc::clone(tracing),
+            span: Some(span),
+            since,
+            settled: false,
+        })))
+    }
+
+    /// It was delivered: to so many, of whom so many have let it go.
+    pub fn sent(&mut self, wave: &PyWave, matched: usize, dropped: usize) {
+        if let Some(span) = &mut self.span {
+            span.reached = Some((matched, dropped));
+        }
+        self.appended(wave);
+        self.end();
+    }
+
+    /// The journal has it; it goes on until whoever awaits it lets go.
+    pub fn appended(&mut self, wave: &PyWave) {
+        self.settled = true;
+        if let Some(span) = &mut self.span {
+            span.sequence = wave.sequence.load(Relaxed);
+        }
+    }
+
+    /// It goes nowhere, for this reason.
+    pub fn spent(&mut self, reason: &str) {
+        self.fails(Trouble { kind: reason.to_owned(), message: String::new() });
+    }
+
+    /// It has raised an error.
+    pub fn raised(&mut self, py: Python<'_>, error: &PyErr) {
+        self.fails(trouble(py, error));
+    }
+
+    fn fails(&mut self, trouble: Trouble) {
+        if let Some(span) = &mut self.span {
+            span.trouble = Some(trouble);
+        }
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if let Some(span) = self.span.take() {
+            self.tracing.ends(span, self.since);
+        }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.spent("cancelled");
+        }
+        self.end();
+    }
+}
+
+/// What led to a wave.
+fn parent(
+    py: Python<'_>,
+    tracing: &Tracing,
+    shared: &Shared,
+    wave: &PyWave,
+    behind: Behind<'_>,
+    caused: Option<SpanContext>,
+) -> Parent {
+    if behind.named {
+        if let Some(named) = context_of(py, wave) {
+            return named.into();
+        }
+    }
+    if let Some(current) = tracing.current(py) {
+        return current.into();
+    }
+    let handled = context::handled(py, shared).is_some();
+    if let Some(span) = context::handled_span(py) {
+        return Parent::Span(span);
+    }
+    match (caused, behind.cause) {
+        (Some(caused), _) => caused.into(),
+        // What led to it is not followed.
+        (None, Some(_)) => Parent::Unsampled,
+        (None, None) if handled => Parent::Unsampled,
+        (None, None) => Parent::Nobody,
+    }
+}

@@ -1,0 +1,444 @@
+"""What is followed, and what is known of it afterwards."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import anyio
+import pytest
+
+from aether import (
+    Aether,
+    AetherConfig,
+    ConfigError,
+    ManualClock,
+    TracingConfig,
+    Vibrator,
+    Wave,
+    WouldBlock,
+)
+from aether.tracing import Span, Trace
+
+TRACE, ABOVE = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+SAMPLED, UNSAMPLED = f"00-{TRACE}-{ABOVE}-01", f"00-{TRACE}-{ABOVE}-00"
+
+
+def following(sample: float = 1.0, **tracing: Any) -> AetherConfig:
+    """A configuration that follows waves."""
+    tracing.setdefault("traces_per_second", 1e9)
+    return AetherConfig(tracing=TracingConfig(sample=sample, **tracing))
+
+
+@pytest.fixture(autouse=True)
+def closed_at_the_end() -> Iterator[None]:
+    """Closes what `vibrating` has made."""
+    yield
+    while OPEN:
+        OPEN.pop().close()
+
+
+OPEN: list[Vibrator] = []
+
+
+def vibrating(medium: Aether, name: str, *patterns: str, **options: Any) -> Vibrator:
+    """A vibrator that resonates on these patterns until the test ends."""
+    made = medium.vibrator(name, **options)
+    made.resonate_on(*patterns)
+    OPEN.append(made)
+    return made
+
+
+def said(trace: Trace) -> list[tuple[str, str | None, str]]:
+    """What each span of a trace is, without its times."""
+    return [(span.work, span.by, span.channel) for span in trace]
+
+
+def only(spans: tuple[Span, ...]) -> Span:
+    """The only one of these."""
+    (span,) = spans
+    return span
+
+
+async def test_a_trace_is_a_tree_of_who_did_what_and_for_how_long(anyio_backend: object) -> None:
+    clock = ManualClock(start=1_000_000.0)
+    medium = Aether(following(), clock=clock)
+    billing, mailer = medium.vibrator("billing"), medium.vibrator("mailer")
+    ledger = vibrating(medium, "ledger", "payments.*")
+    waves: list[Wave[Any]] = []
+
+    @billing.on("orders.created")
+    async def bill(wave: Wave[Any]) -> None:
+        waves.append(wave)
+        clock.advance(0.002)
+        await billing.emit_wave("payments.taken", cause=wave)
+        clock.advance(0.001)
+
+    @mailer.on("orders.created")
+    def mail(wave: Wave[Any]) -> None:
+        clock.advance(0.25)
+        raise ValueError("no address")
+
+    desk = medium.vibrator("desk")
+    async with medium.running():
+        await desk.emit_wave("orders.created")
+        await medium.settle()
+        clock.advance(1.0)
+        taken = await ledger.receive()
+    assert taken is not None
+    trace = medium.trace(waves[0])
+    assert trace.trace_id == taken.headers["traceparent"].split("-")[1]
+    assert medium.trace(taken).spans == trace.spans or [s.span_id for s in medium.trace(taken)] == [
+        span.span_id for span in trace
+    ], "it is found by each of its waves"
+    root = only(trace.children(None))
+    assert (root.work, root.by, root.channel, root.reached) == (
+        "send",
+        "desk",
+        "orders.created",
+        (2, 0),
+    )
+    by = {span.by: span for span in trace.children(root)}
+    assert by["mailer"].trouble == ("ValueError", "no address")
+    assert by["mailer"].took == pytest.approx(0.25)
+    assert by["billing"].took == pytest.approx(0.003)
+    paid = only(trace.children(by["billing"]))
+    assert (paid.work, paid.by, paid.channel) == ("send", "billing", "payments.taken")
+    got = only(trace.children(paid))
+    assert (got.work, got.by, got.took) == ("receive", "ledger", 0.0)
+    # The mailer may have worked before or after.
+    assert trace.waited(got) == pytest.approx(1.001, abs=0.26)
+    assert "mailer handled it after" in str(trace)
+    assert "ValueError: no address" in str(trace)
+
+
+async def test_it_prints_as_a_tree(anyio_backend: object) -> None:
+    clock = ManualClock(start=1_000_000.0)
+    medium = Aether(following(), clock=clock)
+    desk, ledger = medium.vibrator("desk"), vibrating(medium, "ledger", "payments.*")
+
+    @desk.on("orders.created")
+    async def sell(wave: Wave[Any]) -> None:
+        clock.advance(0.002)
+        await desk.emit_wave("payments.taken", cause=wave)
+
+    async with medium.running():
+        await medium.emit_wave("orders.created")
+        await medium.settle()
+    clock.advance(1.5)
+    taken = ledger.receive_nowait()
+    trace = medium.trace(taken.id)
+    assert str(trace) == "\n".join(
+        [
+            f"trace {trace.trace_id}: 4 spans in 1.5 s",
+            "orders.created emitted by the medium at 13:46:40.000 in 0 µs, reached 1",
+            "└─ desk handled it after 0 µs in 2 ms",
+            "   └─ payments.taken emitted by desk at 13:46:40.002 in 0 µs, reached 1",
+            "      └─ ledger received it after 1.5 s",
+        ]
+    )
+
+
+def test_what_is_not_known_is_said() -> None:
+    medium = Aether(following(sample=0.0))
+    reader = vibrating(medium, "reader", "a")
+    medium.emit_nowait("a")
+    wave = reader.receive_nowait()
+    assert "traceparent" not in wave.headers
+    trace = medium.trace(wave)
+    assert (bool(trace), len(trace), trace.trace_id) == (False, 0, None)
+    assert str(trace).startswith(f"nothing is known of wave {wave.id}")
+    with pytest.raises(ConfigError, match="follows no waves: make it with"):
+        Aether().trace(wave)
+    assert Aether().tracing is None
+
+
+Take = Callable[[Any], Any]
+TAKES: dict[str, Take] = {
+    "nowait": lambda reader: reader.receive_nowait(),
+    "sync": lambda reader: reader.receive_sync(timeout=1.0),
+}
+
+
+@pytest.mark.parametrize("how", TAKES)
+def test_whoever_takes_it_without_a_loop_is_seen(how: str) -> None:
+    medium = Aether(following())
+    reader = vibrating(medium, "reader", "a")
+    medium.emit_nowait("a")
+    assert said(medium.trace(TAKES[how](reader))) == [
+        ("send", None, "a"),
+        ("receive", "reader", "a"),
+    ]
+
+
+async def test_whoever_takes_it_in_a_loop_is_seen(anyio_backend: object) -> None:
+    medium = Aether(following())
+    reader = vibrating(medium, "reader", "a", buffer_size=10)
+    for _ in range(5):
+        await medium.emit_wave("a")
+    waves = [await reader.receive(), *await reader.receive_many(2)]
+    waves += [await anext(aiter(reader)), *await reader.receive_many(2, max_wait=0.001)]
+    assert len(waves) == 5
+    for wave in waves:
+        assert wave is not None
+        assert [span.work for span in medium.trace(wave)] == ["send", "receive"]
+
+
+async def test_each_who_gets_it_is_a_child_of_the_emission_and_linked_to_it(
+    anyio_backend: object,
+) -> None:
+    medium = Aether(following())
+    readers = [vibrating(medium, f"reader-{number}", "a") for number in range(3)]
+    await medium.emit_wave("a")
+    waves = [reader.receive_nowait() for reader in readers]
+    trace = medium.trace(waves[0])
+    root = only(trace.children(None))
+    children = trace.children(root)
+    assert [child.by for child in children] == ["reader-0", "reader-1", "reader-2"]
+    assert all(child.links == [(root.trace_id, root.span_id)] for child in children)
+    assert root.reached == (3, 0)
+
+
+def test_a_share_of_the_waves_is_followed() -> None:
+    medium = Aether(following(sample=0.1))
+    reader = vibrating(medium, "reader", "a", buffer_size=10_000)
+    for _ in range(10_000):
+        medium.emit_nowait("a")
+    followed = sum("traceparent" in reader.receive_nowait().headers for _ in range(10_000))
+    assert 800 <= followed <= 1_200
+    assert medium.tracing is not None
+    assert medium.tracing.statistics().ended == 2 * followed
+
+
+def test_no_more_traces_begin_in_a_second_than_may() -> None:
+    clock = ManualClock()
+    medium = Aether(following(traces_per_second=10), clock=clock)
+    reader = vibrating(medium, "reader", "a", buffer_size=1_000)
+
+    def followed() -> int:
+        for _ in range(100):
+            medium.emit_nowait("a")
+        return sum("traceparent" in reader.receive_nowait().headers for _ in range(100))
+
+    assert followed() == 10
+    assert followed() == 0
+    clock.advance(0.5)
+    assert followed() == 5
+
+
+async def test_the_share_may_change_while_it_runs(anyio_backend: object) -> None:
+    medium = Aether(following(sample=0.0))
+    reader = vibrating(medium, "reader", "a")
+    config = medium.config
+    assert config.tracing is not None
+    changed = medium.reconfigure(config.replace(tracing=config.tracing.replace(sample=1.0, keep=5)))
+    assert changed.tracing is not None
+    assert (changed.tracing.sample, changed.tracing.keep) == (1.0, 10_000)
+    await medium.emit_wave("a")
+    assert "traceparent" in reader.receive_nowait().headers
+
+
+def parents_of(medium: Aether, wave: Wave[Any]) -> tuple[str, int | None]:
+    """Trace and parent of a wave that was emitted."""
+    sent = next(
+        span for span in medium.trace(wave) if span.work == "send" and span.wave_id == wave.id
+    )
+    return f"{sent.trace_id:032x}", sent.parent_id
+
+
+@pytest.mark.parametrize("sample", [0.0, 1.0])
+async def test_a_header_that_is_given_counts(sample: float, anyio_backend: object) -> None:
+    medium = Aether(following(sample))
+    reader = vibrating(medium, "reader", "a")
+    await medium.emit_wave("a", headers={"traceparent": SAMPLED, "tenant": "b"})
+    wave = reader.receive_nowait()
+    assert wave.headers["tenant"] == "b"
+    assert wave.headers["traceparent"] != SAMPLED, "it names the span of the emission"
+    assert parents_of(medium, wave) == (TRACE, int(ABOVE, 16))
+    await medium.emit(Wave("a", headers={"traceparent": SAMPLED}))
+    assert parents_of(medium, reader.receive_nowait()) == (TRACE, int(ABOVE, 16))
+    for header in (UNSAMPLED,):
+        await medium.emit_wave("a", headers={"traceparent": header})
+        wave = reader.receive_nowait()
+        assert wave.headers["traceparent"] == header, "what is not followed elsewhere is not here"
+        assert not medium.trace(wave)
+    await medium.emit_wave("a", headers={"traceparent": "nonsense"})
+    assert bool(medium.trace(reader.receive_nowait())) is (sample == 1.0), "it is no header at all"
+
+
+async def test_a_cause_counts_where_nothing_else_does(anyio_backend: object) -> None:
+    medium = Aether(following(0.0))
+    reader = vibrating(medium, "reader", "a", buffer_size=10)
+    await medium.emit_wave("a", headers={"traceparent": SAMPLED})
+    first = reader.receive_nowait()
+    await medium.emit_wave("a", cause=first)
+    await medium.emit(first)
+    await medium.emit_wave("a", compensates=first)
+    for _ in range(3):
+        wave = reader.receive_nowait()
+        trace, _ = parents_of(medium, wave)
+        assert trace == TRACE
+        assert wave.headers["traceparent"] != first.headers["traceparent"]
+    every = Aether(following(1.0))
+    other = vibrating(every, "other", "a")
+    await every.emit_wave("a", headers={"traceparent": UNSAMPLED})
+    cause = other.receive_nowait()
+    await every.emit_wave("a", cause=cause)
+    assert not every.trace(other.receive_nowait()), "what led to it is not followed"
+
+
+async def test_what_a_handler_emits_is_its_child(anyio_backend: object) -> None:
+    medium = Aether(following(0.0))
+    worker, reader = medium.vibrator("worker"), vibrating(medium, "reader", "b")
+
+    @worker.on("a")
+    async def work(wave: Wave[Any]) -> None:
+        await worker.emit_wave("b", wave.payload)
+        medium.emit_nowait("b", wave.payload)
+
+    async with medium.running():
+        await medium.emit_wave("a", "followed", headers={"traceparent": SAMPLED})
+        await medium.emit_wave("a", "not followed")
+        await medium.settle()
+    waves = [reader.receive_nowait() for _ in range(4)]
+    for wave in waves:
+        trace = medium.trace(wave)
+        assert bool(trace) is (wave.payload == "followed")
+        if trace:
+            handled = next(span for span in trace if span.work == "process")
+            assert {child.by for child in trace.children(handled)} == {"worker", None}
+
+
+async def test_a_wave_of_a_trace_that_is_not_followed_begins_none(anyio_backend: object) -> None:
+    clock = ManualClock()
+    medium = Aether(following(1.0, traces_per_second=1), clock=clock)
+    worker, reader = medium.vibrator("worker"), vibrating(medium, "reader", "b")
+
+    @worker.on("a")
+    async def work(wave: Wave[Any]) -> None:
+        clock.advance(10.0)  # there would be room for a trace
+        await worker.emit_wave("b")
+
+    async with medium.running():
+        assert medium.emit_nowait("c").matched == 0  # takes the one that may begin
+        await medium.emit_wave("a")
+        await medium.settle()
+    assert "traceparent" not in reader.receive_nowait().headers
+
+
+async def test_what_stands_behind_a_key_is_not_being_handled(anyio_backend: object) -> None:
+    clock = ManualClock()
+    medium = Aether(following(), clock=clock)
+    worker = medium.vibrator("worker")
+    waves: list[Wave[Any]] = []
+
+    @worker.on("a", concurrency=2, key=lambda wave: "same")
+    async def work(wave: Wave[Any]) -> None:
+        await anyio.lowlevel.checkpoint()
+        waves.append(wave)
+        clock.advance(1.0)
+
+    async with medium.running():
+        await medium.emit_wave("a")
+        await medium.emit_wave("a")
+        await medium.settle()
+    spans = [medium.trace(wave).spans[-1] for wave in waves]
+    assert [span.took for span in spans] == [1.0, 1.0]
+    assert [span.began for span in spans] == [0.0, 1.0]
+
+
+async def test_emissions_that_come_to_nothing_say_why(anyio_backend: object) -> None:
+    medium = Aether(following())
+    vibrating(medium, "reader", "a", buffer_size=1)
+    tracing = medium.tracing
+    assert tracing is not None
+
+    def last() -> tuple[str, str]:
+        spans, _, _ = tracing.tracer.since(tracing.tracer.count - 1, 1)
+        assert spans[0].trouble is not None
+        return spans[0].trouble
+
+    await medium.emit_wave("a")
+    with pytest.raises(WouldBlock):
+        medium.emit_nowait("a")
+    assert last()[0] == "WouldBlock"
+    with pytest.raises(TimeoutError):
+        await medium.emit_wave("a", timeout=0.001)
+    assert last()[0] == "TimeoutError"
+    with anyio.move_on_after(0.001):
+        await medium.emit_wave("a")
+    assert last() == ("cancelled", "")
+    receipt = await medium.emit_wave("b", amplitude=0.001)
+    assert last() == ("min_amplitude", "")
+    assert receipt.reason == "min_amplitude"
+
+
+async def test_a_handler_that_is_cancelled_has_not_done_it(anyio_backend: object) -> None:
+    medium = Aether(following().replace(drain_timeout=0.0))
+    worker = medium.vibrator("worker")
+    waves: list[Wave[Any]] = []
+
+    @worker.on("a")
+    async def work(wave: Wave[Any]) -> None:
+        waves.append(wave)
+        await anyio.sleep_forever()
+
+    async with medium:
+        await medium.emit_wave("a")
+        while not waves:
+            await anyio.lowlevel.checkpoint()
+    assert medium.trace(waves[0]).spans[-1].trouble == ("abandoned", "")
+
+
+def test_only_the_last_spans_are_kept() -> None:
+    medium = Aether(following(keep=4))
+    reader = vibrating(medium, "reader", "a")
+    waves = []
+    for _ in range(3):
+        medium.emit_nowait("a")
+        waves.append(reader.receive_nowait())
+    assert [len(medium.trace(wave)) for wave in waves] == [0, 2, 2]
+
+
+def test_spans_of_many_threads_are_all_there() -> None:
+    medium = Aether(following(keep=100_000))
+    reader = vibrating(medium, "reader", "a", buffer_size=10_000)
+
+    def emit() -> None:
+        for _ in range(1_000):
+            medium.emit_nowait("a")
+
+    threads = [threading.Thread(target=emit) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    waves = [reader.receive_nowait() for _ in range(4_000)]
+    tracing = medium.tracing
+    assert tracing is not None
+    spans, _, lost = tracing.tracer.since(0, 100_000)
+    assert (len(spans), lost) == (8_000, 0)
+    assert len({span.span_id for span in spans}) == 8_000
+    assert {span.wave_id for span in spans if span.work == "send"} == {wave.id for wave in waves}
+
+
+async def test_headers_that_waves_share_stay_as_they_were(anyio_backend: object) -> None:
+    medium = Aether(following())
+    worker, reader = medium.vibrator("worker"), vibrating(medium, "reader", "b")
+    seen: list[Wave[Any]] = []
+
+    @worker.on("a")
+    async def work(wave: Wave[Any]) -> None:
+        seen.append(wave)
+        await worker.emit_wave("b")
+
+    async with medium.running():
+        await medium.emit_wave("a", headers={"tenant": "x"})
+        before = None
+        await medium.settle()
+    before = dict(seen[0].headers)
+    wave = reader.receive_nowait()
+    assert wave.headers["tenant"] == "x"
+    assert wave.headers["traceparent"] != before["traceparent"]
+    assert seen[0].headers["traceparent"] == before["traceparent"]
