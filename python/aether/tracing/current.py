@@ -25,8 +25,8 @@ def variable_of() -> Any:
     """The context variable in which OpenTelemetry has its context; `None` if it keeps that in its own way."""
     # The first call finds the implementation.
     otel.get_current()
-    variable = getattr(getattr(otel, "_RUNTIME_CONTEXT", None), "_current_context", None)
-    return variable if isinstance(variable, ContextVar) else None
+    variable: object = getattr(getattr(otel, "_RUNTIME_CONTEXT", None), "_current_context", None)
+    return variable if isinstance(variable, ContextVar) else None  # pyright: ignore[reportUnknownVariableType]
 
 
 def span_of(context: otel.Context) -> tuple[int, int, bool]:
