@@ -9,13 +9,13 @@ Contract:
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, cast
 
 from aether.errors import Closed
+from aether.events import said
 from aether.observed import Observed
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Configured", "of_files"]
 
-_log = logging.getLogger("aether")
+_log = said()
 
 
 def of_files(
@@ -51,12 +51,13 @@ def of_files(
 class Configured(Observed):
     """The part of a medium that has its settings."""
 
-    __slots__ = ("_changing", "_config", "_on_change", "_reloading")
+    __slots__ = ("_applied", "_changing", "_config", "_on_change", "_reloading")
 
     _config: AetherConfig | None
 
     def _begin_configured(self, config: AetherConfig | None, reloading: Reloading | None) -> None:
         self._config = config
+        self._applied = 0
         self._changing = threading.RLock()
         self._on_change: list[Callable[[AetherConfig, AetherConfig], object]] = []
         self._reloading = reloading
@@ -132,6 +133,7 @@ class Configured(Observed):
                     stall_warning=now.stall_warning,
                 )
                 self._config = now
+                self._applied += 1
         if later:
             _log.warning(
                 "of the new configuration, %s will count from the next start on",
@@ -188,6 +190,11 @@ class Configured(Observed):
                 self._on_change.remove(callback)
 
         return end
+
+    def config_changes(self) -> dict[str, int]:
+        """How often the configuration was changed while it ran, and how often its files had mistakes."""
+        refused = 0 if self._reloading is None else self._reloading.refused
+        return {"applied": self._applied, "refused": refused}
 
     def _end_configured(self) -> None:
         """The files are not looked at any more."""

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, WrapValidator
 
 from aether.channel import Channel
 from aether.config.journal import JournalConfig, checked_journal
+from aether.config.metrics import MetricsConfig
 from aether.config.settings import LIVE, RESTART, Count, Seconds, Settings
 from aether.options import Overflow
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from aether.config.files import ConfigFiles
     from aether.journal import Journal
 
-__all__ = ["AetherConfig", "JournalConfig", "Overflow"]
+__all__ = ["AetherConfig", "JournalConfig", "MetricsConfig", "Overflow"]
 
 
 def _patterns(given: Sequence[str]) -> tuple[str, ...]:
@@ -51,7 +52,10 @@ class AetherConfig(Settings):
           chanel_buffer_size=10 is no field; did you mean 'channel_buffer_size'?
     """
 
-    sections: ClassVar[Mapping[str, type[Settings]]] = {"journal": JournalConfig}
+    sections: ClassVar[Mapping[str, type[Settings]]] = {
+        "journal": JournalConfig,
+        "metrics": MetricsConfig,
+    }
 
     @classmethod
     def files(
@@ -80,6 +84,11 @@ class AetherConfig(Settings):
 
         return ConfigFiles(cls, folder, environment=environment, arguments=arguments)
 
+    name: Annotated[str, Field(min_length=1, max_length=128)] = Field(
+        default="aether",
+        json_schema_extra=RESTART,
+        description="What tells this medium from others of the process in its metrics: 1..128 characters.",
+    )
     attenuation_factor: float = Field(
         default=0.95,
         gt=0,
@@ -157,3 +166,8 @@ class AetherConfig(Settings):
             json_schema_extra=RESTART,
             description="What the waves are written to before they are delivered; `None`: to nothing.",
         )
+    metrics: MetricsConfig | None = Field(
+        default=None,
+        json_schema_extra=RESTART,
+        description="What is counted and measured for `aether.metrics`; `None`: nothing.",
+    )

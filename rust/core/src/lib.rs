@@ -8,11 +8,13 @@
 //! - [`router`]: which mailboxes a channel reaches.
 //! - [`mailbox`]: what waits for one reader, in which order, and what goes when it is full.
 //! - [`medium`]: emitting, taking, waiting and closing; the one lock.
+//! - [`times`]: how long waves wait and are handled.
 #![forbid(unsafe_code)]
 
 pub mod channel;
 pub mod clock;
 pub mod decay;
+pub mod histogram;
 pub mod mailbox;
 pub mod medium;
 pub mod reason;
@@ -21,4 +23,5 @@ mod seeds;
 pub mod sync;
 #[cfg(all(test, loom))]
 mod tests;
+pub mod times;
 pub mod wave;

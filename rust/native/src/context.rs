@@ -2,8 +2,9 @@
 //! medium that drains.
 
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use aether_core::times::is_timed;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -23,17 +24,39 @@ pub struct PyHandling {
     medium: u64,
     /// The handler has ended; what it has started goes on in its context.
     over: AtomicBool,
+    /// The bits of the monotonic second at which it has begun; NaN: nobody wants to know.
+    begun: AtomicU64,
+    /// Under which number its vibrator is counted.
+    counted_as: u32,
 }
 
 impl PyHandling {
     /// The handler has ended.
-    pub fn end(&self) {
+    pub fn end(&self, shared: &Shared) {
         self.over.store(true, Ordering::Relaxed);
+        if let Some(times) = &shared.times {
+            let begun = f64::from_bits(self.begun.load(Ordering::Relaxed));
+            if !begun.is_nan() {
+                times.handled(self.counted_as, shared.medium.clock().monotonic() - begun);
+            }
+        }
     }
 
-    pub fn new(shared: &Shared, wave: Py<PyWave>) -> Self {
+    pub fn new(shared: &Shared, wave: Py<PyWave>, counted_as: u32) -> Self {
         HANDLERS.store(true, Ordering::Relaxed);
-        Self { wave, medium: shared.number, over: AtomicBool::new(false) }
+        let (medium, over) = (shared.number, AtomicBool::new(false));
+        let begun = AtomicU64::new(f64::NAN.to_bits());
+        let handling = Self { wave, medium, over, begun, counted_as };
+        handling.begin(shared);
+        handling
+    }
+
+    /// It begins now.
+    pub fn begin(&self, shared: &Shared) {
+        let timed = || is_timed(self.wave.get().sequence.load(Ordering::Relaxed));
+        if shared.times.is_some() && timed() {
+            self.begun.store(shared.begun().to_bits(), Ordering::Relaxed);
+        }
     }
 }
 

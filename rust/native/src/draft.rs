@@ -66,6 +66,8 @@ pub struct Draft {
     spent: Option<Spent>,
     /// Its record, in a medium with a journal.
     encoded: Option<Box<Encoded>>,
+    /// When it began to wait, in monotonic seconds; NaN: it does not, or nobody wants to know.
+    pub begun: f64,
 }
 
 /// What an attempt came to.
@@ -136,7 +138,14 @@ impl Draft {
         let wave = PyWave::new(py, channel, payload, source, strength, timestamp, rare);
         let wave = Held(wave.into_object(py)?);
         let encoded = Self::encoded(py, shared, &wave, spent)?;
-        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent, encoded })
+        Ok(Self {
+            wave,
+            hint,
+            require: options.require.unwrap_or(0),
+            spent,
+            encoded,
+            begun: f64::NAN,
+        })
     }
 
     /// A new wave of which nothing is said but its strength after the first hop; `None`: there is no memory.
@@ -154,7 +163,7 @@ impl Draft {
         let timestamp = shared.medium.clock().unix();
         let wave = PyWave::new(py, channel, payload, source, strength, timestamp, None);
         let wave = Held(wave.into_object(py).ok()?);
-        Some(Self { wave, hint, require: 0, spent: None, encoded: None })
+        Some(Self { wave, hint, require: 0, spent: None, encoded: None, begun: f64::NAN })
     }
 
     /// An emission of a wave that exists: one more hop of it.
@@ -184,7 +193,14 @@ impl Draft {
         }
         let wave = Held(hopped.into_object(py)?);
         let encoded = Self::encoded(py, shared, &wave, spent)?;
-        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent, encoded })
+        Ok(Self {
+            wave,
+            hint,
+            require: options.require.unwrap_or(0),
+            spent,
+            encoded,
+            begun: f64::NAN,
+        })
     }
 
     /// The record of a wave that goes somewhere, if there is a journal to write it to.
@@ -235,6 +251,7 @@ impl Draft {
         let outcome = medium.emit(&emission, &mut hint, ticket, &self.wave, &Hands(py), &mut after);
         self.note_route(name, shared, hint, outcome.as_ref().map(|sent| sent.matched));
         if let Ok(sent) = &outcome {
+            shared.time_admission(sent.sequence, self.begun);
             shared.tap(py, &self.wave, sent.sequence);
         }
         shared.settle(py, after);
@@ -266,12 +283,16 @@ impl Draft {
             Err(Refusal::Full(full)) => return Ok(Attempt::Full(full)),
             Err(refusal) => return Err(self.refused(py, shared, origin, &refusal)),
         };
+        if self.begun.is_nan() {
+            self.begun = shared.begun();
+        }
         let fate = Arc::new(Fate::default());
         let admitted = Box::new(Admitted {
             shared: Arc::clone(shared),
             origin: Arc::clone(origin),
             wave: Held(self.wave.0.clone_ref(py)),
             reserved,
+            begun: self.begun,
             fate: Arc::clone(&fate),
             undurably: writer.undurably,
         });
@@ -326,6 +347,7 @@ impl Draft {
                 medium.emit_to_one(priority, self.hint, &self.wave, &Hands(py), &mut listener);
             if let Some((sequence, handled)) = one {
                 origin.count(py);
+                shared.time_admission(sequence, self.begun);
                 shared.tap(py, &self.wave, sequence);
                 if let Some(waker) = listener {
                     shared.wake(py, waker);
@@ -351,6 +373,7 @@ impl Draft {
         let outcome = medium.emit(&emission, &mut hint, None, &self.wave, &Hands(py), &mut after);
         self.note_route(name, shared, hint, outcome.as_ref().map(|sent| sent.matched));
         if let Ok(sent) = &outcome {
+            shared.time_admission(sent.sequence, self.begun);
             shared.tap(py, &self.wave, sent.sequence);
         }
         shared.settle_attached(py, after);

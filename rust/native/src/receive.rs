@@ -15,7 +15,7 @@ use crate::errors::WrongLoop;
 use crate::here::Thread;
 use crate::machine::{Operation, Quickly, Raised};
 use crate::mailbox::PyMailbox;
-use crate::shared::Medium;
+use crate::shared::Shared;
 use crate::vibrator::PyVibrator;
 use crate::waker::{Aftermath, Post, Sleeper, Waker};
 use crate::wave::Held;
@@ -125,6 +125,7 @@ impl ReceiveOp {
         mailbox.shared.settle(py, after);
         match taken {
             Take::Wave(taken) => {
+                mailbox.shared.time_receipt(&taken.item, mailbox);
                 self.missed(taken.missed);
                 if !self.by_thread {
                     return Ok(Some(taken.item.0.into_any()));
@@ -190,6 +191,7 @@ impl ReceiveOp {
         if taken.is_empty() && !ended {
             return Ok(None);
         }
+        taken.iter().for_each(|wave| mailbox.shared.time_receipt(wave, mailbox));
         self.missed(missed.unwrap_or(0));
         listed(py, taken).map(Some)
     }
@@ -207,11 +209,12 @@ impl ReceiveOp {
 fn many_quickly(
     py: Python<'_>,
     reader: &PyVibrator,
-    medium: &Medium,
+    shared: &Shared,
     key: Key,
     most: usize,
 ) -> Quickly<Py<PyAny>> {
-    let Some(taken) = medium.take_many_quickly(key, most) else { return Ok(None) };
+    let Some(taken) = shared.medium.take_many_quickly(key, most) else { return Ok(None) };
+    taken.iter().for_each(|wave| shared.time_receipt(wave, reader.mailbox()));
     reader.set_missed(0);
     listed(py, taken).map(Some).map_err(|error| Raised::set(py, error))
 }
@@ -261,16 +264,19 @@ impl Operation for ReceiveOp {
     #[inline]
     fn quick(&mut self, py: Python<'_>, thread: &Thread) -> Quickly<Py<PyAny>> {
         let Source::Vibrator(reader) = &self.source else { return Ok(None) };
-        let Some((medium, key)) = PyVibrator::at_hand(reader.bind(py), thread) else {
+        let Some((shared, key)) = PyVibrator::at_hand(reader.bind(py), thread) else {
             return Ok(None);
         };
         match self.wanted {
-            Wanted::One | Wanted::Next => Ok(medium.take_quickly(key, prefetch).map(|taken| {
-                reader.get().set_missed(taken.missed);
-                taken.item.0.into_any()
-            })),
+            Wanted::One | Wanted::Next => {
+                Ok(shared.medium.take_quickly(key, prefetch).map(|taken| {
+                    shared.time_receipt(&taken.item, reader.get().mailbox());
+                    reader.get().set_missed(taken.missed);
+                    taken.item.0.into_any()
+                }))
+            }
             Wanted::Many(most, max_wait) if max_wait <= 0.0 => {
-                many_quickly(py, reader.get(), medium, key, most)
+                many_quickly(py, reader.get(), shared, key, most)
             }
             Wanted::Many(..) => Ok(None),
         }

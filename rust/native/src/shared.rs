@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use aether_core::channel::{Limits, Pattern, check_channel};
 use aether_core::medium;
 use aether_core::router::Hint;
+use aether_core::times::Times;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -14,7 +15,7 @@ use pyo3::types::PyString;
 use crate::channel::text;
 use crate::errors::channel_error;
 use crate::fork::Home;
-use crate::guarded::{Guarded, Lock};
+use crate::guarded::{Counter, Guarded, Lock};
 use crate::journal::{Cursors, Refill, Writer};
 use crate::log;
 use crate::names::{Name, Names};
@@ -49,6 +50,10 @@ pub struct Shared {
     pub receipt: Guarded<Option<Py<PyReceipt>>>,
     /// Fields outlive their medium.
     pub taps: Arc<Taps>,
+    /// What is measured of its waves, if anything is.
+    pub times: Option<Box<Times>>,
+    /// Emissions that have waited for longer than they should.
+    pub stalls: Counter,
     /// Where each wave is written down before it is delivered.
     pub writer: Option<Arc<Writer>>,
     /// Where readers are, by name.
@@ -84,7 +89,13 @@ impl Recalled {
 }
 
 impl Shared {
-    pub fn new(medium: Medium, tuned: Tuned, limits: Limits, writer: Option<Arc<Writer>>) -> Self {
+    pub fn new(
+        medium: Medium,
+        tuned: Tuned,
+        limits: Limits,
+        times: Option<Times>,
+        writer: Option<Arc<Writer>>,
+    ) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let retains = !medium.retained_patterns().is_empty();
         Self {
@@ -98,6 +109,8 @@ impl Shared {
             watched: AtomicBool::new(false),
             receipt: Guarded::new(None),
             taps: Arc::default(),
+            times: times.map(Box::new),
+            stalls: Counter::new(),
             writer,
             cursors: Cursors::default(),
             refill: Refill::default(),

@@ -22,7 +22,7 @@ use crate::journal::AckOp;
 use crate::mailbox::PyMailbox;
 use crate::medium::{PyMedium, new_identity};
 use crate::receive::{ReceiveOp, Source, Wanted};
-use crate::shared::Medium;
+use crate::shared::Shared;
 use crate::waker::Aftermath;
 use crate::wave::PyWave;
 
@@ -78,13 +78,13 @@ impl PyVibrator {
     /// The medium and the key of the mailbox, if the running task may take from it and nothing else has to be
     /// thought of.
     #[inline]
-    pub fn at_hand<'a>(slf: &'a Bound<'_, Self>, thread: &Thread) -> Option<(&'a Medium, Key)> {
+    pub fn at_hand<'a>(slf: &'a Bound<'_, Self>, thread: &Thread) -> Option<(&'a Shared, Key)> {
         let this = slf.get();
         let shared = &slf.as_super().get().shared;
         let known = this.anonymous || this.reader.is_current(slf.py(), thread);
         let counted = this.journaled && this.mailbox().cursor().is_some();
         let free = known && !counted && !this.has_departed() && shared.home.is_settled();
-        free.then_some((&shared.medium, this.key))
+        free.then_some((&**shared, this.key))
     }
 }
 
