@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 import aether.metrics
-from aether import Aether, AetherConfig, ManualClock, MetricsConfig
+from aether import Aether, AetherConfig, ManualClock, MetricsConfig, Vibrator
 
-__all__ = ["Samples", "measured", "parsed", "scrape"]
+__all__ = ["Samples", "end_all", "measured", "parsed", "scrape", "vibrator"]
+
+_made: weakref.WeakSet[Aether] = weakref.WeakSet()
+_kept: list[Vibrator] = []
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -24,7 +28,29 @@ def measured(
 ) -> Aether:
     """A medium that measures."""
     metrics = MetricsConfig(domains=domains, vibrators=vibrators)
-    return Aether(AetherConfig(metrics=metrics, **config), clock=clock, journal=journal)
+    medium = Aether(AetherConfig(metrics=metrics, **config), clock=clock, journal=journal)
+    _made.add(medium)
+    return medium
+
+
+def vibrator(medium: Aether, name: str, **options: Any) -> Vibrator:
+    """A vibrator that lives as long as the test."""
+    made = medium.vibrator(name, **options)
+    _kept.append(made)
+    return made
+
+
+def end_all() -> None:
+    """Ends the media that a test has made, and their vibrators."""
+    for one in _kept:
+        one.close()
+    _kept.clear()
+    for medium in list(_made):
+        if medium.phase != "closed":
+            medium.shut("closed", at_once=True)
+        if medium.journal is not None:
+            medium.journal.close()
+    _made.clear()
 
 
 def parsed(text: str) -> Samples:
@@ -38,7 +64,7 @@ def parsed(text: str) -> Samples:
     return samples
 
 
-class scrape:  # noqa: N801 - reads as a verb
+class scrape:
     """One scrape: its samples by name, without the label of the medium."""
 
     def __init__(self, *media: Aether) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.operations.scraped import measured, parsed, scrape, vibrator
 
 import aether.metrics
 from aether.events import EVENTS
 from aether.journal import Journal
 from aether.metrics import METRICS
-from tests.operations.scraped import measured, parsed, scrape
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD = ROOT / "docs" / "grafana.json"
@@ -37,13 +37,13 @@ def series_names() -> dict[str, str]:
 
 def test_what_is_exposed_is_what_is_listed(tmp_path: Path) -> None:
     medium = measured(journal=Journal(tmp_path))
-    desk = medium.vibrator("desk", overflow="drop_oldest", buffer_size=1)
+    desk = vibrator(medium, "desk", overflow="drop_oldest", buffer_size=1)
     desk.resonate_on("a")
-    other = medium.vibrator("other", buffer_size=9)
+    other = vibrator(medium, "other", buffer_size=9)
     other.resonate_on("a", cursor="desk")
     for _ in range(3):
         medium.emit_nowait("a")
-    while not medium.statistics().emitted == 3:
+    while medium.statistics().emitted != 3:
         pass
     got = scrape(medium)
     names = series_names()
@@ -55,7 +55,6 @@ def test_what_is_exposed_is_what_is_listed(tmp_path: Path) -> None:
     for name, labels in exposed.items():
         metric = METRICS[name]
         assert labels == {*metric.labels, *(["medium"] if metric.of_medium else [])}, name
-    medium.journal.close() if medium.journal is not None else None
 
 
 def test_names_follow_the_conventions_of_prometheus() -> None:
@@ -70,7 +69,7 @@ def test_names_follow_the_conventions_of_prometheus() -> None:
 def test_labels_of_any_text_come_through() -> None:
     medium = measured(name='a "name"\n\\')
     name = 'quote " back \\ line \n tab \t é 🌊'
-    medium.vibrator(name)
+    vibrator(medium, name)
     medium.emit_nowait('straße"\\.x')
     got = scrape(medium)
     assert got("aether_vibrator_size", vibrator=name) == 1000
@@ -138,7 +137,14 @@ def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
 def expressions() -> list[str]:
     dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
     asked = [target["expr"] for panel in panels(dashboard) for target in panel["targets"]]
-    return [*asked, *(one["query"]["query"] for one in dashboard["templating"]["list"] if one["type"] == "query")]
+    return [
+        *asked,
+        *(
+            one["query"]["query"]
+            for one in dashboard["templating"]["list"]
+            if one["type"] == "query"
+        ),
+    ]
 
 
 def test_the_dashboard_asks_only_for_what_there_is() -> None:
@@ -155,7 +161,11 @@ def test_the_dashboard_asks_only_for_what_there_is() -> None:
             if METRICS[names[name]].kind != "gauge" and "label_values" not in expression:
                 assert re.search(rf"(rate|increase)\({name}", expression), expression
         labels = set(re.findall(r"(\w+)=~?\"", expression))
-        labels |= {one for group in re.findall(r"by \(([\w, ]+)\)", expression) for one in group.split(", ")}
+        labels |= {
+            one
+            for group in re.findall(r"by \(([\w, ]+)\)", expression)
+            for one in group.split(", ")
+        }
         allowed = {"medium", "le"}.union(*(METRICS[names[name]].labels for name in known))
         assert labels <= allowed, expression
 

@@ -10,11 +10,11 @@ from typing import Any
 import anyio
 import pytest
 from hypothesis import given, strategies as st
+from tests.operations.scraped import end_all, measured, scrape, vibrator
 
 from aether import Aether, ManualClock
 from aether._native import histogram_bounds
 from aether.journal import Journal
-from tests.operations.scraped import measured, scrape
 
 GOLDEN = 0x9E3779B97F4A7C15
 REACH = 131_072
@@ -58,7 +58,7 @@ STEPS = st.sampled_from([0.0, 2.0**-20, 2.0**-9, 0.0625, 1.0, 3.0, 20.0])
 def test_times_are_those_of_the_clock(program: list[tuple[str, float]]) -> None:
     clock = ManualClock(start=1000.0)
     medium = measured(clock=clock)
-    desk = medium.vibrator("desk", order="fifo", overflow="drop_oldest", buffer_size=300)
+    desk = vibrator(medium, "desk", order="fifo", overflow="drop_oldest", buffer_size=300)
     desk.resonate_on("orders")
     waiting: list[tuple[int, float]] = []
     durations: list[float] = []
@@ -90,12 +90,13 @@ def test_times_are_those_of_the_clock(program: list[tuple[str, float]]) -> None:
     got = scrape(medium)
     assert got("aether_vibrator_queue_seconds_count", vibrator="desk") == len(durations)
     assert got("aether_untimed_total") == 0
+    end_all()
 
 
 async def test_every_way_to_receive_is_timed(anyio_backend: object) -> None:
     clock = ManualClock()
     medium = measured(clock=clock)
-    desk = medium.vibrator("desk", order="fifo")
+    desk = vibrator(medium, "desk", order="fifo")
     desk.resonate_on("orders")
     stream = aiter(desk)
 
@@ -135,7 +136,7 @@ async def test_every_way_to_receive_is_timed(anyio_backend: object) -> None:
 async def test_waiting_for_room_is_latency_and_no_queue_time(anyio_backend: object) -> None:
     clock = ManualClock()
     medium = measured(clock=clock)
-    desk = medium.vibrator("desk", buffer_size=1)
+    desk = vibrator(medium, "desk", buffer_size=1)
     desk.resonate_on("orders")
     async with medium:
         while not is_timed(medium.statistics().emitted + 2):
@@ -155,7 +156,7 @@ async def test_waiting_for_room_is_latency_and_no_queue_time(anyio_backend: obje
 async def test_handlers_are_timed(anyio_backend: object) -> None:
     clock = ManualClock()
     medium = measured(clock=clock)
-    desk = medium.vibrator("desk")
+    desk = vibrator(medium, "desk")
 
     @desk.on("orders")
     async def handle(wave: Any) -> None:
@@ -180,7 +181,7 @@ async def test_handlers_are_timed(anyio_backend: object) -> None:
 async def test_standing_behind_a_key_is_no_handling(anyio_backend: object) -> None:
     clock = ManualClock()
     medium = measured(clock=clock)
-    desk = medium.vibrator("desk", order="fifo")
+    desk = vibrator(medium, "desk", order="fifo")
     go = anyio.Event()
 
     @desk.on("orders", key=lambda wave: "one", concurrency=2)
@@ -203,7 +204,7 @@ async def test_standing_behind_a_key_is_no_handling(anyio_backend: object) -> No
 
 async def test_the_disk_is_latency(tmp_path: Path, anyio_backend: object) -> None:
     medium = measured(journal=Journal(tmp_path))
-    desk = medium.vibrator("desk")
+    desk = vibrator(medium, "desk")
     desk.resonate_on("orders")
     async with medium:
         for number in range(128):
@@ -219,7 +220,7 @@ async def test_the_disk_is_latency(tmp_path: Path, anyio_backend: object) -> Non
 
 def test_a_wave_that_waits_for_too_long_is_counted_as_not_timed() -> None:
     medium = measured()
-    desk = medium.vibrator("desk", buffer_size=10)
+    desk = vibrator(medium, "desk", buffer_size=10)
     desk.resonate_on("orders")
     next_timed(medium)
     late = medium.emit_nowait("orders").sequence

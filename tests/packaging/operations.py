@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 from aether import AetherConfig
 from aether.config.settings import Settings
 from aether.events import EVENTS
+from aether.metrics import METRICS
 
 __all__ = ["DOCUMENT", "tables", "written"]
 
@@ -18,7 +19,11 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 
 def tables() -> dict[str, str]:
     """Each table by its name."""
-    return {"fields": "\n".join(_fields()), "events": "\n".join(_events())}
+    return {
+        "fields": "\n".join(_fields()),
+        "events": "\n".join(_events()),
+        "metrics": "\n".join(_metrics()),
+    }
 
 
 def written(text: str) -> str:
@@ -37,6 +42,15 @@ def _events() -> Iterator[str]:
     for name, event in sorted(EVENTS.items()):
         fields = ", ".join(f"`{one}`" for one in event.fields)
         yield f"| `{name}` | `{event.level}` | {event.meaning} | {fields} |"
+
+
+def _metrics() -> Iterator[str]:
+    yield "| metric | | labels | | of |"
+    yield "|---|---|---|---|---|"
+    for name, metric in METRICS.items():
+        labels = [*(["medium"] if metric.of_medium else []), *metric.labels]
+        said = ", ".join(f"`{one}`" for one in labels)
+        yield f"| `{name}` | {metric.kind} | {said} | {metric.meaning} | {metric.unit} |"
 
 
 def _fields() -> Iterator[str]:

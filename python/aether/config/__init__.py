@@ -84,11 +84,6 @@ class AetherConfig(Settings):
 
         return ConfigFiles(cls, folder, environment=environment, arguments=arguments)
 
-    name: Annotated[str, Field(min_length=1, max_length=128)] = Field(
-        default="aether",
-        json_schema_extra=RESTART,
-        description="What tells this medium from others of the process in its metrics: 1..128 characters.",
-    )
     attenuation_factor: float = Field(
         default=0.95,
         gt=0,
@@ -166,6 +161,11 @@ class AetherConfig(Settings):
             json_schema_extra=RESTART,
             description="What the waves are written to before they are delivered; `None`: to nothing.",
         )
+    name: Annotated[str, Field(min_length=1, max_length=128)] = Field(
+        default="aether",
+        json_schema_extra=RESTART,
+        description="What tells this medium from others of the process in its metrics: 1..128 characters.",
+    )
     metrics: MetricsConfig | None = Field(
         default=None,
         json_schema_extra=RESTART,
