@@ -46,7 +46,7 @@ from aether.vibrator import Vibrator
 
 if TYPE_CHECKING:
     from aether._builder import WaveBuilder
-    from aether.config import AetherConfig, JournalConfig, TracingConfig
+    from aether.config import AetherConfig, JournalConfig, MetricsConfig, TracingConfig
     from aether.physics import (
         Detection,
         EngineStatistics,
@@ -85,6 +85,7 @@ __all__ = [
     "JournalFull",
     "ManualClock",
     "MediumStatistics",
+    "MetricsConfig",
     "NoReceiver",
     "NotAllowed",
     "PayloadError",
@@ -112,6 +113,7 @@ _LAZY = {
     "InterferenceKind": "aether.physics",
     "InterferencePattern": "aether.physics",
     "JournalConfig": "aether.config",
+    "MetricsConfig": "aether.config",
     "PhysicsEngine": "aether.physics",
     "TracingConfig": "aether.config",
     "Watch": "aether.physics",

@@ -64,9 +64,12 @@ __all__ = [
     "backup_journal",
     "check_pattern",
     "check_token",
+    "count_event",
+    "counted_events",
     "covers",
     "end_threads",
     "handling",
+    "histogram_bounds",
     "import_ahead",
     "interfere",
     "new_identity",
@@ -101,6 +104,12 @@ def end_threads() -> None:
 def threads_inside() -> int:
     """How many threads run Python code below a native frame."""
 
+def histogram_bounds() -> list[float]:
+    """The bounds of the buckets of a histogram, in seconds.
+
+    A duration counts in the first one that is no less, and beyond all of them in one more.
+    """
+
 def import_ahead() -> None:
     """Imports now what native code will need of the package."""
 
@@ -118,6 +127,12 @@ def parse_pattern(name: str, /) -> tuple[str, bool]:
 
 def restore_channel(name: str, /) -> Channel[Any]:
     """The `Channel` of a name that a medium has checked, by limits of its own."""
+
+def count_event(event: str) -> None:
+    """Counts an event that is said."""
+
+def counted_events() -> dict[str, int]:
+    """How often each event was said in this process."""
 
 def covers(first: str, second: str, /) -> bool:
     """Whether every channel of the second is one of the first."""
@@ -608,9 +623,6 @@ class Handling:
     def span(self) -> tuple[int, int] | None:
         """Trace and span of the handler, where its wave is followed."""
 
-    def resume(self) -> None:
-        """The handler begins only now: its wave stood behind another."""
-
     def fail(self, kind: str, message: str) -> None:
         """The handler has failed."""
 
@@ -847,6 +859,13 @@ class Mailbox:
     def receive_nowait(self) -> Wave:
         """The next wave, or `WouldBlock`, or `EndOfStream`."""
 
+    @property
+    def label(self) -> str:
+        """By which name it is counted, and spoken of: that of its vibrator or group."""
+
+    def handler_failed(self) -> None:
+        """A handler has failed on a wave of it."""
+
     def counters(self) -> tuple[int, int, int, int, int, dict[str, int]]:
         """Used, capacity, waiting to receive, waiting to send, received, dropped by reason."""
 
@@ -904,6 +923,60 @@ class _MediumCounters(TypedDict):
     route_hits: int
     route_walks: int
 
+_Durations: TypeAlias = tuple[list[int], float]
+"""How many are in each bucket of a histogram alone, and all together in seconds."""
+
+class _NameFigures(TypedDict):
+    name: str
+    mailboxes: int
+    waiting: int
+    size: int
+    readers: int
+    emissions: int
+    received: int
+    dropped: dict[str, int]
+    queue: tuple[int, float]
+    handler: tuple[int, float]
+    failed: int
+
+class _JournalFigures(TypedDict):
+    position: int
+    safe_position: int
+    lost: int
+    pending_bytes: int
+    segments: int
+    bytes: int
+    waves: int
+    failed: int
+    commits: _Durations
+    commit_failures: int
+
+class _Figures(TypedDict):
+    emitted: int
+    delivered: int
+    unheard: int
+    received: int
+    dropped: dict[str, int]
+    waiting: int
+    mailboxes: int
+    waiting_emissions: int
+    retained: int
+    forgotten: int
+    patterns: int
+    cached_routes: int
+    route_hits: int
+    route_walks: int
+    route_evictions: int
+    stalls: int
+    domains: list[tuple[str, int]]
+    vibrators: list[_NameFigures]
+    latency: _Durations
+    queue: _Durations
+    handler: _Durations
+    untimed: int
+    journal: _JournalFigures | None
+    cursors: list[tuple[str, int]]
+
 @disjoint_base
 class Medium(Emitter):
     """The native half of a medium: an emitter in nobody's name."""
@@ -919,6 +992,7 @@ class Medium(Emitter):
         stall_warning: float = 1.0,
         retain: Sequence[str] = ...,
         retain_channels: int = 100_000,
+        metrics: tuple[int, int] | None = None,
         clock: ManualClock | None = None,
         journal: JournalWriter | None = None,
         tracer: Tracer | None = None,
@@ -1007,6 +1081,12 @@ class Medium(Emitter):
     def counters(self) -> _MediumCounters:
         """Counters of the medium, by name."""
 
+    def figures(self) -> _Figures | None:
+        """For metrics: all counters, by name and by domain, and what was measured, of its journal and cursors too.
+
+        `None`: it measures nothing.
+        """
+
     def tap(self, pattern: str, watch: Callable[[Wave], object]) -> Tap:
         """Calls `watch` with each wave of a pattern that is emitted, while the tap is held."""
 
@@ -1038,8 +1118,11 @@ class Medium(Emitter):
     def stalled(self) -> list[tuple[str, list[str], float]]:
         """Channel, full vibrators and seconds of what has waited for `stall_warning` or longer."""
 
-    def handling(self, wave: Wave, by: str) -> Handling:
-        """A handler begins with a wave; returns the value of the context variable `handling`."""
+    def handling(self, wave: Wave, mailbox: Mailbox) -> Handling:
+        """A handler begins with a wave of this mailbox; returns the value of the context variable `handling`."""
+
+    def handling_begins(self, handling: Handling) -> None:
+        """It begins only now, after its wave has stood behind another one."""
 
     def handled(self, handling: Handling) -> None:
         """A handler has ended."""

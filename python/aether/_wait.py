@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import logging
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
+
+from aether.events import said
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     import trio
 
-_log = logging.getLogger("aether")
+_log = said()
 
 
 def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:

@@ -9,13 +9,13 @@ Contract:
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, cast
 
 from aether.errors import Closed
+from aether.events import said
 from aether.observed import Observed
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Configured", "of_files"]
 
-_log = logging.getLogger("aether")
+_log = said()
 
 
 def of_files(
@@ -52,13 +52,14 @@ def of_files(
 class Configured(Observed):
     """The part of a medium that has its settings."""
 
-    __slots__ = ("_changing", "_config", "_on_change", "_reloading", "_tracing")
+    __slots__ = ("_applied", "_changing", "_config", "_on_change", "_reloading", "_tracing")
 
     _config: AetherConfig | None
     _tracing: Tracing | None
 
     def _begin_configured(self, config: AetherConfig | None, reloading: Reloading | None) -> None:
         self._config = config
+        self._applied = 0
         self._changing = threading.RLock()
         self._on_change: list[Callable[[AetherConfig, AetherConfig], object]] = []
         self._reloading = reloading
@@ -136,6 +137,7 @@ class Configured(Observed):
                 if self._tracing is not None and now.tracing is not None:
                     self._tracing.tune(now.tracing)
                 self._config = now
+                self._applied += 1
         if later:
             _log.warning(
                 "of the new configuration, %s will count from the next start on",
@@ -192,6 +194,11 @@ class Configured(Observed):
                 self._on_change.remove(callback)
 
         return end
+
+    def config_changes(self) -> dict[str, int]:
+        """How often the configuration was changed while it ran, and how often its files had mistakes."""
+        refused = 0 if self._reloading is None else self._reloading.refused
+        return {"applied": self._applied, "refused": refused}
 
     def _end_configured(self) -> None:
         """The files are not looked at any more."""

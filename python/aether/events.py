@@ -1,10 +1,33 @@
-"""Every event that the library logs, on the logger `aether`: a record has its name as `event`, and its fields beside it."""
+"""Every event that the library logs, on the logger `aether`: a record has its name as `event`, and its fields beside it.
+
+Each is counted where it is said, whether a logger lets it through or not: `counted_events` of the native side, and the
+metric `aether_log_events_total`.
+"""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["EVENTS", "Event"]
+from aether._native import count_event
+
+__all__ = ["EVENTS", "Event", "said"]
+
+
+def said() -> logging.LoggerAdapter[logging.Logger]:
+    """The logger of the library, which counts what is said."""
+    return _Said(logging.getLogger("aether"))
+
+
+class _Said(logging.LoggerAdapter[logging.Logger]):
+    """Counts each record by its event before it goes to the logger."""
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Says an event, whose name is in `extra`."""
+        count_event(kwargs["extra"]["event"])
+        # The frame of this function is not the one that says it.
+        self.logger.log(level, msg, *args, stacklevel=2, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import logging
 import threading
 from collections import Counter, deque
 from functools import partial
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aether._native import REPLY_HEADER
 from aether._wait import Background, Flag, Home, is_stray_cancellation, spawn
+from aether.events import said
 from aether.statistics import REASONS
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from aether._native import Handling, Mailbox, Wave
     from aether.medium import Aether
 
-_log = logging.getLogger("aether")
+_log = said()
 
 Standing: TypeAlias = "tuple[Wave[Any], Handling]"
 """A wave that was taken, and the value of `handling` for it."""
@@ -273,7 +273,7 @@ class Lane:
                     self._drop("expired", 1)
                     self._let_go([(wave, begun)], "expired")
                 else:
-                    begun.resume()
+                    self._medium.handling_begins(begun)
                     await self._handle(wave, begun)
         finally:
             del self._busy[key]
@@ -284,7 +284,7 @@ class Lane:
 
     def _begin(self, wave: Wave[Any]) -> Handling:
         self.working += 1
-        return self._medium.handling(wave, self.name)
+        return self._medium.handling(wave, self.mailbox)
 
     def _end(self, begun: Handling) -> None:
         self.working -= 1
@@ -321,6 +321,7 @@ class Lane:
 
     async def _failed(self, error: BaseException, wave: Wave[Any], begun: Handling) -> None:
         self.failed += 1
+        self.mailbox.handler_failed()
         if begun.span is not None:
             begun.fail(type(error).__name__, str(error))
         self._medium.requests.failed(wave, error)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
 
     from aether.lane import Lane
     from aether.vibrator import Vibrator
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFigures:
+    """What all lanes of a medium are at, and have dropped.
+
+    Attributes:
+        behind: Waves that stand behind busy keys.
+        dropped: Waves that were taken and not handled to the end, by reason.
+        working: Waves that are being handled or stand behind busy keys, by the name of the vibrator.
+    """
+
+    behind: int
+    dropped: Counter[str]
+    working: Counter[str]
 
 
 class Lanes:
@@ -51,11 +67,13 @@ class Lanes:
             with self._counting:
                 self._gone.update(lane.dropped)
 
-    def figures(self) -> tuple[int, Counter[str]]:
-        """Of the waves taken from mailboxes: how many stand behind busy keys, and what was dropped."""
+    def figures(self) -> LaneFigures:
+        """What was taken from mailboxes and is not done, or was dropped."""
         dropped = Counter(self._gone)
+        working = Counter[str]()
         behind = 0
         for lane in self:
             behind += lane.behind
+            working[lane.mailbox.label] += lane.working
             dropped.update(lane.dropped)
-        return behind, dropped
+        return LaneFigures(behind, dropped, working)

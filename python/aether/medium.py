@@ -112,6 +112,9 @@ class Aether(Emitting, Running):
                     stall_warning=config.stall_warning,
                     retain=config.retain,
                     retain_channels=config.retain_channels,
+                    metrics=None
+                    if config.metrics is None
+                    else (config.metrics.domains, config.metrics.vibrators),
                     clock=clock,
                     journal=writer,
                     tracer=None if tracing is None else tracing.tracer,
@@ -293,12 +296,12 @@ class Aether(Emitting, Running):
     def statistics(self) -> MediumStatistics:
         """The counters of the medium now."""
         # Lanes first: what they have taken is counted as received when the mailboxes are asked.
-        behind, dropped = self._lanes.figures()
+        lanes = self._lanes.figures()
         counted = self.counters()
-        counted["received"] -= behind + dropped.total()
-        counted["waiting"] += behind
-        dropped.update(counted["dropped"])
-        counted["dropped"] = by_reason(dropped)
+        counted["received"] -= lanes.behind + lanes.dropped.total()
+        counted["waiting"] += lanes.behind
+        lanes.dropped.update(counted["dropped"])
+        counted["dropped"] = by_reason(lanes.dropped)
         return MediumStatistics(**counted)
 
     def active_channels(self) -> tuple[Channel[Any], ...]:

@@ -15,12 +15,12 @@ Contract:
 from __future__ import annotations
 
 import contextlib
-import logging
 import weakref
 from typing import TYPE_CHECKING
 
 from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.errors import Closed, JournalError, WrongLoop
+from aether.events import said
 from aether.lane import others_idle
 from aether.lanes import Lanes
 from aether.traced import Traced
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     from aether.journal import Journal
+    from aether.lanes import LaneFigures
     from aether.vibrator import Vibrator
 
-_log = logging.getLogger("aether")
+_log = said()
 
 # How often `settle` lets everybody run before it believes that nobody wants to.
 _SETTLING_TURNS = 5
@@ -71,6 +72,10 @@ class Running(Traced):
     def blocks(self) -> Blocks:
         """The blocks that run its handlers; for what ends the program."""
         return self._blocks
+
+    def lane_figures(self) -> LaneFigures:
+        """What its handlers are at; for its metrics."""
+        return self._lanes.figures()
 
     def _alive(self) -> list[Vibrator]:
         """The vibrators of this moment: others may come meanwhile, in other threads."""

@@ -25,6 +25,8 @@ OTHER: dict[str, Any] = {
     "retain": ("a",),
     "retain_channels": 5,
     "journal": {"path": "x"},
+    "name": "shop",
+    "metrics": {},
     "tracing": {"sample": 1.0},
 }
 """Another value for each field."""

@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 from aether import AetherConfig
 from aether.config.settings import Settings
 from aether.events import EVENTS
+from aether.metrics import METRICS
 from aether.tracing.exporting import ATTRIBUTES
 
 __all__ = ["DOCUMENT", "tables", "written"]
@@ -23,6 +24,7 @@ def tables() -> dict[str, str]:
         "fields": "\n".join(_fields()),
         "events": "\n".join(_events()),
         "attributes": "\n".join(_attributes()),
+        "metrics": "\n".join(_metrics()),
     }
 
 
@@ -49,6 +51,15 @@ def _attributes() -> Iterator[str]:
     yield "|---|---|"
     for name, meaning in ATTRIBUTES.items():
         yield f"| `{name}` | {meaning} |"
+
+
+def _metrics() -> Iterator[str]:
+    yield "| metric | | labels | | of |"
+    yield "|---|---|---|---|---|"
+    for name, metric in METRICS.items():
+        labels = [*(["medium"] if metric.of_medium else []), *metric.labels]
+        said = ", ".join(f"`{one}`" for one in labels)
+        yield f"| `{name}` | {metric.kind} | {said} | {metric.meaning} | {metric.unit} |"
 
 
 def _fields() -> Iterator[str]:

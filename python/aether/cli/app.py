@@ -31,6 +31,18 @@ BackendOption = Annotated[
     typer.Option("--backend", metavar="LOOP", help="The event loop: asyncio, uvloop or trio."),
 ]
 
+MetricsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        min=0,
+        max=65535,
+        metavar="PORT",
+        help="Serve metrics for Prometheus there meanwhile, on 127.0.0.1; 0: at a free port.",
+        show_default=False,
+    ),
+]
+
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -61,6 +73,7 @@ def demo(
         ),
     ] = None,
     backend: BackendOption = "asyncio",
+    metrics_port: MetricsOption = None,
 ) -> None:
     """Replay ten years of a project's history through one medium.
 
@@ -70,7 +83,7 @@ def demo(
     from .console import Screen
     from .demo import run_demo
 
-    if not run_demo(Screen(), file, backend):
+    if not run_demo(Screen(), file, backend, metrics_port):
         raise typer.Exit(1)
 
 
@@ -122,6 +135,7 @@ def replay(
         ),
     ] = None,
     backend: BackendOption = "asyncio",
+    metrics_port: MetricsOption = None,
 ) -> None:
     """Replay an event file through a medium and show where its events went.
 
@@ -132,6 +146,7 @@ def replay(
     from .console import Screen
     from .errors import CliError
     from .events import EventReader
+    from .metrics import serving
     from .pacing import parse_speed
     from .replay import replay as replay_file
     from .summary import tables
@@ -140,6 +155,7 @@ def replay(
     patterns = list(dict.fromkeys(pattern or ["*"]))
     with (
         EventReader(file) as reader,
+        serving(metrics_port, screen) as server,
         screen.progress(f"replaying {reader.name}", reader.size, counted=False) as tick,
     ):
         done = run(
@@ -151,6 +167,7 @@ def replay(
                 buffer_size=buffer_size,
                 strict=strict,
                 journal=journal,
+                server=server,
                 on_fault=lambda fault: screen.complain(f"line {fault.line}: {fault.reason}"),
                 on_progress=tick,
             ),

@@ -27,11 +27,13 @@ import anyio.to_thread
 from .choices import Overflow
 from .errors import MISUSED, CliError
 from .events import Event, EventReader, Fault
+from .metrics import measuring
 from .pacing import Pacer
 
 if TYPE_CHECKING:
     from aether import Aether, Receipt, Vibrator
     from aether.journal import Journal
+    from aether.metrics.exposed import MetricsServer
 
 __all__ = ["DomainCount", "Replay", "VibratorCount", "replay"]
 
@@ -94,6 +96,7 @@ async def replay(
     buffer_size: int | None = None,
     strict: bool = False,
     journal: Path | None = None,
+    server: MetricsServer | None = None,
     on_fault: Callable[[Fault], None] = _ignore,
     on_progress: Callable[[int], None] = _ignore,
 ) -> Replay:
@@ -107,6 +110,7 @@ async def replay(
         buffer_size: room in each mailbox; the medium's default if None.
         strict: stop at the first bad line.
         journal: the folder where each event is written before it is delivered.
+        server: what shows its metrics, if anything does.
         on_fault: told of each bad line that is skipped.
         on_progress: told now and then how many bytes of the file were read.
 
@@ -119,7 +123,7 @@ async def replay(
     got = [0] * len(patterns)
     store = None if journal is None else _journal(journal)
     after = 0 if store is None else _line_reached(store)
-    medium = _medium(store)
+    medium = _medium(store, server)
     vibrators = [_listener(medium, pattern, overflow, buffer_size) for pattern in patterns]
     pacer = Pacer(speed)
     started = time.perf_counter()
@@ -174,13 +178,16 @@ def _journal(folder: Path) -> Journal:
     return Journal(folder)
 
 
-def _medium(journal: Journal | None) -> Aether:
+def _medium(journal: Journal | None, server: MetricsServer | None) -> Aether:
     from aether import Aether, JournalError
 
     try:
-        return Aether(journal=journal)
+        medium = Aether(measuring("replay", server), journal=journal)
     except JournalError as error:
         raise CliError(f"--journal: {error}") from None
+    if server is not None:
+        server.add(medium)
+    return medium
 
 
 def _line_reached(journal: Journal) -> int:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, WrapValidator
 
 from aether.channel import Channel
 from aether.config.journal import JournalConfig, checked_journal
+from aether.config.metrics import MetricsConfig
 from aether.config.settings import LIVE, RESTART, Count, Seconds, Settings
 from aether.config.tracing import TracingConfig
 from aether.options import Overflow
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from aether.config.files import ConfigFiles
     from aether.journal import Journal
 
-__all__ = ["AetherConfig", "JournalConfig", "Overflow", "TracingConfig"]
+__all__ = ["AetherConfig", "JournalConfig", "MetricsConfig", "Overflow", "TracingConfig"]
 
 
 def _patterns(given: Sequence[str]) -> tuple[str, ...]:
@@ -54,6 +55,7 @@ class AetherConfig(Settings):
 
     sections: ClassVar[Mapping[str, type[Settings]]] = {
         "journal": JournalConfig,
+        "metrics": MetricsConfig,
         "tracing": TracingConfig,
     }
 
@@ -161,6 +163,16 @@ class AetherConfig(Settings):
             json_schema_extra=RESTART,
             description="What the waves are written to before they are delivered; `None`: to nothing.",
         )
+    name: Annotated[str, Field(min_length=1, max_length=128)] = Field(
+        default="aether",
+        json_schema_extra=RESTART,
+        description="What tells this medium from others of the process in its metrics: 1..128 characters.",
+    )
+    metrics: MetricsConfig | None = Field(
+        default=None,
+        json_schema_extra=RESTART,
+        description="What is counted and measured for `aether.metrics`; `None`: nothing.",
+    )
     tracing: TracingConfig | None = Field(
         default=None,
         json_schema_extra=RESTART,

@@ -13,13 +13,13 @@ Contract:
 from __future__ import annotations
 
 import importlib.util
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aether.config.settings import Settings
 from aether.errors import ConfigError
+from aether.events import said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reloading", "split"]
 
-_log = logging.getLogger("aether")
+_log = said()
 
 # How long the folder has to be silent before it is read, and after which time the files are looked at anyway.
 _DEBOUNCE_MS = 50
@@ -104,6 +104,8 @@ class Reloading:
         # As the files were when they were read last, and when they were sound last.
         self._seen = self._sound = self._signature()
         self._told = ""
+        self.refused = 0
+        """How often the files had mistakes."""
 
     def first(self) -> AetherConfig:
         """The configuration to begin with.
@@ -197,6 +199,7 @@ class Reloading:
 
     def _refuse(self, error: ConfigError) -> None:
         """Says why the configuration stays, once."""
+        self.refused += 1
         told = " ".join(str(error).split())
         if told != self._told:
             self._told = told

@@ -17,13 +17,13 @@ Contract:
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from aether import _native
+from aether.events import said
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Damage", "Gap", "Replay", "ReplayColumns"]
 
-_log = logging.getLogger("aether")
+_log = said()
 
 _AT_ONCE = 512
 """How many waves are made at once."""

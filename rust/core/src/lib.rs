@@ -8,12 +8,14 @@
 //! - [`router`]: which mailboxes a channel reaches.
 //! - [`mailbox`]: what waits for one reader, in which order, and what goes when it is full.
 //! - [`medium`]: emitting, taking, waiting and closing; the one lock.
+//! - [`times`]: how long waves wait and are handled.
 //! - [`trace`]: which waves are followed, and what was seen of them.
 #![forbid(unsafe_code)]
 
 pub mod channel;
 pub mod clock;
 pub mod decay;
+pub mod histogram;
 pub mod mailbox;
 pub mod medium;
 pub mod reason;
@@ -22,5 +24,6 @@ mod seeds;
 pub mod sync;
 #[cfg(all(test, loom))]
 mod tests;
+pub mod times;
 pub mod trace;
 pub mod wave;

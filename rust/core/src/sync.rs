@@ -1,4 +1,4 @@
-//! The one place that names a lock: of the kind that the owner of a medium chooses (`parking_lot`'s, unless
+//! The one place that names a lock and its like: of the kind that the owner of a medium chooses (`parking_lot`'s, unless
 //! it has a better one), or loom's mock in its models.
 
 pub use parking_lot::lock_api::RawMutex as RawLock;
@@ -35,4 +35,12 @@ mod model {
             self.0.try_lock().ok()
         }
     }
+}
+
+/// Atomics whose order matters, or loom's.
+pub(crate) mod atomic {
+    #[cfg(all(test, loom))]
+    pub(crate) use loom::sync::atomic::{AtomicU64, fence};
+    #[cfg(not(all(test, loom)))]
+    pub(crate) use std::sync::atomic::{AtomicU64, fence};
 }

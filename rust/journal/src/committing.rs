@@ -9,11 +9,13 @@
 //! - While the disk is waited for, only the lock of the files is held; while somebody is told, none.
 
 use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::Instant;
 
 use crate::disk::Disk;
 use crate::keeper::Keeper;
 use crate::known::Known;
 use crate::log::Log;
+use crate::measured::Measured;
 use crate::opening::Opened;
 use crate::options::{Durability, Options, Refusal};
 use crate::record::Encoded;
@@ -33,6 +35,8 @@ pub(crate) struct Shared<D: Disk, T> {
     pub(crate) right: Mutex<Option<D::Lock>>,
     /// Called when segments have become complete.
     pub(crate) on_complete: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// What is measured of commits, if anything is.
+    pub(crate) measured: OnceLock<Box<Measured>>,
     /// Something waits, or it closes.
     appended: Condvar,
     /// A commit is over, and it was told.
@@ -68,6 +72,7 @@ impl<D: Disk + Clone, T> Shared<D, T> {
             log: Mutex::new(Log::new(disk)),
             right: Mutex::new(Some(right)),
             on_complete: OnceLock::new(),
+            measured: OnceLock::new(),
             appended: Condvar::new(),
             committed: Condvar::new(),
         }
@@ -147,7 +152,11 @@ impl<D: Disk, T> Shared<D, T> {
         let Committer { keeper, told } = &mut committer;
         let sync = self.options.durability == Durability::Sync;
         early.map(&*told);
+        let measured = self.measured.get().map(|measured| (measured, Instant::now()));
         let done = locked(&self.log).commit(&runs, sync);
+        if let Some((measured, begun)) = measured {
+            measured.committed(begun.elapsed(), done.is_ok());
+        }
         let complete = done.is_ok() && keeper.committed(&mut locked(&self.known), &runs, sync);
         drop(runs);
         let settled = self.lock().settle(done);

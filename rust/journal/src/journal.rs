@@ -29,6 +29,7 @@ use aether_core::channel::Pattern;
 use crate::committing::Shared;
 use crate::disk::Disk;
 pub use crate::known::Location;
+pub use crate::measured::Figures;
 pub use crate::options::{Durability, OpenError, Options, Refusal};
 use crate::queue::Queue;
 use crate::record::Encoded;
@@ -254,6 +255,33 @@ impl<D: Disk, T> Journal<D, T> {
     /// How many bytes are not in the files yet.
     pub fn pending_bytes(&self) -> usize {
         self.shared.lock().pending()
+    }
+
+    /// Has the time of each commit taken from now on, for [`Self::figures`].
+    pub fn measure(&self) {
+        self.shared.measured.get_or_init(Box::default);
+    }
+
+    /// What it has counted, and measured.
+    pub fn figures(&self) -> Figures {
+        let (segments, bytes, waves) = {
+            let known = locked(&self.shared.known);
+            let bytes = known.parts.values().map(|part| part.end).sum();
+            (known.parts.len(), bytes, known.waves())
+        };
+        let commits = self.shared.measured.get().map(|one| one.read());
+        let state = self.shared.lock();
+        Figures {
+            last: state.queue.last(),
+            safe: state.safe(),
+            lost: state.lost(),
+            pending_bytes: state.pending(),
+            segments,
+            bytes,
+            waves,
+            has_failed: state.failed().is_some(),
+            commits,
+        }
     }
 
     /// Commits what was appended, and takes no more; returns when the files are closed, and somebody else may

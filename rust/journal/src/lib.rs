@@ -25,6 +25,7 @@ mod keeper;
 pub mod keeping;
 mod known;
 mod log;
+mod measured;
 mod missing;
 mod opening;
 mod options;

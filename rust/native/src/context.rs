@@ -2,8 +2,9 @@
 //! medium that drains.
 
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use aether_core::times::is_timed;
 use aether_core::trace::context::SpanContext;
 use aether_core::trace::spans::Trouble;
 use pyo3::ffi;
@@ -12,6 +13,7 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::sync::PyOnceLock;
 
 use crate::guarded::Guarded;
+use crate::mailbox::PyMailbox;
 use crate::shared::Shared;
 use crate::tracing::Processing;
 use crate::wave::PyWave;
@@ -27,6 +29,10 @@ pub struct PyHandling {
     medium: u64,
     /// The handler has ended; what it has started goes on in its context.
     over: AtomicBool,
+    /// The bits of the monotonic second at which it has begun; NaN: nobody wants to know.
+    begun: AtomicU64,
+    /// Under which number its vibrator is counted.
+    counted_as: u32,
     /// Its span, where its wave is followed, until it has ended.
     processing: Guarded<Option<Box<Processing>>>,
     span: Option<SpanContext>,
@@ -34,8 +40,14 @@ pub struct PyHandling {
 
 impl PyHandling {
     /// The handler has ended.
-    pub fn end(&self, py: Python<'_>) {
+    pub fn end(&self, py: Python<'_>, shared: &Shared) {
         self.over.store(true, Ordering::Relaxed);
+        if let Some(times) = &shared.times {
+            let begun = f64::from_bits(self.begun.load(Ordering::Relaxed));
+            if !begun.is_nan() {
+                times.handled(self.counted_as, shared.medium.clock().monotonic() - begun);
+            }
+        }
         if self.span.is_some() {
             let processing = self.processing.with(py, Option::take);
             if let Some(processing) = processing {
@@ -44,12 +56,40 @@ impl PyHandling {
         }
     }
 
-    pub fn new(py: Python<'_>, shared: &Shared, wave: Py<PyWave>, by: &str) -> Self {
+    pub fn new(py: Python<'_>, shared: &Shared, wave: Py<PyWave>, mailbox: &PyMailbox) -> Self {
         HANDLERS.store(true, Ordering::Relaxed);
-        let processing = Processing::begin(py, shared, wave.get(), by);
+        let processing = Processing::begin(py, shared, wave.get(), || mailbox.name(py).to_owned());
         let span = processing.as_ref().map(|processing| processing.context());
-        let (medium, over) = (shared.number, AtomicBool::new(false));
-        Self { wave, medium, over, processing: Guarded::new(processing), span }
+        let handling = Self {
+            wave,
+            medium: shared.number,
+            over: AtomicBool::new(false),
+            begun: AtomicU64::new(f64::NAN.to_bits()),
+            counted_as: mailbox.counted_as,
+            processing: Guarded::new(processing),
+            span,
+        };
+        handling.time(shared);
+        handling
+    }
+
+    /// It begins only now, after its wave has stood behind another one.
+    pub fn begin(&self, py: Python<'_>, shared: &Shared) {
+        self.time(shared);
+        if self.span.is_some() {
+            self.processing.with(py, |processing| {
+                if let Some(processing) = processing {
+                    processing.resume();
+                }
+            });
+        }
+    }
+
+    fn time(&self, shared: &Shared) {
+        let timed = || is_timed(self.wave.get().sequence.load(Ordering::Relaxed));
+        if shared.times.is_some() && timed() {
+            self.begun.store(shared.begun().to_bits(), Ordering::Relaxed);
+        }
     }
 }
 
@@ -59,15 +99,6 @@ impl PyHandling {
     #[getter]
     fn span(&self) -> Option<(u128, u64)> {
         self.span.map(|span| (span.trace, span.span))
-    }
-
-    /// The handler begins only now: its wave stood behind another.
-    fn resume(&self, py: Python<'_>) {
-        self.processing.with(py, |processing| {
-            if let Some(processing) = processing {
-                processing.resume();
-            }
-        });
     }
 
     /// The handler has failed.

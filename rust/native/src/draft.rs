@@ -69,6 +69,8 @@ pub struct Draft {
     encoded: Option<Box<Encoded>>,
     /// Its span, if it is followed.
     sending: Option<Box<Sending>>,
+    /// When it began to wait, in monotonic seconds; NaN: it does not, or nobody wants to know.
+    pub begun: f64,
 }
 
 /// What an attempt came to.
@@ -143,7 +145,15 @@ impl Draft {
         let sending = Sending::begin(py, shared, origin, &mut wave, Behind { named, cause })?;
         let wave = Held(wave.into_object(py)?);
         let encoded = Self::encoded(py, shared, &wave, spent)?;
-        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent, encoded, sending })
+        Ok(Self {
+            wave,
+            hint,
+            require: options.require.unwrap_or(0),
+            spent,
+            encoded,
+            sending,
+            begun: f64::NAN,
+        })
     }
 
     /// A new wave of which nothing is said but its strength after the first hop; `None`: there is no memory.
@@ -161,7 +171,15 @@ impl Draft {
         let timestamp = shared.medium.clock().unix();
         let wave = PyWave::new(py, channel, payload, source, strength, timestamp, None);
         let wave = Held(wave.into_object(py).ok()?);
-        Some(Self { wave, hint, require: 0, spent: None, encoded: None, sending: None })
+        Some(Self {
+            wave,
+            hint,
+            require: 0,
+            spent: None,
+            encoded: None,
+            sending: None,
+            begun: f64::NAN,
+        })
     }
 
     /// An emission of a wave that exists: one more hop of it.
@@ -196,7 +214,15 @@ impl Draft {
         let sending = Sending::begin(py, shared, origin, &mut hopped, behind)?;
         let wave = Held(hopped.into_object(py)?);
         let encoded = Self::encoded(py, shared, &wave, spent)?;
-        Ok(Self { wave, hint, require: options.require.unwrap_or(0), spent, encoded, sending })
+        Ok(Self {
+            wave,
+            hint,
+            require: options.require.unwrap_or(0),
+            spent,
+            encoded,
+            sending,
+            begun: f64::NAN,
+        })
     }
 
     /// The record of a wave that goes somewhere, if there is a journal to write it to.
@@ -310,12 +336,16 @@ impl Draft {
             Err(Refusal::Full(full)) => return Ok(Attempt::Full(full)),
             Err(refusal) => return Err(self.refused(py, shared, origin, &refusal)),
         };
+        if self.begun.is_nan() {
+            self.begun = shared.begun();
+        }
         let fate = Arc::new(Fate::default());
         let admitted = Box::new(Admitted {
             shared: Arc::clone(shared),
             origin: Arc::clone(origin),
             wave: Held(self.wave.0.clone_ref(py)),
             reserved,
+            begun: self.begun,
             fate: Arc::clone(&fate),
             undurably: writer.undurably,
         });
@@ -370,6 +400,7 @@ impl Draft {
                 medium.emit_to_one(priority, self.hint, &self.wave, &Hands(py), &mut listener);
             if let Some((sequence, handled)) = one {
                 origin.count(py);
+                shared.time_admission(sequence, self.begun);
                 shared.tap(py, &self.wave, sequence);
                 if let Some(waker) = listener {
                     shared.wake(py, waker);
@@ -406,6 +437,7 @@ impl Draft {
     /// Shows it to those who look on.
     #[inline]
     fn delivered(&mut self, py: Python<'_>, shared: &Shared, sent: &Sent) {
+        shared.time_admission(sent.sequence, self.begun);
         shared.tap(py, &self.wave, sent.sequence);
         if let Some(sending) = &mut self.sending {
             sending.sent(self.wave.0.get(), sent.matched, sent.dropped);

@@ -189,6 +189,9 @@ impl Operation for EmitOp {
     }
 
     fn enlist(&mut self, py: Python<'_>, sleeper: Sleeper) -> PyResult<bool> {
+        if self.draft.begun.is_nan() {
+            self.draft.begun = self.shared().begun();
+        }
         if let Some(fate) = self.journal.fate() {
             return Ok(fate.enlist(Waker { post: Post::Watcher, sleeper }).is_none());
         }

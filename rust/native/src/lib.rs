@@ -25,6 +25,7 @@ mod emitter;
 mod entries;
 mod errors;
 mod field;
+mod figures;
 #[allow(unsafe_code)] // `pthread_atfork`
 mod fork;
 #[allow(unsafe_code)] // a lock that is the interpreter's
@@ -52,6 +53,7 @@ mod spares;
 mod stalls;
 mod tap;
 mod taps;
+mod timing;
 mod tracing;
 mod tuning;
 mod vibrator;
@@ -92,12 +94,16 @@ mod _native {
     #[pymodule_export]
     use crate::field::PyField;
     #[pymodule_export]
+    use crate::figures::histogram_bounds;
+    #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
     use crate::journal::{
         PyJournalImport, PyJournalReader, PyJournalWriter, backup_journal, prune_journal,
         repair_journal, verify_journal,
     };
+    #[pymodule_export]
+    use crate::log::{count_event, counted_events};
     #[pymodule_export]
     use crate::mailbox::PyMailbox;
     #[pymodule_export]

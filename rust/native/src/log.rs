@@ -1,11 +1,35 @@
 //! What the native side says through Python's `logging`, on the logger `aether`. Never under a lock.
 
+use std::collections::BTreeMap;
+
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::guarded::Guarded;
 use crate::waker::raise_later;
+
+/// How often each event was said, whether a logger let it through or not.
+static SAID: Guarded<BTreeMap<String, u64>> = Guarded::new(BTreeMap::new());
+
+/// Counts an event that is said.
+#[pyfunction]
+pub fn count_event(py: Python<'_>, event: &str) {
+    count(py, event);
+}
+
+/// How often each event was said in this process.
+#[pyfunction]
+pub fn counted_events(py: Python<'_>) -> BTreeMap<String, u64> {
+    SAID.with(py, |said| said.clone())
+}
+
+/// Counts an event that is said.
+pub fn count(py: Python<'_>, event: &str) {
+    let event = event.to_owned();
+    SAID.with(py, |said| *said.entry(event).or_default() += 1);
+}
 
 /// A vibrator has begun to lose waves.
 #[cold]
@@ -65,6 +89,7 @@ fn say(
     (first, second): (&str, &str),
     fields: &[(&str, &str)],
 ) {
+    count(py, event);
     let said = || {
         let extra = PyDict::new(py);
         extra.set_item("event", event)?;

@@ -27,6 +27,8 @@ use crate::wave::{Held, PyWave};
 pub struct PyMailbox {
     pub shared: Arc<Shared>,
     pub key: Key,
+    /// Under which number it is counted by name.
+    pub counted_as: u32,
     name: Py<PyString>,
     overflow: Overflow,
     last_reader: LastReader,
@@ -38,9 +40,11 @@ pub struct PyMailbox {
 
 impl PyMailbox {
     pub fn new(shared: Arc<Shared>, key: Key, name: Py<PyString>, overflow: Overflow) -> Self {
+        let counted_as = shared.times.as_ref().map_or(0, |_| shared.medium.counted_as(key));
         Self {
             shared,
             key,
+            counted_as,
             name,
             overflow,
             last_reader: LastReader::default(),
@@ -99,7 +103,10 @@ impl PyMailbox {
         };
         self.shared.settle(py, after);
         match taken {
-            Take::Wave(taken) => Ok((taken.item.0, taken.missed)),
+            Take::Wave(taken) => {
+                self.shared.time_receipt(&taken.item, self);
+                Ok((taken.item.0, taken.missed))
+            }
             Take::Empty => Err(WouldBlock::new_err(format!(
                 "no wave waits at {:?}; await receive(), or look at statistics() first",
                 self.name(py)
@@ -348,6 +355,19 @@ impl PyMailbox {
     /// The next wave, or `WouldBlock`, or `EndOfStream`.
     fn receive_nowait(&self, py: Python<'_>) -> PyResult<Py<PyWave>> {
         Ok(self.take_now(py, 0)?.0)
+    }
+
+    /// By which name it is counted, and spoken of: that of its vibrator or group.
+    #[getter]
+    fn label(&self, py: Python<'_>) -> Py<PyString> {
+        self.name.clone_ref(py)
+    }
+
+    /// A handler has failed on a wave of it.
+    fn handler_failed(&self) {
+        if let Some(times) = &self.shared.times {
+            times.failed(self.counted_as);
+        }
     }
 
     /// Counters: (used, capacity, waiting to receive, waiting to send, received, dropped by reason).

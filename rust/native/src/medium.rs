@@ -8,6 +8,7 @@ use aether_core::clock::{Clock, ManualClock};
 use aether_core::decay::Fading;
 use aether_core::mailbox::{Order, Overflow, Role, Spec};
 use aether_core::medium::{self, Phase, Verdict};
+use aether_core::times::Times;
 use aether_core::wave::Rules;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -20,6 +21,7 @@ use crate::context::PyHandling;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{Closed, channel_error, count, number, quietly, seconds, type_error};
+use crate::figures;
 use crate::guarded::{Counter, Guarded};
 use crate::journal::PyJournalWriter;
 use crate::last;
@@ -27,7 +29,7 @@ use crate::mailbox::PyMailbox;
 use crate::numbers;
 use crate::quiet::{Until, UntilOp};
 use crate::rare::checked_amplitude;
-use crate::shared::Shared;
+use crate::shared::{Shared, Watching};
 use crate::tap::PyTap;
 use crate::tracing::PyTracer;
 use crate::tuning::Tuned;
@@ -202,7 +204,7 @@ impl PyMedium {
     #[new]
     #[pyo3(signature = (*, attenuation_factor=0.95, decay_interval=1.0, max_propagation=10,
                         min_amplitude=0.01, max_channel_length=1024, stall_warning=1.0, retain=Vec::new(),
-                        retain_channels=100_000, clock=None, journal=None, tracer=None))]
+                        retain_channels=100_000, metrics=None, clock=None, journal=None, tracer=None))]
     #[expect(clippy::too_many_arguments, reason = "the settings of a medium")]
     fn py_new(
         attenuation_factor: f64,
@@ -213,6 +215,7 @@ impl PyMedium {
         stall_warning: f64,
         retain: Vec<Bound<'_, PyAny>>,
         retain_channels: usize,
+        metrics: Option<(usize, usize)>,
         clock: Option<&Bound<'_, PyManualClock>>,
         journal: Option<&Bound<'_, PyJournalWriter>>,
         tracer: Option<&Bound<'_, PyTracer>>,
@@ -231,13 +234,21 @@ impl PyMedium {
         if !retain.is_empty() {
             medium.retain(retain, retain_channels);
         }
+        if let Some((domains, names)) = metrics {
+            medium.count_by_name(domains, names);
+        }
+        let times = metrics.map(|(_, names)| Times::new(names));
         let writer = journal.map(|journal| Arc::clone(&journal.get().writer));
         if let Some(writer) = &writer {
             medium.begin_at(writer.last());
+            if metrics.is_some() {
+                writer.journal.measure();
+            }
         }
         let tracing = tracer.map(|tracer| Arc::clone(&tracer.get().tracing));
-        let tuned = Tuned { rules, stall_warning };
-        let shared = Arc::new(Shared::new(medium, tuned, limits, tracing, writer));
+        let watching = Watching { times, tracing };
+        let shared =
+            Arc::new(Shared::new(medium, Tuned { rules, stall_warning }, limits, watching, writer));
         if let (Some(writer), Some(journal)) = (&shared.writer, journal) {
             writer.serve(journal.py(), &shared);
         }
@@ -473,6 +484,15 @@ impl PyMedium {
         Ok(all)
     }
 
+    /// For metrics: all counters, by name and by domain, and what was measured, of its journal and cursors too.
+    ///
+    /// `None`: it measures nothing.
+    fn figures<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.shared.home.enter()?;
+        let figures = |times: &Box<Times>| figures::figures(py, &self.shared, times);
+        self.shared.times.as_ref().map(figures).transpose()
+    }
+
     /// Calls `watch` with each wave of a pattern that is emitted, while the tap is held.
     fn tap(
         &self,
@@ -535,15 +555,25 @@ impl PyMedium {
         Ok(waits.iter().map(row).collect())
     }
 
-    /// A handler begins with a wave; returns the value of the context variable `handling`.
-    fn handling(&self, py: Python<'_>, wave: Py<PyWave>, by: &str) -> PyHandling {
+    /// A handler begins with a wave of this mailbox; returns the value of the context variable `handling`.
+    fn handling(
+        &self,
+        py: Python<'_>,
+        wave: Py<PyWave>,
+        mailbox: &Bound<'_, PyMailbox>,
+    ) -> PyHandling {
         self.shared.working.fetch_add(1, Ordering::AcqRel);
-        PyHandling::new(py, &self.shared, wave, by)
+        PyHandling::new(py, &self.shared, wave, mailbox.get())
+    }
+
+    /// It begins only now, after its wave has stood behind another one.
+    fn handling_begins(&self, py: Python<'_>, handling: &Bound<'_, PyHandling>) {
+        handling.get().begin(py, &self.shared);
     }
 
     /// A handler has ended.
     fn handled(&self, py: Python<'_>, handling: &Bound<'_, PyHandling>) {
-        handling.get().end(py);
+        handling.get().end(py, &self.shared);
         self.shared.working.fetch_sub(1, Ordering::AcqRel);
         let mut after = Aftermath::default();
         self.shared.medium.stir(&mut after);

@@ -134,6 +134,7 @@ impl ReceiveOp {
         mailbox.shared.settle(py, after);
         match taken {
             Take::Wave(taken) => {
+                mailbox.shared.time_receipt(&taken.item, mailbox);
                 self.missed(taken.missed);
                 self.note(py, from_ref(&taken.item));
                 if !self.by_thread {
@@ -200,6 +201,7 @@ impl ReceiveOp {
         if taken.is_empty() && !ended {
             return Ok(None);
         }
+        taken.iter().for_each(|wave| mailbox.shared.time_receipt(wave, mailbox));
         self.missed(missed.unwrap_or(0));
         self.note(py, &taken);
         listed(py, taken).map(Some)
@@ -223,6 +225,7 @@ fn many_quickly(
     most: usize,
 ) -> Quickly<Py<PyAny>> {
     let Some(taken) = shared.medium.take_many_quickly(key, most) else { return Ok(None) };
+    taken.iter().for_each(|wave| shared.time_receipt(wave, reader.get().mailbox()));
     reader.get().set_missed(0);
     PyVibrator::took(reader, shared, &taken);
     listed(py, taken).map(Some).map_err(|error| Raised::set(py, error))
@@ -280,6 +283,7 @@ impl Operation for ReceiveOp {
         match self.wanted {
             Wanted::One | Wanted::Next => {
                 Ok(shared.medium.take_quickly(key, prefetch).map(|taken| {
+                    shared.time_receipt(&taken.item, reader.get().mailbox());
                     reader.get().set_missed(taken.missed);
                     PyVibrator::took(reader, shared, from_ref(&taken.item));
                     taken.item.0.into_any()

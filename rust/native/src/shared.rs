@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use aether_core::channel::{Limits, Pattern, check_channel};
 use aether_core::medium;
 use aether_core::router::Hint;
+use aether_core::times::Times;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -14,7 +15,7 @@ use pyo3::types::PyString;
 use crate::channel::text;
 use crate::errors::channel_error;
 use crate::fork::Home;
-use crate::guarded::{Guarded, Lock};
+use crate::guarded::{Counter, Guarded, Lock};
 use crate::journal::{Cursors, Refill, Writer};
 use crate::log;
 use crate::names::{Name, Names};
@@ -31,6 +32,13 @@ pub type Medium = medium::Medium<Held, Waker, Lock>;
 
 /// How many kinds of dying chains are remembered.
 const CHAINS: usize = 256;
+
+/// What is seen of the waves of a medium, beside what is counted.
+#[derive(Default)]
+pub struct Watching {
+    pub times: Option<Times>,
+    pub tracing: Option<Arc<Tracing>>,
+}
 
 /// What a medium, its vibrators and their emitters share.
 pub struct Shared {
@@ -52,6 +60,10 @@ pub struct Shared {
     pub taps: Arc<Taps>,
     /// What follows waves.
     pub tracing: Option<Arc<Tracing>>,
+    /// What is measured of its waves, if anything is.
+    pub times: Option<Box<Times>>,
+    /// Emissions that have waited for longer than they should.
+    pub stalls: Counter,
     /// Where each wave is written down before it is delivered.
     pub writer: Option<Arc<Writer>>,
     /// Where readers are, by name.
@@ -91,7 +103,7 @@ impl Shared {
         medium: Medium,
         tuned: Tuned,
         limits: Limits,
-        tracing: Option<Arc<Tracing>>,
+        Watching { times, tracing }: Watching,
         writer: Option<Arc<Writer>>,
     ) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
@@ -110,6 +122,8 @@ impl Shared {
             watched: AtomicBool::new(false),
             receipt: Guarded::new(None),
             taps: Arc::default(),
+            times: times.map(Box::new),
+            stalls: Counter::new(),
             tracing,
             writer,
             cursors: Cursors::default(),

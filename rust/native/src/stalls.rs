@@ -11,6 +11,7 @@ use pyo3::types::PyDict;
 use crate::actors;
 use crate::draft::listed;
 use crate::here::Here;
+use crate::log;
 use crate::shared::{Medium, Shared};
 use crate::waker::Aftermath;
 
@@ -76,6 +77,8 @@ pub fn look(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     shared.settle(py, after);
     for stall in stalls {
         if stall.first {
+            shared.stalls.next(py);
+            log::count(py, "emission.stalled");
             let extra = PyDict::new(py);
             let names: Vec<&str> = stall.full.iter().map(|name| &**name).collect();
             extra.set_item("event", "emission.stalled")?;

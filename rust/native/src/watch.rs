@@ -99,6 +99,7 @@ impl PyWatcher {
         let (mut hint, mut after) = (Hint::default(), Aftermath::default());
         let outcome = shared.medium.emit(&emission, &mut hint, None, &wave, &Hands(py), &mut after);
         if let Ok(sent) = &outcome {
+            shared.time_admission(sent.sequence, f64::NAN);
             shared.tap(py, &wave, sent.sequence);
         }
         shared.settle(py, after);

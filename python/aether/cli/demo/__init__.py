@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from ..backend import asyncio_of, require, run
@@ -16,6 +17,7 @@ from ..choices import Backend
 from ..console import Screen
 from ..errors import SourceError
 from ..events import EventReader
+from ..metrics import serving
 from .job import LOUD, MAILBOXES, Emission, derived, load
 from .measure import Side
 from .patterns import patterns
@@ -45,19 +47,26 @@ def history_path() -> Path:
     return _HISTORY
 
 
-def run_demo(screen: Screen, file: str | None = None, backend: Backend = "asyncio") -> bool:
+def run_demo(
+    screen: Screen,
+    file: str | None = None,
+    backend: Backend = "asyncio",
+    metrics_port: int | None = None,
+) -> bool:
     """Run the demo and print its report.
 
     Args:
         screen: where to print.
         file: another history; the shipped one if None.
         backend: the loop that the medium runs on; the queues run on asyncio, or uvloop where that is asked for.
+        metrics_port: where the metrics of the medium are served meanwhile, if anywhere.
 
     Returns:
         Whether all sums add up.
 
     Raises:
         SourceError: the history cannot be read.
+        CliError: the metrics cannot be served.
     """
     require(backend)
     with EventReader(history_path() if file is None else file) as reader:
@@ -66,11 +75,13 @@ def run_demo(screen: Screen, file: str | None = None, backend: Backend = "asynci
     due = expected(emissions, MAILBOXES)
     media: list[Side] = []
     queues: list[Side] = []
-    for turn in range(1, TURNS + 1):
-        with screen.progress(f"medium, turn {turn} of {TURNS}", len(history)) as tick:
-            media.append(_do(through_medium, history, tick, backend))
-        with screen.progress(f"queues, turn {turn} of {TURNS}", len(history)) as tick:
-            queues.append(_do(through_queues, history, tick, asyncio_of(backend)))
+    with serving(metrics_port, screen) as server:
+        on_a_medium = partial(through_medium, server=server)
+        for turn in range(1, TURNS + 1):
+            with screen.progress(f"medium, turn {turn} of {TURNS}", len(history)) as tick:
+                media.append(_do(on_a_medium, history, tick, backend))
+            with screen.progress(f"queues, turn {turn} of {TURNS}", len(history)) as tick:
+                queues.append(_do(through_queues, history, tick, asyncio_of(backend)))
 
     best, beside = (min(sides, key=lambda side: side.seconds) for sides in (media, queues))
     found = patterns(history)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
@@ -16,6 +17,7 @@ import anyio.lowlevel
 from aether import Aether, Wave
 
 from ..errors import CliError
+from ..metrics import measuring
 from .job import (
     ACTIVITY_LANES,
     AT_ONCE,
@@ -32,6 +34,9 @@ from .job import (
 )
 from .measure import Measured, Side
 
+if TYPE_CHECKING:
+    from aether.metrics.exposed import MetricsServer
+
 __all__ = ["through_medium"]
 
 _PATIENCE = 30.0
@@ -39,17 +44,24 @@ _PATIENCE = 30.0
 _TICK = 512
 
 
-async def through_medium(history: Sequence[Emission], tick: Callable[[int], None]) -> Side:
+async def through_medium(
+    history: Sequence[Emission],
+    tick: Callable[[int], None],
+    server: MetricsServer | None = None,
+) -> Side:
     """Do the job on a medium.
 
     Args:
         history: what to emit, in order.
         tick: told now and then how many were emitted.
+        server: what shows its metrics, if anything does.
 
     Raises:
         CliError: the medium does not come to rest.
     """
-    medium = Aether()
+    medium = Aether(measuring("demo", server))
+    if server is not None:
+        server.add(medium)
     side = _MediumSide(medium)
     # The readers outlive the medium: leaving it gives them what is queued, and then the end.
     async with anyio.create_task_group() as tasks, medium:

@@ -160,6 +160,8 @@ pub(crate) struct Mailbox<T, W> {
 #[derive(Debug)]
 struct Rest<T> {
     name: Arc<str>,
+    /// Under which number it is counted by name.
+    counted_as: u32,
     order: Order,
     fading: Fading,
     overflow: Overflow,
@@ -204,7 +206,7 @@ pub struct Taken<T> {
 }
 
 impl<T, W> Mailbox<T, W> {
-    pub(crate) fn new(spec: Spec, fading: Fading) -> Self {
+    pub(crate) fn new(spec: Spec, fading: Fading, counted_as: u32) -> Self {
         let mut mailbox = Self {
             plain: false,
             phase: Phase::Open,
@@ -223,6 +225,7 @@ impl<T, W> Mailbox<T, W> {
             promised: 0,
             rest: Box::new(Rest {
                 name: spec.name,
+                counted_as,
                 order: spec.order,
                 fading,
                 overflow: spec.overflow,
@@ -246,6 +249,11 @@ impl<T, W> Mailbox<T, W> {
         };
         mailbox.note_plain();
         mailbox
+    }
+
+    /// Under which number it is counted by name.
+    pub(crate) fn counted_as(&self) -> u32 {
+        self.rest.counted_as
     }
 
     /// Whether every wave matches it and it takes it, if it has room.

@@ -33,6 +33,8 @@ use crate::sync::RawLock;
 pub struct Reserved {
     /// See [`Outstanding`].
     age: u64,
+    /// Where its route was.
+    hint: Hint,
     places: SmallVec<[Place; 4]>,
 }
 
@@ -145,7 +147,7 @@ impl<T, W> State<T, W> {
             let held = self.boxes.at_mut(index).is_some_and(Mailbox::await_wave);
             places.push(Place { key, held });
         }
-        Ok(Reserved { age, places })
+        Ok(Reserved { age, hint: *hint, places })
     }
 
     fn deliver(
@@ -159,6 +161,7 @@ impl<T, W> State<T, W> {
     ) -> Sent {
         self.outstanding.remove(reserved.age);
         self.counted.count(sequence);
+        self.router.count(emission.channel, reserved.hint);
         carry.number(item, sequence);
         let arrival = emission.arrival(&self.clock);
         let matched = reserved.places.len();

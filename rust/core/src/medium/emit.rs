@@ -120,7 +120,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         if !mailbox.append(amplitude_key(priority), || carry.share(item)) {
             return None;
         }
-        router.count_hit();
+        router.count_hit(hint);
         counted.sequence += 1;
         counted.delivered += 1;
         carry.number(item, counted.sequence);
@@ -135,8 +135,11 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     pub fn emit_unheard(&self, channel: &str, hint: &mut Hint) -> Option<u64> {
         let mut state = self.lock();
         let State { router, counted, phase, .. } = &mut *state;
-        let unheard = *phase == Phase::Open && router.route(channel, hint).is_empty();
-        unheard.then(|| counted.count_unheard())
+        if *phase != Phase::Open || !router.route(channel, hint).is_empty() {
+            return None;
+        }
+        router.count(channel, *hint);
+        Some(counted.count_unheard())
     }
 
     /// The same by the hint alone, which may be good no more.
@@ -147,7 +150,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         if *phase != Phase::Open || !router.recall(hint)?.is_empty() {
             return None;
         }
-        router.count_hit();
+        router.count_hit(hint);
         Some(counted.count_unheard())
     }
 
@@ -214,13 +217,17 @@ impl<T, W> State<T, W> {
         }
         if room {
             let kept = (counted, retained);
-            return Ok(deliver(&route, kept, boxes, round, clock, emission, item, carry, after));
+            let sent = deliver(&route, kept, boxes, round, clock, emission, item, carry, after);
+            router.count(emission.channel, *hint);
+            return Ok(sent);
         }
         self.check_again(emission, hint, promised, after)?;
         let Self { router, boxes, round, counted, clock, retained, .. } = self;
         let route = router.route(emission.channel, hint);
         let kept = (counted, retained);
-        Ok(deliver(&route, kept, boxes, round, clock, emission, item, carry, after))
+        let sent = deliver(&route, kept, boxes, round, clock, emission, item, carry, after);
+        router.count(emission.channel, *hint);
+        Ok(sent)
     }
 
     /// Some mailbox was full: lets time remove what it may, offers that room to those who wait already,

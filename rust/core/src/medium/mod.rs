@@ -23,6 +23,7 @@ mod boxes;
 mod deferred;
 mod emit;
 mod explain;
+mod figures;
 mod horizon;
 mod last;
 mod refill;
@@ -45,6 +46,8 @@ use self::deferred::Outstanding;
 pub use self::deferred::Reserved;
 pub use self::emit::{Carry, Emission, Refusal, Sent};
 pub use self::explain::{Row, Verdict};
+use self::figures::Names;
+pub use self::figures::{Figures, NameFigures};
 pub use self::horizon::Horizon;
 pub use self::last::Last;
 pub use self::refill::{Hungry, Read, ReadByAll, Refilled};
@@ -153,6 +156,8 @@ struct State<T, W> {
     /// Counted by mailboxes that are gone.
     retired: Tally,
     retired_received: u64,
+    /// Who is counted by name, if that is asked for.
+    names: Option<Box<Names>>,
 }
 
 impl<T, W> Medium<T, W> {
@@ -183,6 +188,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
                 last_watcher: 0,
                 retired: Tally::default(),
                 retired_received: 0,
+                names: None,
             }),
         }
     }
@@ -201,7 +207,11 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     pub fn open(&self, spec: Spec, fading: Fading) -> Option<Key> {
         let mut state = self.lock();
         let last = if spec.role == Role::Aside { Phase::Draining } else { Phase::Open };
-        (state.phase <= last).then(|| state.boxes.insert(Mailbox::new(spec, fading)))
+        if state.phase > last {
+            return None;
+        }
+        let counted_as = state.names.as_mut().map_or(0, |names| names.number(&spec.name));
+        Some(state.boxes.insert(Mailbox::new(spec, fading, counted_as)))
     }
 
     /// One more member shares a mailbox; false if it is closed.
@@ -289,13 +299,22 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         self.lock().close(key, after);
     }
 
+    /// The number under which a mailbox is counted by name; 0: with others, or not at all.
+    pub fn counted_as(&self, key: Key) -> u32 {
+        self.lock().boxes.get(key).map_or(0, Mailbox::counted_as)
+    }
+
     /// Closes a mailbox and forgets it; the key is stale from here on.
     pub fn discard(&self, key: Key, after: &mut Aftermath<T, W>) {
         let mut state = self.lock();
         state.close(key, after);
         if let Some(mailbox) = state.boxes.remove(key) {
-            state.retired.merge(mailbox.lost());
-            state.retired_received += mailbox.received;
+            let (received, lost) = (mailbox.received, mailbox.lost());
+            state.retired.merge(lost);
+            state.retired_received += received;
+            if let Some(names) = &mut state.names {
+                names.retire(mailbox.counted_as(), received, lost);
+            }
         }
     }
 

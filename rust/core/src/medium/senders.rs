@@ -88,6 +88,14 @@ impl<W> Sender<W> {
         self.waker().is_some()
     }
 
+    /// The mailbox in whose line it stands.
+    pub(super) fn waits_at(&self) -> Option<u32> {
+        match self.stand {
+            Stand::Waiting(full, _) => Some(full),
+            Stand::Promised(_) => None,
+        }
+    }
+
     pub(super) fn waker(&self) -> Option<&W> {
         match &self.stand {
             Stand::Waiting(_, waker) => waker.as_ref(),

@@ -1,6 +1,6 @@
 //! What is counted, and shown.
 
-use super::{Aftermath, Key, Medium};
+use super::{Aftermath, Key, Medium, State};
 use crate::reason::Tally;
 use crate::router::RouterStatistics;
 use crate::sync::RawLock;
@@ -106,26 +106,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
 
     /// Counters of the medium.
     pub fn statistics(&self) -> MediumStatistics {
-        let state = self.lock();
-        let mut statistics = MediumStatistics {
-            emitted: state.counted.emitted(),
-            delivered: state.counted.delivered,
-            unheard: state.counted.unheard,
-            received: state.retired_received,
-            dropped: state.retired,
-            waiting_send: state.senders.len(),
-            retained: state.retained.as_ref().map_or(0, |retained| retained.len()),
-            forgotten: state.retained.as_ref().map_or(0, |retained| retained.forgotten),
-            router: state.router.statistics(),
-            ..MediumStatistics::default()
-        };
-        for (_, mailbox) in state.boxes.iter() {
-            statistics.mailboxes += 1;
-            statistics.waiting += mailbox.len() as u64;
-            statistics.received += mailbox.received;
-            statistics.dropped.merge(mailbox.lost());
-        }
-        statistics
+        self.lock().statistics()
     }
 
     /// Counters of a mailbox, without what is expired or faded by now; empty ones for a stale key.
@@ -143,5 +124,29 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
             received: mailbox.received,
             dropped: *mailbox.lost(),
         }
+    }
+}
+
+impl<T, W> State<T, W> {
+    pub(super) fn statistics(&self) -> MediumStatistics {
+        let mut statistics = MediumStatistics {
+            emitted: self.counted.emitted(),
+            delivered: self.counted.delivered,
+            unheard: self.counted.unheard,
+            received: self.retired_received,
+            dropped: self.retired,
+            waiting_send: self.senders.len(),
+            retained: self.retained.as_ref().map_or(0, |retained| retained.len()),
+            forgotten: self.retained.as_ref().map_or(0, |retained| retained.forgotten),
+            router: self.router.statistics(),
+            ..MediumStatistics::default()
+        };
+        for (_, mailbox) in self.boxes.iter() {
+            statistics.mailboxes += 1;
+            statistics.waiting += mailbox.len() as u64;
+            statistics.received += mailbox.received;
+            statistics.dropped.merge(mailbox.lost());
+        }
+        statistics
     }
 }

@@ -9,6 +9,7 @@ mod loom_last;
 mod loom_refill;
 mod loom_room;
 mod loom_routes;
+mod loom_times;
 mod loom_wakes;
 
 use loom::sync::{Arc, Condvar, Mutex};

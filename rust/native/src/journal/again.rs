@@ -201,6 +201,7 @@ fn emitted(
         origin: Arc::new(origin),
         wave: dead,
         reserved,
+        begun: shared.begun(),
         fate: Arc::clone(&fate),
         undurably: false,
     });

@@ -35,6 +35,8 @@ pub struct Admitted {
     pub origin: Arc<Origin>,
     pub wave: Held,
     pub reserved: Reserved,
+    /// When its emission has begun, in monotonic seconds; NaN: nobody wants to know.
+    pub begun: f64,
     pub fate: Arc<Fate>,
     /// It is delivered all the same if the journal refuses it.
     pub undurably: bool,
@@ -133,13 +135,14 @@ impl Admitted {
     /// Delivers it; `sequence` is its place in the journal, or 0 if it is in none. Returns who is to be told.
     #[must_use]
     pub fn deliver(self, py: Python<'_>, sequence: u64) -> Vec<Waker> {
-        let Self { shared, origin, wave, reserved, fate, .. } = self;
+        let Self { shared, origin, wave, reserved, begun, fate, .. } = self;
         let mut after = Aftermath::default();
         // A wave has been emitted, so its channel is one.
         let channel = text(wave.0.get().channel.bind(py)).unwrap_or_default();
         let emission = emission_of(&shared, &origin, &wave, channel);
         let sent =
             shared.medium.deliver(reserved, &emission, sequence, &wave, &Hands(py), &mut after);
+        shared.time_admission(sent.sequence, begun);
         shared.tap(py, &wave, sent.sequence);
         shared.settle(py, after);
         fate.tell(Told::Delivered(sent))

@@ -20,9 +20,14 @@ pub struct Processing {
 impl Processing {
     /// A handler of a vibrator begins with a wave; `None`: nobody follows it.
     #[inline]
-    pub fn begin(py: Python<'_>, shared: &Shared, wave: &PyWave, by: &str) -> Option<Box<Self>> {
+    pub fn begin(
+        py: Python<'_>,
+        shared: &Shared,
+        wave: &PyWave,
+        by: impl FnOnce() -> String,
+    ) -> Option<Box<Self>> {
         let tracing = shared.tracing.as_ref()?;
-        let span = follow(py, tracing, wave, Work::Process, || by.to_owned())?;
+        let span = follow(py, tracing, wave, Work::Process, by)?;
         let since = tracing.clock().monotonic();
         Some(Box::new(Self { tracing: Arc::clone(tracing), span, since }))
     }
