@@ -1015,6 +1015,9 @@ class Medium(Emitter):
     def handling(self, wave: Wave, mailbox: Mailbox) -> object:
         """A handler begins with a wave of this mailbox; returns the value of the context variable `handling`."""
 
+    def handling_stands(self, handling: object) -> None:
+        """It does not begin yet: it stands behind another one."""
+
     def handling_begins(self, handling: object) -> None:
         """It begins now, after it has stood behind another one."""
 

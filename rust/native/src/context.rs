@@ -24,7 +24,7 @@ pub struct PyHandling {
     medium: u64,
     /// The handler has ended; what it has started goes on in its context.
     over: AtomicBool,
-    /// The bits of the monotonic second at which it has begun; NaN: nobody wants to know.
+    /// The bits of the monotonic second at which it has begun; NaN: it has not, or nobody wants to know.
     begun: AtomicU64,
     /// Under which number its vibrator is counted.
     counted_as: u32,
@@ -49,6 +49,11 @@ impl PyHandling {
         let handling = Self { wave, medium, over, begun, counted_as };
         handling.begin(shared);
         handling
+    }
+
+    /// It does not begin yet; until it does, it takes no time.
+    pub fn stand(&self) {
+        self.begun.store(f64::NAN.to_bits(), Ordering::Relaxed);
     }
 
     /// It begins now.

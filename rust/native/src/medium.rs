@@ -557,6 +557,11 @@ impl PyMedium {
         PyHandling::new(&self.shared, wave, mailbox.get().counted_as)
     }
 
+    /// It does not begin yet: it stands behind another one.
+    fn handling_stands(&self, handling: &Bound<'_, PyHandling>) {
+        handling.get().stand();
+    }
+
     /// It begins now, after it has stood behind another one.
     fn handling_begins(&self, handling: &Bound<'_, PyHandling>) {
         handling.get().begin(&self.shared);
