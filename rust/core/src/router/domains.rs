@@ -18,16 +18,18 @@ pub const OTHER: &str = "other";
 pub struct Domains {
     most: usize,
     numbers: HashMap<Box<str>, u32, Seeds>,
+    /// Without what is counted at the places.
     counts: Vec<u64>,
     /// By the index of a hint.
     places: Vec<Place>,
 }
 
-/// The domain of a channel whose route is cached.
-#[derive(Clone, Copy)]
+/// A channel whose route is cached, and how many waves it has had since it was.
+#[derive(Clone, Copy, Default)]
 struct Place {
     /// That of the hint; 0: nobody's.
     epoch: u64,
+    count: u64,
     domain: u32,
 }
 
@@ -41,18 +43,16 @@ impl Domains {
     /// Counts a wave of a channel, whose hint this is. Nothing of this is on the way of those who do not count.
     #[inline(never)]
     pub fn count(&mut self, channel: &str, hint: Hint) {
-        match self.known(hint) {
-            Some(count) => *count += 1,
-            None => self.count_named(channel, hint),
+        if !self.count_known(hint) {
+            self.count_named(channel, hint);
         }
     }
 
     /// The same by a hint that [`Router::recall`] has found good.
     #[inline(never)]
     pub fn count_recalled(&mut self, hint: Hint, router: &Router) {
-        match self.known(hint) {
-            Some(count) => *count += 1,
-            None => self.count_named(router.channel(hint), hint),
+        if !self.count_known(hint) {
+            self.count_named(router.channel(hint), hint);
         }
     }
 
@@ -60,6 +60,9 @@ impl Domains {
     pub fn counts(&self) -> Vec<(Box<str>, u64)> {
         let mut counts: Vec<(Box<str>, u64)> =
             self.counts.iter().map(|&count| (Box::default(), count)).collect();
+        for place in &self.places {
+            counts[place.domain as usize].1 += place.count;
+        }
         for (name, &number) in &self.numbers {
             counts[number as usize].0.clone_from(name);
         }
@@ -67,24 +70,31 @@ impl Domains {
     }
 
     #[inline]
-    fn known(&mut self, hint: Hint) -> Option<&mut u64> {
-        let place =
-            self.places.get(hint.index as usize).filter(|place| place.epoch == hint.epoch)?;
-        self.counts.get_mut(place.domain as usize)
+    fn count_known(&mut self, hint: Hint) -> bool {
+        match self.places.get_mut(hint.index as usize) {
+            // Epoch 0 is that of places which nobody has had, and of hints which nobody has filled.
+            Some(place) if place.epoch == hint.epoch && hint.epoch != 0 => {
+                place.count += 1;
+                true
+            }
+            _ => false,
+        }
     }
 
     #[cold]
     fn count_named(&mut self, channel: &str, hint: Hint) {
         let domain = self.number(channel);
-        self.counts[domain as usize] += 1;
-        // What has no place in the cache has no epoch.
-        if hint.epoch != 0 {
-            let index = hint.index as usize;
-            if index >= self.places.len() {
-                self.places.resize(index + 1, Place { epoch: 0, domain: 0 });
-            }
-            self.places[index] = Place { epoch: hint.epoch, domain };
+        if hint.epoch == 0 {
+            self.counts[domain as usize] += 1;
+            return;
         }
+        let index = hint.index as usize;
+        if index >= self.places.len() {
+            self.places.resize(index + 1, Place::default());
+        }
+        let place = Place { epoch: hint.epoch, count: 1, domain };
+        let before = std::mem::replace(&mut self.places[index], place);
+        self.counts[before.domain as usize] += before.count;
     }
 
     fn number(&mut self, channel: &str) -> u32 {
