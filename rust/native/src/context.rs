@@ -52,8 +52,10 @@ impl PyHandling {
     }
 
     /// It does not begin yet; until it does, it takes no time.
-    pub fn stand(&self) {
-        self.begun.store(f64::NAN.to_bits(), Ordering::Relaxed);
+    pub fn stand(&self, shared: &Shared) {
+        if shared.times.is_some() {
+            self.begun.store(f64::NAN.to_bits(), Ordering::Relaxed);
+        }
     }
 
     /// It begins now.

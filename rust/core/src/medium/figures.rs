@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::{Medium, MediumStatistics, State};
+use super::{Medium, MediumStatistics, Sender, State};
 use crate::reason::Tally;
 use crate::router::{Domains, OTHER};
 use crate::seeds::Seeds;
@@ -140,7 +140,7 @@ impl<T, W> State<T, W> {
             figures.received += mailbox.received;
             figures.dropped.merge(mailbox.lost());
         }
-        for full in self.senders.values().filter_map(|sender| sender.waits_at()) {
+        for full in self.senders.values().filter_map(Sender::waits_at) {
             if let Some(mailbox) = self.boxes.at(full) {
                 all[mailbox.counted_as() as usize].emissions += 1;
             }
