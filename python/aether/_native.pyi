@@ -1121,8 +1121,12 @@ class Medium(Emitter):
     def handling(self, wave: Wave, mailbox: Mailbox) -> Handling:
         """A handler begins with a wave of this mailbox; returns the value of the context variable `handling`."""
 
+    def handling_stands(self, handling: Handling) -> None:
+        """It does not begin yet: it stands behind another one."""
+
     def handling_begins(self, handling: Handling) -> None:
-        """It begins only now, after its wave has stood behind another one."""
+        """It begins now, after it has stood behind another one."""
+
 
     def handled(self, handling: Handling) -> None:
         """A handler has ended."""

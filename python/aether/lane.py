@@ -258,6 +258,7 @@ class Lane:
                 if line is None:
                     await self._handle_line(key, wave, begun)
                 else:
+                    self._medium.handling_stands(begun)
                     line.append((wave, begun))
                 del key, line
             del wave, begun

@@ -202,6 +202,29 @@ async def test_standing_behind_a_key_is_no_handling(anyio_backend: object) -> No
     assert distribution(medium, "aether_handler_seconds") == (plain([1.0]), 1.0)
 
 
+async def test_what_is_dropped_behind_a_key_is_no_handling(anyio_backend: object) -> None:
+    clock = ManualClock()
+    medium = measured(clock=clock)
+    desk = vibrator(medium, "desk", order="fifo")
+    go = anyio.Event()
+
+    @desk.on("orders", key=lambda wave: "one", concurrency=2)
+    async def handle(wave: Any) -> None:
+        await go.wait()
+
+    async with medium:
+        while not is_timed(medium.statistics().emitted + 2):
+            medium.emit_nowait("nobody")
+        await medium.emit_wave("orders", "first")
+        await medium.emit_wave("orders", "second")
+        await anyio.wait_all_tasks_blocked()
+        assert medium.clear() == 1
+        go.set()
+        assert await medium.settle(10)
+    assert distribution(medium, "aether_handler_seconds") == (plain([]), 0.0)
+    assert scrape(medium)("aether_dropped_total", reason="cleared") == 1
+
+
 async def test_the_disk_is_latency(tmp_path: Path, anyio_backend: object) -> None:
     medium = measured(journal=Journal(tmp_path))
     desk = vibrator(medium, "desk")

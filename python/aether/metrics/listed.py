@@ -59,7 +59,7 @@ METRICS: dict[str, Metric] = {
         "histogram", "In a handler, until it has ended.", unit="seconds"
     ),
     "aether_untimed_total": _counter(
-        "Waves that were to be timed and were not: read from the journal, or 131,072 others came before they were taken."
+        "Waves that were to be timed and were not: read from the journal, or some 131,000 others came before they were taken."
     ),
     # Vibrators, by name
     "aether_vibrator_received_total": _counter("Waves taken from its mailboxes.", "vibrator"),

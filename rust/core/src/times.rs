@@ -3,10 +3,10 @@
 //! Contract:
 //! - Which waves are timed is decided by their sequences alone ([`is_timed`]), so that nobody has to mark them, and every
 //!   receiver of one of them agrees. A sequence is multiplied by 2^64 over the golden ratio, and the least products are
-//!   taken: traffic that comes in turns of any length has each of its turns timed as often as the others.
+//!   taken: of traffic that comes in turns of any length, each turn is timed as often as the others in the long run.
 //! - When such a wave is admitted, the moments of its emission and its admission are noted in a ring; whoever takes the
-//!   wave finds them there. Two timed sequences are 34 apart or more, so that a note stands until [`REACH`] more waves were
-//!   admitted. A wave whose note is gone, or that was admitted in another program, is counted as not timed.
+//!   wave finds them there. Two timed sequences are 34 apart or more, so that a note stands while no more than [`REACH`] waves
+//!   were admitted after it. A wave whose note is gone, or that was admitted in another program, is counted as not timed.
 //! - Nothing here waits: notes and counts are atomics. A note that is read while it is replaced counts as gone.
 
 use std::sync::atomic::AtomicU64 as AtomicCount;
@@ -30,8 +30,8 @@ const NOTES: usize = 4_096;
 #[cfg(all(test, loom))]
 const NOTES: usize = 1;
 
-/// A note stands until so many more waves were admitted.
-pub const REACH: u64 = (NOTES as u64) << APART;
+/// A note stands while no more waves than so many were admitted after it.
+pub const REACH: u64 = (NOTES as u64 - 1) << APART;
 
 /// Whether the wave of this sequence is timed; one without a place, of the sequence 0, is not.
 #[inline]
@@ -182,15 +182,16 @@ mod tests {
     #[test]
     fn a_note_stands_for_as_long_as_it_says() {
         let times = Times::new(0);
-        let timed: Vec<u64> = (1..3 * REACH).filter(|&sequence| is_timed(sequence)).collect();
-        for (at, &sequence) in timed.iter().enumerate() {
+        let chosen: Vec<u64> = (1..3 * REACH).filter(|&sequence| is_timed(sequence)).collect();
+        let mut oldest = 0;
+        for &sequence in &chosen {
             times.admitted(sequence, sequence as f64, 0.0);
-            let known = timed[..=at].iter().filter(|&&known| times.moments(known).is_some());
-            let reached = timed[..=at].iter().filter(|&&known| known + REACH > sequence + 32);
-            if at % 997 == 0 {
-                assert!(known.count() >= reached.count());
+            while chosen[oldest] + REACH < sequence {
+                oldest += 1;
             }
+            assert!(times.moments(chosen[oldest]).is_some(), "{oldest} at {sequence}");
         }
+        assert!(oldest > 0 && times.moments(chosen[0]).is_none());
     }
 
     proptest! {
@@ -198,12 +199,12 @@ mod tests {
         fn what_is_taken_is_found_unless_another_has_its_place(
             steps in prop::collection::vec((any::<bool>(), 0..9_000_usize), 0..400),
         ) {
-            let timed: Vec<u64> = (1..64 * 9_100).filter(|&sequence| is_timed(sequence)).collect();
+            let chosen: Vec<u64> = (1..64 * 9_100).filter(|&sequence| is_timed(sequence)).collect();
             let (times, mut plain) = (Times::new(1), std::collections::HashMap::new());
             let (mut now, mut untimed, mut sum) = (0.0, 0, 0.0);
             for (admits, at) in steps {
                 now += 0.25;
-                let sequence = timed[at];
+                let sequence = chosen[at];
                 let place = (sequence >> APART) % NOTES as u64;
                 if admits {
                     times.admitted(sequence, now - 0.5, now);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use aether_core::mailbox::Overflow;
 use aether_core::medium::{Figures, Medium};
-use aether_core::router::{Hint, OTHER, Router};
+use aether_core::router::{Domains, Hint, OTHER, Router};
 use proptest::prelude::*;
 use support::{Carrier, Rig, blocking, mortal, pattern, spec, wave};
 
@@ -65,7 +65,7 @@ proptest! {
         most in prop_oneof![Just(0usize), 1..6usize, Just(100)],
     ) {
         let mut router = Router::new(capacity);
-        router.count_domains(most);
+        let mut domains = Domains::new(most);
         let mut hints = BTreeMap::<&str, Hint>::new();
         let mut emitted = Vec::new();
         for (channel, turn) in channels.iter().zip(&turns) {
@@ -78,17 +78,15 @@ proptest! {
                     router.route(channel, hint);
                 }
                 Turn::Emit => {
-                    if router.recall(*hint).is_some() {
-                        router.count_hit(*hint);
-                    } else {
+                    if router.recall(*hint).is_none() {
                         router.route(channel, hint);
-                        router.count(channel, *hint);
                     }
+                    domains.count(channel, *hint);
                     emitted.push(channel.clone());
                 }
             }
         }
-        let counted = router.domains();
+        let counted = domains.counts();
         prop_assert_eq!(sums(counted.clone()), plain(&emitted, most));
         prop_assert!(counted.len() <= most + 1);
     }
@@ -166,10 +164,13 @@ fn every_way_to_emit_is_counted_once() {
     let (item, mut waker) = (rig.item(), None);
     rig.medium.resonate(key, pattern("short"));
     let mut short = Hint::default();
-    assert!(rig.medium.emit_to_one(1.0, short, &item, &Carrier, &mut waker).is_none());
+    assert!(rig.medium.emit_to_one_counted(1.0, short, &item, &Carrier, &mut waker).is_none());
     rig.medium.emit_unheard("short", &mut short).ok_or(()).expect_err("heard");
-    rig.medium.emit_to_one(1.0, short, &item, &Carrier, &mut waker).expect("room");
-    assert!(rig.medium.emit_to_one(1.0, short, &item, &Carrier, &mut waker).is_none(), "full");
+    rig.medium.emit_to_one_counted(1.0, short, &item, &Carrier, &mut waker).expect("room");
+    assert!(
+        rig.medium.emit_to_one_counted(1.0, short, &item, &Carrier, &mut waker).is_none(),
+        "full"
+    );
     assert!(rig.medium.take_quickly(key, |_| {}).is_some());
     // It is admitted once, and then refused as often as one likes.
     rig.emit(&wave("heard.x")).expect("room");

@@ -176,7 +176,7 @@ fn a_hint_alone_recalls_the_route_until_another_pattern_takes_the_channel() {
     // It counts nothing by itself: whoever uses it does.
     let RouterStatistics { hits, walks, .. } = router.statistics();
     assert_eq!((hits, walks), (0, 2));
-    router.count_hit(hint);
+    router.count_hit();
     assert_eq!(router.statistics().hits, 1);
 }
 

@@ -29,7 +29,7 @@ pub struct PyHandling {
     medium: u64,
     /// The handler has ended; what it has started goes on in its context.
     over: AtomicBool,
-    /// The bits of the monotonic second at which it has begun; NaN: nobody wants to know.
+    /// The bits of the monotonic second at which it has begun; NaN: it has not, or nobody wants to know.
     begun: AtomicU64,
     /// Under which number its vibrator is counted.
     counted_as: u32,
@@ -73,7 +73,14 @@ impl PyHandling {
         handling
     }
 
-    /// It begins only now, after its wave has stood behind another one.
+    /// It does not begin yet; until it does, it takes no time.
+    pub fn stand(&self, shared: &Shared) {
+        if shared.times.is_some() {
+            self.begun.store(f64::NAN.to_bits(), Ordering::Relaxed);
+        }
+    }
+
+    /// It begins now, after it has stood behind another one.
     pub fn begin(&self, py: Python<'_>, shared: &Shared) {
         self.time(shared);
         if self.span.is_some() {

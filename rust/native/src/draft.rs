@@ -395,9 +395,12 @@ impl Draft {
         let wave = self.wave.0.get();
         if wave.rare.is_none() && self.require == 0 {
             let (priority, mut listener) = (wave.strength.priority, None);
-            let medium = &shared.medium;
-            let one =
-                medium.emit_to_one(priority, self.hint, &self.wave, &Hands(py), &mut listener);
+            let (medium, hint, wakes) = (&shared.medium, self.hint, &mut listener);
+            let one = if shared.times.is_none() {
+                medium.emit_to_one(priority, hint, &self.wave, &Hands(py), wakes)
+            } else {
+                medium.emit_to_one_counted(priority, hint, &self.wave, &Hands(py), wakes)
+            };
             if let Some((sequence, handled)) = one {
                 origin.count(py);
                 shared.time_admission(sequence, self.begun);

@@ -489,8 +489,8 @@ impl PyMedium {
     /// `None`: it measures nothing.
     fn figures<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
         self.shared.home.enter()?;
-        let figures = |times: &Box<Times>| figures::figures(py, &self.shared, times);
-        self.shared.times.as_ref().map(figures).transpose()
+        let Some(times) = &self.shared.times else { return Ok(None) };
+        figures::figures(py, &self.shared, times).map(Some)
     }
 
     /// Calls `watch` with each wave of a pattern that is emitted, while the tap is held.
@@ -566,7 +566,12 @@ impl PyMedium {
         PyHandling::new(py, &self.shared, wave, mailbox.get())
     }
 
-    /// It begins only now, after its wave has stood behind another one.
+    /// It does not begin yet: it stands behind another one.
+    fn handling_stands(&self, handling: &Bound<'_, PyHandling>) {
+        handling.get().stand(&self.shared);
+    }
+
+    /// It begins now, after it has stood behind another one.
     fn handling_begins(&self, py: Python<'_>, handling: &Bound<'_, PyHandling>) {
         handling.get().begin(py, &self.shared);
     }

@@ -201,7 +201,7 @@ impl ReceiveOp {
         if taken.is_empty() && !ended {
             return Ok(None);
         }
-        taken.iter().for_each(|wave| mailbox.shared.time_receipt(wave, mailbox));
+        mailbox.shared.time_receipts(&taken, mailbox);
         self.missed(missed.unwrap_or(0));
         self.note(py, &taken);
         listed(py, taken).map(Some)
@@ -225,7 +225,7 @@ fn many_quickly(
     most: usize,
 ) -> Quickly<Py<PyAny>> {
     let Some(taken) = shared.medium.take_many_quickly(key, most) else { return Ok(None) };
-    taken.iter().for_each(|wave| shared.time_receipt(wave, reader.get().mailbox()));
+    shared.time_receipts(&taken, reader.get().mailbox());
     reader.get().set_missed(0);
     PyVibrator::took(reader, shared, &taken);
     listed(py, taken).map(Some).map_err(|error| Raised::set(py, error))

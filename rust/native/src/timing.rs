@@ -32,6 +32,15 @@ impl Shared {
         }
     }
 
+    /// The same for several.
+    pub fn time_receipts(&self, waves: &[Held], mailbox: &PyMailbox) {
+        if self.times.is_some() {
+            for wave in waves {
+                self.time_receipt(wave, mailbox);
+            }
+        }
+    }
+
     /// The moment at which an emission begins to wait, in monotonic seconds; NaN where that interests nobody.
     pub fn begun(&self) -> f64 {
         self.times.as_ref().map_or(f64::NAN, |_| self.medium.clock().monotonic())

@@ -161,7 +161,7 @@ impl<T, W> State<T, W> {
     ) -> Sent {
         self.outstanding.remove(reserved.age);
         self.counted.count(sequence);
-        self.router.count(emission.channel, reserved.hint);
+        self.counted.count_domain(emission.channel, reserved.hint);
         carry.number(item, sequence);
         let arrival = emission.arrival(&self.clock);
         let matched = reserved.places.len();

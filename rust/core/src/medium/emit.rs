@@ -111,6 +111,31 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         carry: &impl Carry<T>,
         wake: &mut Option<W>,
     ) -> Option<(u64, bool)> {
+        self.emit_to::<false>(priority, hint, item, carry, wake)
+    }
+
+    /// The same in a medium that counts by name ([`Self::count_by_name`]): a function of its own, so that others pay nothing.
+    #[inline(never)]
+    pub fn emit_to_one_counted(
+        &self,
+        priority: f64,
+        hint: Hint,
+        item: &T,
+        carry: &impl Carry<T>,
+        wake: &mut Option<W>,
+    ) -> Option<(u64, bool)> {
+        self.emit_to::<true>(priority, hint, item, carry, wake)
+    }
+
+    #[inline]
+    fn emit_to<const COUNTED: bool>(
+        &self,
+        priority: f64,
+        hint: Hint,
+        item: &T,
+        carry: &impl Carry<T>,
+        wake: &mut Option<W>,
+    ) -> Option<(u64, bool)> {
         let mut state = self.lock();
         let State { router, boxes, counted, phase, .. } = &mut *state;
         let mailbox = boxes.at_mut(router.recall(hint)?.single()?)?;
@@ -120,7 +145,11 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         if !mailbox.append(amplitude_key(priority), || carry.share(item)) {
             return None;
         }
-        router.count_hit(hint);
+        router.count_hit();
+        debug_assert_eq!(COUNTED, counted.domains.is_some(), "of this medium");
+        if COUNTED {
+            counted.count_recalled(hint, router);
+        }
         counted.sequence += 1;
         counted.delivered += 1;
         carry.number(item, counted.sequence);
@@ -138,7 +167,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         if *phase != Phase::Open || !router.route(channel, hint).is_empty() {
             return None;
         }
-        router.count(channel, *hint);
+        counted.count_domain(channel, *hint);
         Some(counted.count_unheard())
     }
 
@@ -150,7 +179,8 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         if *phase != Phase::Open || !router.recall(hint)?.is_empty() {
             return None;
         }
-        router.count_hit(hint);
+        router.count_hit();
+        counted.count_recalled(hint, router);
         Some(counted.count_unheard())
     }
 
@@ -216,18 +246,16 @@ impl<T, W> State<T, W> {
             return Err(Refusal::TooFew { matched });
         }
         if room {
+            counted.count_domain(emission.channel, *hint);
             let kept = (counted, retained);
-            let sent = deliver(&route, kept, boxes, round, clock, emission, item, carry, after);
-            router.count(emission.channel, *hint);
-            return Ok(sent);
+            return Ok(deliver(&route, kept, boxes, round, clock, emission, item, carry, after));
         }
         self.check_again(emission, hint, promised, after)?;
         let Self { router, boxes, round, counted, clock, retained, .. } = self;
         let route = router.route(emission.channel, hint);
+        counted.count_domain(emission.channel, *hint);
         let kept = (counted, retained);
-        let sent = deliver(&route, kept, boxes, round, clock, emission, item, carry, after);
-        router.count(emission.channel, *hint);
-        Ok(sent)
+        Ok(deliver(&route, kept, boxes, round, clock, emission, item, carry, after))
     }
 
     /// Some mailbox was full: lets time remove what it may, offers that room to those who wait already,

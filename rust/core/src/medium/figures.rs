@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::{Medium, MediumStatistics, State};
+use super::{Medium, MediumStatistics, Sender, State};
 use crate::reason::Tally;
-use crate::router::OTHER;
+use crate::router::{Domains, OTHER};
 use crate::seeds::Seeds;
 use crate::sync::RawLock;
 
@@ -103,7 +103,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     /// Counts by name from now on: so many domains apart, and so many names of mailboxes. There are no mailboxes yet.
     pub fn count_by_name(&self, domains: usize, names: usize) {
         let mut state = self.lock();
-        state.router.count_domains(domains);
+        state.counted.domains = Some(Box::new(Domains::new(domains)));
         state.names = Some(Box::new(Names::new(names)));
     }
 
@@ -111,7 +111,9 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     pub fn figures(&self) -> Figures {
         let state = self.lock();
         let (medium, names) = (state.statistics(), state.names());
-        Figures { medium, domains: state.router.domains(), names }
+        let domains =
+            state.counted.domains.as_ref().map_or_else(Vec::new, |domains| domains.counts());
+        Figures { medium, domains, names }
     }
 }
 
@@ -138,7 +140,7 @@ impl<T, W> State<T, W> {
             figures.received += mailbox.received;
             figures.dropped.merge(mailbox.lost());
         }
-        for full in self.senders.values().filter_map(|sender| sender.waits_at()) {
+        for full in self.senders.values().filter_map(Sender::waits_at) {
             if let Some(mailbox) = self.boxes.at(full) {
                 all[mailbox.counted_as() as usize].emissions += 1;
             }

@@ -2,7 +2,7 @@
 
 use super::{Aftermath, Key, Medium, State};
 use crate::reason::Tally;
-use crate::router::RouterStatistics;
+use crate::router::{Domains, Hint, Router, RouterStatistics};
 use crate::sync::RawLock;
 
 /// Counters of a medium since it was made.
@@ -52,7 +52,7 @@ pub struct MailboxStatistics {
 }
 
 /// What emissions have done.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Default)]
 pub(super) struct Counted {
     /// The sequence of the last wave delivered.
     pub(super) sequence: u64,
@@ -62,9 +62,27 @@ pub(super) struct Counted {
     pub(super) unplaced: u64,
     pub(super) delivered: u64,
     pub(super) unheard: u64,
+    /// Where waves are counted by domain, if that is asked for.
+    pub(super) domains: Option<Box<Domains>>,
 }
 
 impl Counted {
+    /// The same as [`Self::count_domain`] by a hint that the router has found good.
+    #[inline]
+    pub(super) fn count_recalled(&mut self, hint: Hint, router: &Router) {
+        if let Some(domains) = &mut self.domains {
+            domains.count_recalled(hint, router);
+        }
+    }
+
+    /// Counts a wave that is admitted by its domain.
+    #[inline]
+    pub(super) fn count_domain(&mut self, channel: &str, hint: Hint) {
+        if let Some(domains) = &mut self.domains {
+            domains.count(channel, hint);
+        }
+    }
+
     /// Counts a wave that nobody resonates with, and returns its sequence.
     #[inline]
     pub(super) fn count_unheard(&mut self) -> u64 {

@@ -3,84 +3,98 @@
 //! Contract:
 //! - Each count is exact, and never falls. So many domains as were asked for have a count of their own, in the order in
 //!   which their first waves came; all others share that of [`OTHER`], and so does a domain of that very name.
-//! - A channel whose route is cached is counted by its place in the cache: two loads and an add. The domain of a place
-//!   is looked up with the first wave after the place was given to another channel.
+//! - A channel whose route is cached is counted by its [`Hint`], without a look at its name. As an epoch is given once, the
+//!   same epoch at the same index is the same channel, and so of the same domain.
 
 use hashbrown::HashMap;
 
-use super::Hint;
-use super::cache::Cache;
+use super::{Hint, Router};
 use crate::seeds::Seeds;
 
 /// The domain of those that have no count of their own.
 pub const OTHER: &str = "other";
 
-/// In place of a domain: nobody has looked it up.
-const UNKNOWN: u32 = u32::MAX;
-
-/// The counts, the first of which is that of [`OTHER`].
-pub(super) struct Domains {
+/// Counts by domain, the first of which is that of [`OTHER`].
+pub struct Domains {
     most: usize,
     numbers: HashMap<Box<str>, u32, Seeds>,
+    /// Without what is counted at the places.
     counts: Vec<u64>,
-    /// The domain of each place in the cache.
-    places: Vec<u32>,
+    /// By the index of a hint.
+    places: Vec<Place>,
+}
+
+/// A channel whose route is cached, and how many waves it has had since it was.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// That of the hint; 0: nobody's.
+    epoch: u64,
+    count: u64,
+    domain: u32,
 }
 
 impl Domains {
     /// Counts so many domains apart.
-    pub(super) fn new(most: usize) -> Self {
+    pub fn new(most: usize) -> Self {
         let numbers = HashMap::from_iter([(Box::from(OTHER), 0)]);
         Self { most, numbers, counts: vec![0], places: Vec::new() }
     }
 
-    /// Counts a wave of a channel whose place in the cache is this one.
-    #[inline]
-    pub(super) fn count_at(&mut self, index: usize, cache: &Cache) {
-        let known = self.places.get(index).and_then(|&domain| self.counts.get_mut(domain as usize));
-        match known {
-            Some(count) => *count += 1,
-            None => self.count_first(index, cache),
+    /// Counts a wave of a channel, whose hint this is. Nothing of this is on the way of those who do not count.
+    #[inline(never)]
+    pub fn count(&mut self, channel: &str, hint: Hint) {
+        if !self.count_known(hint) {
+            self.count_named(channel, hint);
         }
     }
 
-    /// Counts a wave of a channel that may have a place in the cache.
-    #[inline]
-    pub(super) fn count(&mut self, channel: &str, hint: Hint, cache: &Cache) {
-        match cache.recall(hint) {
-            Some(index) => self.count_at(index, cache),
-            None => {
-                let domain = self.number(channel);
-                self.counts[domain as usize] += 1;
-            }
-        }
-    }
-
-    /// A place in the cache was given to another channel.
-    pub(super) fn forget(&mut self, index: usize) {
-        if let Some(place) = self.places.get_mut(index) {
-            *place = UNKNOWN;
+    /// The same by a hint that [`Router::recall`] has found good.
+    #[inline(never)]
+    pub fn count_recalled(&mut self, hint: Hint, router: &Router) {
+        if !self.count_known(hint) {
+            self.count_named(router.channel(hint), hint);
         }
     }
 
     /// Each domain with its count, [`OTHER`] first.
-    pub(super) fn counts(&self) -> Vec<(Box<str>, u64)> {
+    pub fn counts(&self) -> Vec<(Box<str>, u64)> {
         let mut counts: Vec<(Box<str>, u64)> =
             self.counts.iter().map(|&count| (Box::default(), count)).collect();
+        for place in &self.places {
+            counts[place.domain as usize].1 += place.count;
+        }
         for (name, &number) in &self.numbers {
             counts[number as usize].0.clone_from(name);
         }
         counts
     }
 
-    #[cold]
-    fn count_first(&mut self, index: usize, cache: &Cache) {
-        let domain = self.number(cache.channel(index));
-        if index >= self.places.len() {
-            self.places.resize(index + 1, UNKNOWN);
+    #[inline]
+    fn count_known(&mut self, hint: Hint) -> bool {
+        match self.places.get_mut(hint.index as usize) {
+            // Epoch 0 is that of places which nobody has had, and of hints which nobody has filled.
+            Some(place) if place.epoch == hint.epoch && hint.epoch != 0 => {
+                place.count += 1;
+                true
+            }
+            _ => false,
         }
-        self.places[index] = domain;
-        self.counts[domain as usize] += 1;
+    }
+
+    #[cold]
+    fn count_named(&mut self, channel: &str, hint: Hint) {
+        let domain = self.number(channel);
+        if hint.epoch == 0 {
+            self.counts[domain as usize] += 1;
+            return;
+        }
+        let index = hint.index as usize;
+        if index >= self.places.len() {
+            self.places.resize(index + 1, Place::default());
+        }
+        let place = Place { epoch: hint.epoch, count: 1, domain };
+        let before = std::mem::replace(&mut self.places[index], place);
+        self.counts[before.domain as usize] += before.count;
     }
 
     fn number(&mut self, channel: &str) -> u32 {
@@ -95,13 +109,5 @@ impl Domains {
         self.numbers.insert(domain.into(), number);
         self.counts.push(0);
         number
-    }
-
-    /// The memory that this takes, in bytes.
-    pub(super) fn heap_bytes(&self) -> usize {
-        self.numbers.allocation_size()
-            + self.numbers.keys().map(|name| name.len()).sum::<usize>()
-            + self.counts.capacity() * size_of::<u64>()
-            + self.places.capacity() * size_of::<u32>()
     }
 }

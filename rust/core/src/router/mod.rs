@@ -40,8 +40,7 @@ use hashbrown::HashTable;
 
 use crate::channel::Pattern;
 use cache::Cache;
-use domains::Domains;
-pub use domains::OTHER;
+pub use domains::{Domains, OTHER};
 use hash::{Numbered, TextHasher};
 use patterns::{Kind, NO_PATTERN, Patterns};
 use stamps::Stamps;
@@ -91,8 +90,6 @@ pub struct Router {
     hits: u64,
     walks: u64,
     visited: u64,
-    /// Where waves are counted by domain, if that is asked for.
-    domains: Option<Box<Domains>>,
 }
 
 /// The members that a channel reaches, as they are now.
@@ -151,7 +148,6 @@ impl Router {
             hits: 0,
             walks: 0,
             visited: 0,
-            domains: None,
             hasher,
         }
     }
@@ -220,32 +216,15 @@ impl Router {
         Some(Route { patterns: &self.patterns, numbers: self.cache.patterns(index) })
     }
 
-    /// Counts a route that was found by its hint, as [`Self::recall`] has just done, and a wave that was admitted by it.
+    /// The channel of a hint that [`Self::recall`] has found good.
+    pub fn channel(&self, hint: Hint) -> &str {
+        self.cache.channel(hint.index as usize)
+    }
+
+    /// Counts a route that was found by its hint.
     #[inline]
-    pub fn count_hit(&mut self, hint: Hint) {
+    pub fn count_hit(&mut self) {
         self.hits += 1;
-        if let Some(domains) = &mut self.domains {
-            domains.count_at(hint.index as usize, &self.cache);
-        }
-    }
-
-    /// Counts a wave that was admitted. `hint` is that of its channel.
-    #[inline]
-    pub fn count(&mut self, channel: &str, hint: Hint) {
-        if let Some(domains) = &mut self.domains {
-            domains.count(channel, hint, &self.cache);
-        }
-    }
-
-    /// Counts waves by domain from now on: so many apart, see [`Self::domains`].
-    pub fn count_domains(&mut self, most: usize) {
-        self.domains = Some(Box::new(Domains::new(most)));
-    }
-
-    /// How many waves were counted in each domain, which is the first token of a channel. Those that have no count of
-    /// their own, as there are too many, share that of [`OTHER`], which is the first.
-    pub fn domains(&self) -> Vec<(Box<str>, u64)> {
-        self.domains.as_ref().map_or_else(Vec::new, |domains| domains.counts())
     }
 
     /// Calls `each` with the members of [`Router::route`], without touching the cache or
@@ -294,7 +273,6 @@ impl Router {
             + self.stamps.heap_bytes()
             + self.cache.heap_bytes()
             + self.walked.capacity() * size_of::<u32>()
-            + self.domains.as_ref().map_or(0, |domains| domains.heap_bytes())
     }
 
     /// The route of a channel that its hint did not give: in the cache, or walked. Returns
@@ -321,9 +299,6 @@ impl Router {
         }
         let slots = steps.prefixes(&self.trie).slots();
         let index = self.cache.keep(channel, hash, &self.walked, slots, &self.stamps)?;
-        if let Some(domains) = &mut self.domains {
-            domains.forget(index);
-        }
         *hint = self.cache.hint(index);
         Some(index)
     }
