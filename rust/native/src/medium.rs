@@ -27,7 +27,9 @@ use crate::mailbox::PyMailbox;
 use crate::numbers;
 use crate::quiet::{Until, UntilOp};
 use crate::rare::checked_amplitude;
+use crate::ring::PyRing;
 use crate::shared::Shared;
+use crate::survey;
 use crate::tap::PyTap;
 use crate::tuning::Tuned;
 use crate::waker::{Aftermath, Gate};
@@ -477,6 +479,22 @@ impl PyMedium {
         watch: Py<PyAny>,
     ) -> PyResult<Py<PyTap>> {
         PyTap::open(py, &self.shared, pattern, watch)
+    }
+
+    /// Keeps the waves of a pattern that are emitted, up to a number, until they are taken out of it.
+    fn ring(&self, py: Python<'_>, pattern: &Bound<'_, PyAny>, size: usize) -> PyResult<PyRing> {
+        PyRing::open(py, &self.shared, pattern, size)
+    }
+
+    /// What each mailbox holds, with some of the payloads, and the bytes that the routes take; see `aether.watching`.
+    fn survey(
+        &self,
+        py: Python<'_>,
+        each: usize,
+        all: usize,
+    ) -> PyResult<(Vec<survey::Row>, usize)> {
+        self.shared.home.enter()?;
+        Ok(survey::rows(py, &self.shared, each, all))
     }
 
     /// A number that grows with everything that is emitted or taken.

@@ -15,6 +15,7 @@ use super::fate::{Fate, Told};
 use crate::channel::text;
 use crate::draft::{Origin, emission_of};
 use crate::fork::Inside;
+use crate::panics;
 use crate::shared::Shared;
 use crate::waker::{Aftermath, Waker, rouse_all};
 use crate::wave::{Hands, Held};
@@ -61,6 +62,8 @@ pub fn delivers_here() -> bool {
 /// Called by the thread that commits, in the order of the journal.
 pub fn settle(settled: Settled<Waiter>) {
     DELIVERS.set(true);
+    // If the journal has failed by a panic, that was in this thread, just now.
+    panics::tell_last();
     settle_all(settled);
     DELIVERS.set(false);
 }
@@ -78,7 +81,8 @@ fn settle_all(settled: Settled<Waiter>) {
         let _inside = Inside::enter(py);
         let mut told = Vec::new();
         for (sequence, waiter) in waiters.take().into_iter().flatten() {
-            waiter.settle(py, sequence, &result, &mut told);
+            // Whoever waits for one that panics is not told; the others are.
+            panics::thread(|| waiter.settle(py, sequence, &result, &mut told), |_| ());
             if told.len() >= AT_ONCE {
                 rouse_all(py, mem::take(&mut told));
             }
