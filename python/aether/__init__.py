@@ -46,7 +46,9 @@ from aether.vibrator import Vibrator
 
 if TYPE_CHECKING:
     from aether._builder import WaveBuilder
-    from aether.config import AetherConfig, JournalConfig
+    from aether.config import AetherConfig, ConsoleConfig, HealthConfig, JournalConfig
+    from aether.monitoring.leaks import LeakHint
+    from aether.monitoring.sampler import Resources
     from aether.physics import (
         Detection,
         EngineStatistics,
@@ -66,6 +68,7 @@ __all__ = [
     "ChannelError",
     "Closed",
     "ConfigError",
+    "ConsoleConfig",
     "Deadlock",
     "Detection",
     "Emitter",
@@ -76,6 +79,7 @@ __all__ = [
     "ExplanationRow",
     "ForkedMedium",
     "Health",
+    "HealthConfig",
     "Interference",
     "InterferenceKind",
     "InterferencePattern",
@@ -83,6 +87,7 @@ __all__ = [
     "JournalError",
     "JournalFailed",
     "JournalFull",
+    "LeakHint",
     "ManualClock",
     "MediumStatistics",
     "NoReceiver",
@@ -91,6 +96,7 @@ __all__ = [
     "PhysicsEngine",
     "Receipt",
     "RequestFailed",
+    "Resources",
     "Vibrator",
     "VibratorStatistics",
     "Watch",
@@ -105,13 +111,17 @@ __all__ = [
 # What brings a heavy library in is imported when it is first used.
 _LAZY = {
     "AetherConfig": "aether.config",
+    "ConsoleConfig": "aether.config",
     "Detection": "aether.physics",
     "EngineStatistics": "aether.physics",
+    "HealthConfig": "aether.config",
     "Interference": "aether.physics",
     "InterferenceKind": "aether.physics",
     "InterferencePattern": "aether.physics",
     "JournalConfig": "aether.config",
+    "LeakHint": "aether.monitoring.leaks",
     "PhysicsEngine": "aether.physics",
+    "Resources": "aether.monitoring.sampler",
     "Watch": "aether.physics",
     "WatchStatistics": "aether.physics",
     "WaveBuilder": "aether._builder",

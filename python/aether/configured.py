@@ -154,7 +154,11 @@ class Configured(Observed):
                         callback,
                         extra={"event": "config.callback_failed"},
                     )
+            self._reconfigured()
         return now
+
+    def _reconfigured(self) -> None:
+        """The configuration has changed."""
 
     def on_config_change(
         self, callback: Callable[[AetherConfig, AetherConfig], object]

@@ -72,6 +72,11 @@ class Running(Configured):
         """The blocks that run its handlers; for what ends the program."""
         return self._blocks
 
+    @property
+    def lanes(self) -> Lanes:
+        """Its handlers; for what shows them."""
+        return self._lanes
+
     def _alive(self) -> list[Vibrator]:
         """The vibrators of this moment: others may come meanwhile, in other threads."""
         # Taken in one step, which an iteration is not.

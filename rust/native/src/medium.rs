@@ -486,7 +486,7 @@ impl PyMedium {
         PyRing::open(py, &self.shared, pattern, size)
     }
 
-    /// What each mailbox holds, with some of the payloads, and the bytes that the routes take; see `aether.watching`.
+    /// What each mailbox holds, with some of the payloads, and the bytes that the routes take; see `aether.monitoring`.
     fn survey(
         &self,
         py: Python<'_>,
