@@ -75,7 +75,7 @@ EVENTS = {
     "native.panicked": Event(
         "CRITICAL",
         "Rust code has panicked, which is a mistake in Aether; who called it got an `AetherError`.",
-        ("place", "thread", "backtrace"),
+        ("place", "native_thread", "backtrace"),
     ),
     "on_error.failed": Event("ERROR", "An `on_error` has raised an error.", ("vibrator",)),
     "stalls.failed": Event("ERROR", "Looking after emissions that wait has failed."),

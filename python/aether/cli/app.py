@@ -26,6 +26,19 @@ app = typer.Typer(
 app.add_typer(config_commands)
 app.add_typer(journal_commands)
 
+SocketOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--socket", metavar="PATH", help="The socket of the process.", show_default=False
+    ),
+]
+PidOption = Annotated[
+    int | None,
+    typer.Option("--pid", metavar="NUMBER", help="The process, if there are several."),
+]
+ConsoleOption = Annotated[
+    bool, typer.Option("--console", help="Let aether top and aether tap look on.")
+]
 BackendOption = Annotated[
     Backend,
     typer.Option("--backend", metavar="LOOP", help="The event loop: asyncio, uvloop or trio."),
@@ -60,6 +73,7 @@ def demo(
             metavar="FILE", help="Another history of the same form.", show_default=False
         ),
     ] = None,
+    console: ConsoleOption = False,
     backend: BackendOption = "asyncio",
 ) -> None:
     """Replay ten years of a project's history through one medium.
@@ -69,9 +83,11 @@ def demo(
     """
     from .console import Screen
     from .demo import run_demo
+    from .shown import shown
 
-    if not run_demo(Screen(), file, backend):
-        raise typer.Exit(1)
+    with shown(console) as config:
+        if not run_demo(Screen(), file, backend, config):
+            raise typer.Exit(1)
 
 
 @app.command(short_help="Replay an event file; show where its events went.")
@@ -121,6 +137,7 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    console: ConsoleOption = False,
     backend: BackendOption = "asyncio",
 ) -> None:
     """Replay an event file through a medium and show where its events went.
@@ -134,11 +151,13 @@ def replay(
     from .events import EventReader
     from .pacing import parse_speed
     from .replay import replay as replay_file
+    from .shown import shown
     from .summary import tables
 
     multiple, screen = parse_speed(speed), Screen()
     patterns = list(dict.fromkeys(pattern or ["*"]))
     with (
+        shown(console) as config,
         EventReader(file) as reader,
         screen.progress(f"replaying {reader.name}", reader.size, counted=False) as tick,
     ):
@@ -151,6 +170,7 @@ def replay(
                 buffer_size=buffer_size,
                 strict=strict,
                 journal=journal,
+                config=config,
                 on_fault=lambda fault: screen.complain(f"line {fault.line}: {fault.reason}"),
                 on_progress=tick,
             ),
@@ -162,6 +182,46 @@ def replay(
             "ts, channel and payload"
         )
     screen.print(*tables(done))
+
+
+@app.command(short_help="Show what a running process does, once a second.")
+def top(
+    socket: SocketOption = None,
+    pid: PidOption = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="One screen as text, of half a second.")
+    ] = False,
+) -> None:
+    """Show the media of a running process: vibrators, handlers, rates, health and resources.
+
+    It is found by itself where it has a medium with a console: Aether(AetherConfig(console=ConsoleConfig())).
+    """
+    from .console import Screen
+    from .top import top as show
+
+    show(Screen(), path=socket, pid=pid, once=once)
+
+
+@app.command(short_help="Print the waves of a running process as they pass.")
+def tap(
+    pattern: Annotated[
+        str, typer.Argument(metavar="PATTERN", help="Which waves; quote it in a shell.")
+    ],
+    socket: SocketOption = None,
+    pid: PidOption = None,
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", min=1, metavar="NUMBER", help="How many; then end.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each.")] = False,
+) -> None:
+    """Print the waves of a running process as they pass.
+
+    The process is never slowed down for it: what passes faster than some thousands a second is not shown, and counted.
+    """
+    from .console import Screen
+    from .tap import tap as show
+
+    show(Screen(), pattern, path=socket, pid=pid, count=count, json=as_json)
 
 
 @app.command(short_help="Draw an event file: channels, time and how loud it was.")

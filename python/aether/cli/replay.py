@@ -30,7 +30,7 @@ from .events import Event, EventReader, Fault
 from .pacing import Pacer
 
 if TYPE_CHECKING:
-    from aether import Aether, Receipt, Vibrator
+    from aether import Aether, AetherConfig, Receipt, Vibrator
     from aether.journal import Journal
 
 __all__ = ["DomainCount", "Replay", "VibratorCount", "replay"]
@@ -94,6 +94,7 @@ async def replay(
     buffer_size: int | None = None,
     strict: bool = False,
     journal: Path | None = None,
+    config: AetherConfig | None = None,
     on_fault: Callable[[Fault], None] = _ignore,
     on_progress: Callable[[int], None] = _ignore,
 ) -> Replay:
@@ -107,6 +108,7 @@ async def replay(
         buffer_size: room in each mailbox; the medium's default if None.
         strict: stop at the first bad line.
         journal: the folder where each event is written before it is delivered.
+        config: of the medium.
         on_fault: told of each bad line that is skipped.
         on_progress: told now and then how many bytes of the file were read.
 
@@ -119,7 +121,7 @@ async def replay(
     got = [0] * len(patterns)
     store = None if journal is None else _journal(journal)
     after = 0 if store is None else _line_reached(store)
-    medium = _medium(store)
+    medium = _medium(store, config)
     vibrators = [_listener(medium, pattern, overflow, buffer_size) for pattern in patterns]
     pacer = Pacer(speed)
     started = time.perf_counter()
@@ -174,11 +176,11 @@ def _journal(folder: Path) -> Journal:
     return Journal(folder)
 
 
-def _medium(journal: Journal | None) -> Aether:
+def _medium(journal: Journal | None, config: AetherConfig | None) -> Aether:
     from aether import Aether, JournalError
 
     try:
-        return Aether(journal=journal)
+        return Aether(config, journal=journal)
     except JournalError as error:
         raise CliError(f"--journal: {error}") from None
 

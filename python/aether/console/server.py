@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aether._native import __version__
+from aether._native import __version__, check_pattern
 from aether.console import places
 from aether.console.protocol import (
     VERSION,
@@ -207,7 +207,10 @@ class Server:
 
     def _take(self, client: _Client, line: bytes) -> None:
         try:
-            client.asked = decode_request(line)
+            asked = decode_request(line)
+            if isinstance(asked, Tap):
+                check_pattern(asked.pattern)
+            client.asked = asked
             self._open_rings(client)
         except (ValueError, AetherError) as error:
             self._refuse(client, str(error))

@@ -170,7 +170,7 @@ impl<O: Operation> Raw<O> {
             let py = Python::assume_attached();
             let value = caught(|| machine.quick(py)).unwrap_or_else(|error| {
                 machine.finish(py, false);
-                error.restore(py);
+                raise(py, error);
                 Err(Raised)
             });
             door.leave();
@@ -192,7 +192,7 @@ fn outcome(
         Ok(Step::Yield(value)) => (value.into_ptr(), PySendResult::PYGEN_NEXT),
         Ok(Step::Return(value)) => (value.into_ptr(), PySendResult::PYGEN_RETURN),
         Err(error) => {
-            error.restore(py);
+            raise(py, error);
             (ptr::null_mut(), PySendResult::PYGEN_ERROR)
         }
     };
@@ -219,8 +219,17 @@ fn returned(py: Python<'_>, outcome: PyResult<Step>) -> *mut ffi::PyObject {
 /// Raises in a slot that gives an object.
 #[cold]
 fn raised(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
-    error.restore(py);
+    raise(py, error);
     ptr::null_mut()
+}
+
+/// Raises an error in what is entered without `PyO3`. It is made only now, which panics where there is no memory.
+#[cold]
+pub fn raise(py: Python<'_>, error: PyErr) {
+    if caught(|| error.restore(py)).is_err() {
+        // SAFETY: attached, as `py` says.
+        unsafe { ffi::PyErr_NoMemory() };
+    }
 }
 
 /// Raises in a slot that cannot run any more.

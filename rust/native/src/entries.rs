@@ -19,7 +19,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::type_object::PyTypeInfo;
 use pyo3::types::PyString;
 
-use crate::awaitable::awaitable;
+use crate::awaitable::{awaitable, raise};
 use crate::emitter::PyEmitter;
 use crate::machine::Raised;
 use crate::panics::caught;
@@ -101,7 +101,7 @@ fn handed<'py, T>(
     match caught(made).and_then(|result| result) {
         Ok(value) => value.into_ptr(),
         Err(error) => {
-            error.restore(py);
+            raise(py, error);
             ptr::null_mut()
         }
     }
@@ -114,7 +114,7 @@ fn entered<T>(
     act: impl FnOnce() -> Result<Option<T>, Raised>,
 ) -> Result<Option<T>, Raised> {
     caught(act).unwrap_or_else(|error| {
-        error.restore(py);
+        raise(py, error);
         Err(Raised)
     })
 }

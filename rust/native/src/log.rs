@@ -59,7 +59,7 @@ pub fn retention_failed(py: Python<'_>, journal: &str, why: &str) {
 #[cold]
 pub fn panicked(py: Python<'_>, place: &str, message: &str, thread: &str, backtrace: &str) {
     let format = "a panic in Rust at %s: %s; this is a mistake in Aether, please report it";
-    let fields = [("place", place), ("thread", thread), ("backtrace", backtrace)];
+    let fields = [("place", place), ("native_thread", thread), ("backtrace", backtrace)];
     say(py, "native.panicked", "critical", format, (place, message), &fields);
 }
 

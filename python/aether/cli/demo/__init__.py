@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..backend import asyncio_of, require, run
 from ..choices import Backend
@@ -23,6 +25,9 @@ from .queues import through_queues
 from .report import report
 from .sums import expected, faults, matches
 from .vibrators import through_medium
+
+if TYPE_CHECKING:
+    from aether import AetherConfig
 
 __all__ = ["TURNS", "history_path", "run_demo"]
 
@@ -45,13 +50,19 @@ def history_path() -> Path:
     return _HISTORY
 
 
-def run_demo(screen: Screen, file: str | None = None, backend: Backend = "asyncio") -> bool:
+def run_demo(
+    screen: Screen,
+    file: str | None = None,
+    backend: Backend = "asyncio",
+    config: AetherConfig | None = None,
+) -> bool:
     """Run the demo and print its report.
 
     Args:
         screen: where to print.
         file: another history; the shipped one if None.
         backend: the loop that the medium runs on; the queues run on asyncio, or uvloop where that is asked for.
+        config: of the medium.
 
     Returns:
         Whether all sums add up.
@@ -68,7 +79,7 @@ def run_demo(screen: Screen, file: str | None = None, backend: Backend = "asynci
     queues: list[Side] = []
     for turn in range(1, TURNS + 1):
         with screen.progress(f"medium, turn {turn} of {TURNS}", len(history)) as tick:
-            media.append(_do(through_medium, history, tick, backend))
+            media.append(_do(partial(through_medium, config=config), history, tick, backend))
         with screen.progress(f"queues, turn {turn} of {TURNS}", len(history)) as tick:
             queues.append(_do(through_queues, history, tick, asyncio_of(backend)))
 

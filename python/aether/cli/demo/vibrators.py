@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
@@ -32,6 +33,9 @@ from .job import (
 )
 from .measure import Measured, Side
 
+if TYPE_CHECKING:
+    from aether import AetherConfig
+
 __all__ = ["through_medium"]
 
 _PATIENCE = 30.0
@@ -39,17 +43,22 @@ _PATIENCE = 30.0
 _TICK = 512
 
 
-async def through_medium(history: Sequence[Emission], tick: Callable[[int], None]) -> Side:
+async def through_medium(
+    history: Sequence[Emission],
+    tick: Callable[[int], None],
+    config: AetherConfig | None = None,
+) -> Side:
     """Do the job on a medium.
 
     Args:
         history: what to emit, in order.
         tick: told now and then how many were emitted.
+        config: of the medium.
 
     Raises:
         CliError: the medium does not come to rest.
     """
-    medium = Aether()
+    medium = Aether(config)
     side = _MediumSide(medium)
     # The readers outlive the medium: leaving it gives them what is queued, and then the end.
     async with anyio.create_task_group() as tasks, medium:
