@@ -186,8 +186,7 @@ class Server:
         if len(self._clients) > _CLIENTS:
             self._refuse(client, f"{_CLIENTS} are connected already, which is all there may be")
         else:
-            program = Path(sys.argv[0]).name if sys.argv else ""
-            client.said = encode(Hello(VERSION, self._pid, program, __version__))
+            client.said = encode(Hello(VERSION, self._pid, _program(), __version__))
 
     def _refuse(self, client: _Client, why: str) -> None:
         client.said += encode(Failure(why))
@@ -279,6 +278,12 @@ class Server:
             self._selector.unregister(client.socket)
             client.socket.close()
             client.rings.clear()
+
+
+def _program() -> str:
+    """What this process is called, without its arguments, which may be secret."""
+    path = Path(sys.argv[0]) if sys.argv else Path()
+    return path.parent.name if path.name == "__main__.py" else path.name
 
 
 class Serving:

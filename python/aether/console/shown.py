@@ -114,7 +114,7 @@ def short(payload: object, length: int) -> str:
     """The `repr` of a payload, cut to a length; of what is large, only the beginning is looked at."""
     try:
         text = _Short(length).repr(payload)
-    except Exception as error:  # noqa: BLE001 - whatever a `repr` raises
+    except BaseException as error:  # noqa: BLE001 - whatever a `repr` raises must not end the thread
         text = f"<{type(payload).__name__}, whose repr raises {type(error).__name__}>"
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
