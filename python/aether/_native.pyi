@@ -916,7 +916,7 @@ class Medium(Emitter):
     def ring(self, pattern: str, size: int) -> Ring:
         """Keeps the waves of a pattern that are emitted, up to a number, until they are taken out of it."""
 
-    def survey(self, each: int, all: int) -> tuple[list[_Surveyed], int]:
+    def survey(self, each: int, most: int) -> tuple[list[_Surveyed], int]:
         """What each mailbox holds, with some of the payloads, and the bytes that the routes take; see `aether.monitoring`."""
 
     def progress(self) -> int:

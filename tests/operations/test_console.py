@@ -79,7 +79,9 @@ async def _until(test: Callable[[], object]) -> None:
 
 @pytest.mark.anyio
 async def test_a_snapshot_has_all_there_is_to_see(tmp_path: Path) -> None:
-    config = CONFIG.replace(health=HealthConfig(), journal={"path": str(tmp_path / "j"), "durability": "none"})
+    config = CONFIG.replace(
+        health=HealthConfig(), journal={"path": str(tmp_path / "j"), "durability": "none"}
+    )
     async with Aether(config) as medium:
         desk = medium.vibrator("desk", buffer_size=7)
         desk.resonate_on("orders.*")
@@ -102,8 +104,10 @@ async def test_a_snapshot_has_all_there_is_to_see(tmp_path: Path) -> None:
         (handler,) = view.handlers
         assert (handler.vibrator, handler.concurrency, handler.failed) == ("clerk", 3, 1)
         assert handler.mailbox == rows["clerk", "handle"].number
-        assert view.resources is not None and view.resources["rss"] > 0
-        assert view.journal is not None and view.journal["last"] == 1
+        assert view.resources is not None
+        assert view.resources["rss"] > 0
+        assert view.journal is not None
+        assert view.journal["last"] == 1
         desk.close()
 
 
@@ -146,13 +150,15 @@ async def test_a_tap_shows_the_waves_of_a_pattern_heard_or_not() -> None:
                     desk.receive_nowait()
                 await anyio.sleep(0.01)
         first, second = told
-        assert isinstance(first, WaveView) and isinstance(second, WaveView)
+        assert isinstance(first, WaveView)
+        assert isinstance(second, WaveView)
         by_channel = {one.channel: one for one in (first, second)}
         heard, unheard = by_channel["orders.created"], by_channel["orders.unheard"]
         assert (heard.amplitude, heard.source, heard.headers, heard.medium) == (0.5, "shop", 0, 1)
         assert heard.payload == "{'id': 7, 'text':..."
         assert (unheard.payload, unheard.headers) == ("None", 2)
-        assert heard.sequence is not None and unheard.sequence is not None
+        assert heard.sequence is not None
+        assert unheard.sequence is not None
         desk.close()
         shop.close()
 
@@ -299,7 +305,11 @@ async def test_a_tap_follows_media_that_come_and_go() -> None:
         listening.start()
         for number in (1, 2):
             async with Aether(CONFIG) as medium:
-                await _until(lambda number=number, medium=medium: medium.emit_nowait("a") and 0 or len(told) or _shown(number))
+                await _until(
+                    lambda number=number, medium=medium: (
+                        (medium.emit_nowait("a") and 0) or len(told) or _shown(number)
+                    )
+                )
         await in_thread(listening.join)
     finally:
         holding.close()
@@ -363,16 +373,15 @@ def test_a_folder_that_others_may_enter_is_refused(runtime: Path) -> None:
 
 def test_a_second_process_with_the_same_path_is_told(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    program = (
-        "import sys; from aether.console import server; server.hold(sys.argv[1]); print(flush=True); input()"
-    )
+    program = "import sys; from aether.console import server; server.hold(sys.argv[1]); print(flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", program, str(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as other:
-        assert other.stdin and other.stdout
+        assert other.stdin
+        assert other.stdout
         other.stdout.readline()
         config = AetherConfig(console=ConsoleConfig(path=path))
 
@@ -430,7 +439,9 @@ def test_a_process_is_found_by_its_number_or_told() -> None:
     holding = server.hold()
     try:
         assert find() == find(pid=os.getpid()) == holding.path
-        with pytest.raises(ConsoleError, match=f"process 1 shows nothing; these are: {os.getpid()}"):
+        with pytest.raises(
+            ConsoleError, match=f"process 1 shows nothing; these are: {os.getpid()}"
+        ):
             find(pid=1)
     finally:
         holding.close()

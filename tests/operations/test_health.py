@@ -163,7 +163,9 @@ def test_a_handler_that_hangs_is_one_who_does_not_read(rig: Rig) -> None:
     assert reason.startswith("1 waves wait for a handler of 'desk'")
 
 
-def test_a_mailbox_that_only_grows_is_hinted_at_and_stays_ready(make: Callable[[HealthConfig], Rig]) -> None:
+def test_a_mailbox_that_only_grows_is_hinted_at_and_stays_ready(
+    make: Callable[[HealthConfig], Rig],
+) -> None:
     rig = make(SETTINGS.replace(unread=None))
     desk = rig.vibrator("desk", buffer_size=1000)
     desk.resonate_on("orders.*")
@@ -268,7 +270,8 @@ def test_the_allocator_knows_what_it_has_given_out() -> None:
         pytest.skip("no mallinfo2")
     held = bytearray(50_000_000)
     after = process.figures().allocated
-    assert after is not None and after - before >= len(held)
+    assert after is not None
+    assert after - before >= len(held)
 
 
 def test_without_the_section_it_is_measured_at_most_once_a_second() -> None:
@@ -312,7 +315,8 @@ async def test_a_thread_looks_after_a_medium_while_it_is_entered() -> None:
         await _until(lambda: medium._monitor is not None and medium._monitor.resources)
         assert medium.health() == Health(live=True, ready=True)
         used = medium.resources()
-        assert used.loop_lag is not None and used.rss > 0
+        assert used.loop_lag is not None
+        assert used.rss > 0
     await _until(lambda: not monitors())
     health = medium.health()
     assert (health.live, health.reasons) == (False, ("the medium is closed",))

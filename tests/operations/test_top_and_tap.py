@@ -107,7 +107,11 @@ def test_top_shows_a_running_replay(running: subprocess.Popen[bytes]) -> None:
     assert f"process {running.pid}" in out.splitlines()[0]
     assert re.search(r"^open, ready; each second [\d,]+ emitted, ", out, re.MULTILINE)
     assert re.search(r"^memory [\d.]+ MB, .* threads, .* files", out, re.MULTILINE)
-    rows = {line.split()[0]: line.split() for line in out.splitlines() if line.startswith(("orders", "users"))}
+    rows = {
+        line.split()[0]: line.split()
+        for line in out.splitlines()
+        if line.startswith(("orders", "users"))
+    }
     assert int(rows["orders.*"][-2].replace(",", "")) > 0, "received"
     assert rows["users.*"][-2] == "0"
 
@@ -143,7 +147,8 @@ def test_ctrl_c_ends_both_in_one_line(running: subprocess.Popen[bytes]) -> None:
         with subprocess.Popen(
             [*AETHER, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
-            assert process.stdout and process.stderr
+            assert process.stdout
+            assert process.stderr
             assert process.stdout.readline(), "it has begun"
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=20)
@@ -271,7 +276,9 @@ def test_the_readme_shows_a_screen_of_the_demo() -> None:
             shown = _screen_of(demo)
         finally:
             demo.kill()
-    block = re.search(r"\$ aether top --once\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    block = re.search(
+        r"\$ aether top --once\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL
+    )
     assert block, "the README shows it"
     assert _shape(block[1]) == _shape(shown)
 

@@ -28,9 +28,7 @@ app.add_typer(journal_commands)
 
 SocketOption = Annotated[
     Path | None,
-    typer.Option(
-        "--socket", metavar="PATH", help="The socket of the process.", show_default=False
-    ),
+    typer.Option("--socket", metavar="PATH", help="The socket of the process.", show_default=False),
 ]
 PidOption = Annotated[
     int | None,
@@ -210,7 +208,8 @@ def tap(
     socket: SocketOption = None,
     pid: PidOption = None,
     count: Annotated[
-        int | None, typer.Option("--count", "-n", min=1, metavar="NUMBER", help="How many; then end.")
+        int | None,
+        typer.Option("--count", "-n", min=1, metavar="NUMBER", help="How many; then end."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each.")] = False,
 ) -> None:

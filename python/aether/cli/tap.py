@@ -64,7 +64,9 @@ def line(wave: WaveView) -> str:
         >>> print(line(WaveView(1, 7, 0.0, "orders.created", 0.5, "shop", 2, "{'id': 7}"))[13:])
         #7 orders.created 0.50 from shop, 2 headers: {'id': 7}
     """
-    moment = time.strftime("%H:%M:%S", time.localtime(wave.time)) + f".{int(wave.time % 1 * 1000):03d}"
+    moment = (
+        time.strftime("%H:%M:%S", time.localtime(wave.time)) + f".{int(wave.time % 1 * 1000):03d}"
+    )
     parts = [moment, f"#{wave.sequence}", wave.channel, f"{wave.amplitude:.2f}"]
     if wave.source is not None:
         parts.append(f"from {wave.source}")

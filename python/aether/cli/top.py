@@ -74,7 +74,9 @@ def _medium(before: MediumView | None, now: MediumView, seconds: float, *, many:
         for name in ("emitted", "delivered", "received")
     )
     named = f"medium {now.number}: " if many else ""
-    shown.append(f"{named}{now.phase}, {health}; each second {rates}; {counted['waiting']:,} waiting")
+    shown.append(
+        f"{named}{now.phase}, {health}; each second {rates}; {counted['waiting']:,} waiting"
+    )
     shown += [f"  ! {reason}" for reason in now.health.reasons]
     shown += [f"  ? {hint}" for hint in now.health.hints]
     if lost := reasons(counted["dropped"]):
@@ -113,7 +115,18 @@ def _mailboxes(before: MediumView | None, now: MediumView, seconds: float) -> Ta
                 "" if handler is None else f"{handler.failed:,}",
             )
         )
-    columns = ("vibrator", "handler", "full", "waiting", "of", "/s", "received", "lost", "busy", "failed")
+    columns = (
+        "vibrator",
+        "handler",
+        "full",
+        "waiting",
+        "of",
+        "/s",
+        "received",
+        "lost",
+        "busy",
+        "failed",
+    )
     return table(columns, rows, text={"vibrator", "handler", "full"})
 
 

@@ -19,7 +19,7 @@ _Bytes = Annotated[int, Field(ge=1, le=sys.maxsize)]
 def _path(given: Any) -> Any:
     if given is not None and not isinstance(given, str | PathLike):
         raise PydanticCustomError("path", "Input should be a str or a path")
-    return given  # pyright: ignore[reportUnknownVariableType] - whatever a path is of
+    return given
 
 
 class HealthConfig(Settings):

@@ -6,6 +6,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from aether.console import places
 from aether.console.protocol import (
@@ -17,6 +18,7 @@ from aether.console.protocol import (
     decode_answer,
     encode,
 )
+from aether.errors import ConfigError
 
 __all__ = ["Client", "ConsoleError", "find"]
 
@@ -36,8 +38,12 @@ def find(path: Path | None = None, pid: int | None = None) -> Path:
     """The socket to ask: a path as it is, that of a process, or the only one there is.
 
     Raises:
-        ConsoleError: There is none, or more than one.
+        ConsoleError: There is none, or more than one, or this system has no such sockets.
     """
+    try:
+        places.check_system()
+    except ConfigError as error:
+        raise ConsoleError(str(error)) from None
     if path is not None:
         return path
     found = places.found()
@@ -131,7 +137,7 @@ class Client:
         """Asks no more."""
         self._socket.close()
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -23,12 +23,23 @@ from pathlib import Path
 
 from aether.errors import ConfigError
 
-__all__ = ["answers", "bound", "default_folder", "found", "own_path"]
+__all__ = ["answers", "bound", "check_system", "default_folder", "found", "own_path"]
 
 # What the system has room for in the address of a socket, less what the folder for binding takes.
 _LONGEST = 90
 
 _LOCK_SECONDS = 2.0
+
+
+def check_system() -> None:
+    """Sees to it that there are such sockets.
+
+    Raises:
+        ConfigError: There are none, as on Windows.
+    """
+    if not hasattr(socket, "AF_UNIX"):
+        message = "console: this system has no Unix sockets, which the console needs"
+        raise ConfigError(message)
 
 
 def default_folder() -> Path:
@@ -45,6 +56,7 @@ def own_path() -> Path:
     Raises:
         ConfigError: The folder is not, or cannot be made.
     """
+    check_system()
     folder = default_folder()
     with _as_mistake(folder):
         with contextlib.suppress(FileExistsError):
@@ -65,15 +77,16 @@ def bound(path: Path) -> socket.socket:
     Raises:
         ConfigError: Another process answers there, something else is there, or it cannot be made.
     """
-    if not hasattr(socket, "AF_UNIX"):
-        raise ConfigError("console: this system has no Unix sockets, which the console needs")
+    check_system()
     if len(os.fsencode(path)) > _LONGEST:
         message = f"console.path={str(path)!r} is too long for a socket, which has {_LONGEST} bytes at most"
         raise ConfigError(message)
     with _as_mistake(path), _locked(path.parent):
         if path.is_symlink() or path.exists():
             if not stat.S_ISSOCK(path.lstat().st_mode):
-                message = f"console.path={str(path)!r} is there already, and no socket; name another one"
+                message = (
+                    f"console.path={str(path)!r} is there already, and no socket; name another one"
+                )
                 raise ConfigError(message)
             if answers(path):
                 message = f"console.path={str(path)!r}: another process answers there; give each a path of its own, or none"

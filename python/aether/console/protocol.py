@@ -148,8 +148,8 @@ Request: TypeAlias = Watch | Tap
 Answer: TypeAlias = Hello | Snapshot | WaveView | Missed | Failure
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
-_requests = msgspec.json.Decoder[Request](Request)
-_answers = msgspec.json.Decoder[Answer](Answer)
+_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 
 
 def encode(message: Request | Answer) -> bytes:

@@ -46,9 +46,7 @@ def _medium_view(number: int, medium: Aether) -> MediumView:
     # What waits in them counts, not in which order they were made.
     most = sorted(rows, key=lambda row: (-row[3], row[1], row[0]))[:MAILBOXES]
     mailboxes = [
-        MailboxView(
-            own, name, _name_of(lanes[own].handler) if own in lanes else None, *counts
-        )
+        MailboxView(own, name, _name_of(lanes[own].handler) if own in lanes else None, *counts)
         for own, name, _lane, *counts, _payloads in most
     ]
     handlers = [

@@ -46,7 +46,9 @@ class LeakHint:
                 f"{self.seconds:.0f} s"
             )
         grown = f"the memory has only grown: {self.first:,} bytes, and {self.last:,} after {self.seconds:.0f} s"
-        return grown if self.vibrator is None else f"{grown}; much of it waits for {self.vibrator!r}"
+        return (
+            grown if self.vibrator is None else f"{grown}; much of it waits for {self.vibrator!r}"
+        )
 
 
 def growth(samples: Sequence[int], least: int) -> int | None:
@@ -59,7 +61,9 @@ def growth(samples: Sequence[int], least: int) -> int | None:
         True
     """
     grown = samples[-1] - samples[0] if samples else 0
-    if grown < max(least, 1) or any(a > b for a, b in zip(samples, list(samples)[1:], strict=False)):
+    if grown < max(least, 1) or any(
+        a > b for a, b in zip(samples, list(samples)[1:], strict=False)
+    ):
         return None
     return grown
 

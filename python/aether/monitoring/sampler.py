@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -165,10 +164,11 @@ class Sampler:
         ]
 
     def _leaks(self, limits: Limits) -> tuple[LeakHint, ...]:
-        hints: list[LeakHint] = []
-        for one in self._mailboxes.values():
-            if grown := one.waves.grown(limits.waves):
-                hints.append(LeakHint("mailbox", one.vibrator, *grown, limits.window))
+        hints = [
+            LeakHint("mailbox", one.vibrator, *grown, limits.window)
+            for one in self._mailboxes.values()
+            if (grown := one.waves.grown(limits.waves))
+        ]
         if grown := self._memory.grown(limits.bytes):
             first, last = grown
             half = max(1, (last - first) // 2)
@@ -180,10 +180,3 @@ class Sampler:
             most = max(waits, key=waits.__getitem__, default=None)
             hints.append(LeakHint("memory", most, first, last, limits.window))
         return tuple(hints)
-
-
-def is_available() -> bool:
-    """Whether the process can be asked for its resources."""
-    import importlib.util
-
-    return "psutil" in sys.modules or importlib.util.find_spec("psutil") is not None

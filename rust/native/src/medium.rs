@@ -491,10 +491,10 @@ impl PyMedium {
         &self,
         py: Python<'_>,
         each: usize,
-        all: usize,
+        most: usize,
     ) -> PyResult<(Vec<survey::Row>, usize)> {
         self.shared.home.enter()?;
-        Ok(survey::rows(py, &self.shared, each, all))
+        Ok(survey::rows(py, &self.shared, each, most))
     }
 
     /// A number that grows with everything that is emitted or taken.

@@ -9,12 +9,12 @@ use crate::wave::PyWave;
 /// waits for one; and some of the payloads in it.
 pub type Row = (u64, String, bool, usize, usize, u64, u64, usize, Vec<Py<PyAny>>);
 
-/// Every mailbox with the payloads of `each` waves at most, and `all` in all; and the bytes that the routes take.
-pub fn rows(py: Python<'_>, shared: &Shared, each: usize, all: usize) -> (Vec<Row>, usize) {
+/// Every mailbox with the payloads of `each` waves at most, and `most` in all; and the bytes that the routes take.
+pub fn rows(py: Python<'_>, shared: &Shared, each: usize, most: usize) -> (Vec<Row>, usize) {
     let mut shown: Vec<(usize, Py<PyWave>)> = Vec::new();
     let (used, routes) = shared
         .medium
-        .survey(each, all, &mut |place, held| shown.push((place, held.0.clone_ref(py))));
+        .survey(each, most, &mut |place, held| shown.push((place, held.0.clone_ref(py))));
     let mut shown = shown.into_iter().peekable();
     let rows = used.into_iter().enumerate().map(|(place, one)| {
         let mut payloads = Vec::new();

@@ -31,15 +31,15 @@ pub struct Used {
 
 impl<T, W, R: RawLock> Medium<T, W, R> {
     /// All mailboxes but those of expectations, and how many bytes the routes take. `show` is called with waves that
-    /// wait and the place of their mailbox in the answer: at most `each` of a mailbox, and `all` in all.
+    /// wait and the place of their mailbox in the answer: at most `each` of a mailbox, and `most` in all.
     pub fn survey(
         &self,
         each: usize,
-        all: usize,
+        most: usize,
         show: &mut dyn FnMut(usize, &T),
     ) -> (Vec<Used>, usize) {
         let state = self.lock();
-        let (mut used, mut left) = (Vec::new(), all);
+        let (mut used, mut left) = (Vec::new(), most);
         for (key, mailbox) in state.boxes.iter().filter(|(_, mailbox)| !mailbox.is_aside()) {
             let place = used.len();
             used.push(Used {
@@ -52,8 +52,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
                 lost: mailbox.lost().total(),
                 readers: mailbox.waiters.len(),
             });
-            let most = each.min(left);
-            left -= mailbox.show(most, &mut |item| show(place, item));
+            left -= mailbox.show(each.min(left), &mut |item| show(place, item));
         }
         (used, state.router.heap_bytes())
     }

@@ -1,6 +1,7 @@
 //! What is done when the journal has committed: deliver, and tell.
 
 use std::cell::Cell;
+use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -81,7 +82,7 @@ fn settle_all(settled: Settled<Waiter>) {
         let _inside = Inside::enter(py);
         let mut told = Vec::new();
         for (sequence, waiter) in waiters.take().into_iter().flatten() {
-            // Whoever waits for one that panics is not told; the others are.
+            // One that panics is no other's matter.
             panics::thread(|| waiter.settle(py, sequence, &result, &mut told), |_| ());
             if told.len() >= AT_ONCE {
                 rouse_all(py, mem::take(&mut told));
@@ -133,11 +134,24 @@ impl Waiter {
     }
 }
 
+/// An emission that is delivered just now. If that panics, whoever waits for it is told so.
+struct Untold<'a, 'py>(Python<'py>, &'a Fate);
+
+impl Drop for Untold<'_, '_> {
+    fn drop(&mut self) {
+        let error =
+            Arc::new(io::Error::other("it is in the journal, and its delivery has panicked"));
+        let refusal = Refusal::Failed { safe: self.1.position(), error };
+        rouse_all(self.0, self.1.tell(Told::Refused(refusal)));
+    }
+}
+
 impl Admitted {
     /// Delivers it; `sequence` is its place in the journal, or 0 if it is in none. Returns who is to be told.
     #[must_use]
     pub fn deliver(self, py: Python<'_>, sequence: u64) -> Vec<Waker> {
         let Self { shared, origin, wave, reserved, fate, .. } = self;
+        let untold = Untold(py, &fate);
         let mut after = Aftermath::default();
         // A wave has been emitted, so its channel is one.
         let channel = text(wave.0.get().channel.bind(py)).unwrap_or_default();
@@ -146,6 +160,7 @@ impl Admitted {
             shared.medium.deliver(reserved, &emission, sequence, &wave, &Hands(py), &mut after);
         shared.tap(py, &wave, sent.sequence);
         shared.settle(py, after);
+        mem::forget(untold);
         fate.tell(Told::Delivered(sent))
     }
 
