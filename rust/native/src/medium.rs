@@ -19,7 +19,7 @@ use crate::channel::{exact, text};
 use crate::context::PyHandling;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
-use crate::errors::{Closed, channel_error, count, number, quietly, seconds, type_error};
+use crate::errors::{Closed, at_most, channel_error, count, number, quietly, seconds, type_error};
 use crate::guarded::{Counter, Guarded};
 use crate::journal::PyJournalWriter;
 use crate::last;
@@ -482,18 +482,24 @@ impl PyMedium {
     }
 
     /// Keeps the waves of a pattern that are emitted, up to a number, until they are taken out of it.
-    fn ring(&self, py: Python<'_>, pattern: &Bound<'_, PyAny>, size: usize) -> PyResult<PyRing> {
-        PyRing::open(py, &self.shared, pattern, size)
+    fn ring(
+        &self,
+        py: Python<'_>,
+        pattern: &Bound<'_, PyAny>,
+        size: &Bound<'_, PyAny>,
+    ) -> PyResult<PyRing> {
+        PyRing::open(py, &self.shared, pattern, at_most("size", size)?)
     }
 
     /// What each mailbox holds, with some of the payloads, and the bytes that the routes take; see `aether.monitoring`.
     fn survey(
         &self,
         py: Python<'_>,
-        each: usize,
-        most: usize,
+        each: &Bound<'_, PyAny>,
+        most: &Bound<'_, PyAny>,
     ) -> PyResult<(Vec<survey::Row>, usize)> {
         self.shared.home.enter()?;
+        let (each, most) = (count("each", 0, each)?, count("most", 0, most)?);
         Ok(survey::rows(py, &self.shared, each, most))
     }
 
