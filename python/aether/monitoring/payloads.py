@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 __all__ = ["estimate", "size_of"]
 
@@ -16,7 +16,7 @@ def size_of(payload: Any) -> int | None:
         >>> size_of(b"1234"), size_of({"id": 7})
         (4, None)
     """
-    kind = cast("type[Any]", type(payload))
+    kind: Any = type(payload)
     if kind is bytes or kind is bytearray:
         return len(payload)
     if kind is str:
