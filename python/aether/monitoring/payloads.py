@@ -9,6 +9,10 @@ from typing import Any
 __all__ = ["estimate", "size_of"]
 
 
+def _type_of(payload: object) -> type[Any]:
+    return type(payload)
+
+
 def size_of(payload: Any) -> int | None:
     """Bytes of a payload; `None`: of an object, which may refer to anything.
 
@@ -16,7 +20,7 @@ def size_of(payload: Any) -> int | None:
         >>> size_of(b"1234"), size_of({"id": 7})
         (4, None)
     """
-    kind: Any = type(payload)
+    kind = _type_of(payload)
     if kind is bytes or kind is bytearray:
         return len(payload)
     if kind is str:
