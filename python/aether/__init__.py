@@ -46,7 +46,16 @@ from aether.vibrator import Vibrator
 
 if TYPE_CHECKING:
     from aether._builder import WaveBuilder
-    from aether.config import AetherConfig, JournalConfig, MetricsConfig, TracingConfig
+    from aether.config import (
+        AetherConfig,
+        ConsoleConfig,
+        HealthConfig,
+        JournalConfig,
+        MetricsConfig,
+        TracingConfig,
+    )
+    from aether.monitoring.leaks import LeakHint
+    from aether.monitoring.sampler import Resources
     from aether.physics import (
         Detection,
         EngineStatistics,
@@ -66,6 +75,7 @@ __all__ = [
     "ChannelError",
     "Closed",
     "ConfigError",
+    "ConsoleConfig",
     "Deadlock",
     "Detection",
     "Emitter",
@@ -76,6 +86,7 @@ __all__ = [
     "ExplanationRow",
     "ForkedMedium",
     "Health",
+    "HealthConfig",
     "Interference",
     "InterferenceKind",
     "InterferencePattern",
@@ -83,6 +94,7 @@ __all__ = [
     "JournalError",
     "JournalFailed",
     "JournalFull",
+    "LeakHint",
     "ManualClock",
     "MediumStatistics",
     "MetricsConfig",
@@ -92,6 +104,7 @@ __all__ = [
     "PhysicsEngine",
     "Receipt",
     "RequestFailed",
+    "Resources",
     "TracingConfig",
     "Vibrator",
     "VibratorStatistics",
@@ -107,14 +120,18 @@ __all__ = [
 # What brings a heavy library in is imported when it is first used.
 _LAZY = {
     "AetherConfig": "aether.config",
+    "ConsoleConfig": "aether.config",
     "Detection": "aether.physics",
     "EngineStatistics": "aether.physics",
+    "HealthConfig": "aether.config",
     "Interference": "aether.physics",
     "InterferenceKind": "aether.physics",
     "InterferencePattern": "aether.physics",
     "JournalConfig": "aether.config",
+    "LeakHint": "aether.monitoring.leaks",
     "MetricsConfig": "aether.config",
     "PhysicsEngine": "aether.physics",
+    "Resources": "aether.monitoring.sampler",
     "TracingConfig": "aether.config",
     "Watch": "aether.physics",
     "WatchStatistics": "aether.physics",

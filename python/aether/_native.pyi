@@ -51,6 +51,7 @@ __all__ = [
     "ManualClock",
     "Medium",
     "Receipt",
+    "Ring",
     "Span",
     "Tap",
     "Tracer",
@@ -74,6 +75,7 @@ __all__ = [
     "interfere",
     "new_identity",
     "overlaps",
+    "panics",
     "parse_pattern",
     "prune_journal",
     "repair_journal",
@@ -83,6 +85,9 @@ __all__ = [
     "undone_by",
     "verify_journal",
 ]
+
+_Surveyed: TypeAlias = tuple[int, str, bool, int, int, int, int, int, list[Any]]
+"""A mailbox: its number, vibrator, whether it is a handler's; waiting, capacity, received, lost, readers, payloads."""
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True, default=Any)
@@ -100,6 +105,9 @@ handling: Final[ContextVar[Handling]]
 
 def end_threads() -> None:
     """From now on, a thread other than this one gets `SystemExit` where it enters a medium."""
+
+def panics() -> int:
+    """How many panics there were in this process."""
 
 def threads_inside() -> int:
     """How many threads run Python code below a native frame."""
@@ -821,6 +829,10 @@ class Mailbox:
         """The same with history: what the journal has after a sequence comes first. In a medium with a journal."""
 
     @property
+    def number(self) -> int:
+        """The number that `Medium.survey` has for it."""
+
+    @property
     def is_behind(self) -> bool:
         """Whether it has waves to come from the journal before live ones."""
 
@@ -1090,6 +1102,12 @@ class Medium(Emitter):
     def tap(self, pattern: str, watch: Callable[[Wave], object]) -> Tap:
         """Calls `watch` with each wave of a pattern that is emitted, while the tap is held."""
 
+    def ring(self, pattern: str, size: int) -> Ring:
+        """Keeps the waves of a pattern that are emitted, up to a number, until they are taken out of it."""
+
+    def survey(self, each: int, most: int) -> tuple[list[_Surveyed], int]:
+        """What each mailbox holds, with some of the payloads, and the bytes that the routes take; see `aether.monitoring`."""
+
     def progress(self) -> int:
         """A number that grows with everything that is emitted or taken."""
 
@@ -1126,7 +1144,6 @@ class Medium(Emitter):
 
     def handling_begins(self, handling: Handling) -> None:
         """It begins now, after it has stood behind another one."""
-
 
     def handled(self, handling: Handling) -> None:
         """A handler has ended."""
@@ -1210,6 +1227,16 @@ class Receipt:
     def __bool__(self) -> bool: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride]
+
+@final
+class Ring:
+    """The last waves of a pattern, up to a number; see `Medium.ring`."""
+
+    def take(self) -> tuple[list[Wave], int]:
+        """Takes the waves out, in the order in which they came, with how many there was no room for since the last time."""
+
+    def close(self) -> None:
+        """Ends it; a second time does nothing."""
 
 @final
 class Tap:

@@ -108,6 +108,7 @@ class Configured(Observed):
             The configuration as it is now.
 
         Raises:
+            TypeError: It is no `AetherConfig`.
             Closed: The medium is closed.
 
         Example:
@@ -118,8 +119,12 @@ class Configured(Observed):
             >>> medium.emit_nowait("orders.created", amplitude=0.1).reason
             'min_amplitude'
         """
+        from aether.config import AetherConfig
         from aether.config.reload import split
 
+        if not isinstance(config, AetherConfig):
+            message = f"config must be an AetherConfig, not {type(config).__name__}"
+            raise TypeError(message)
         if self.phase == "closed":
             message = "the medium is closed and goes by no configuration any more; make a new one"
             raise Closed(message)
@@ -160,7 +165,11 @@ class Configured(Observed):
                         callback,
                         extra={"event": "config.callback_failed"},
                     )
+            self._reconfigured()
         return now
+
+    def _reconfigured(self) -> None:
+        """The configuration has changed."""
 
     def on_config_change(
         self, callback: Callable[[AetherConfig, AetherConfig], object]

@@ -58,6 +58,9 @@ EVENTS = {
     "config.refused": Event(
         "ERROR", "The files of the configuration have mistakes: it stays as it is. Once for each."
     ),
+    "console.failed": Event(
+        "ERROR", "The console could not answer somebody; it goes on with the others."
+    ),
     "cursor.gave_up": Event(
         "ERROR", "A wave that was not acknowledged at a durable cursor comes no more.", ("cursor",)
     ),
@@ -74,6 +77,9 @@ EVENTS = {
     "handler.unraised": Event(
         "CRITICAL", "A handler ends the program, and no block is open that could raise it."
     ),
+    "health.failed": Event(
+        "ERROR", "Looking after a medium has failed, and is tried again; once an episode."
+    ),
     "journal.closed_unsafe": Event(
         "ERROR", "The journal was closed, and not all of it is on the disk.", ("journal",)
     ),
@@ -88,6 +94,11 @@ EVENTS = {
     ),
     "journal.unreadable": Event(
         "ERROR", "The journal cannot be read for a vibrator that is behind.", ("journal",)
+    ),
+    "native.panicked": Event(
+        "CRITICAL",
+        "Rust code has panicked, which is a mistake in Aether; who called it got an `AetherError`.",
+        ("place", "native_thread", "backtrace"),
     ),
     "on_error.failed": Event("ERROR", "An `on_error` has raised an error.", ("vibrator",)),
     "stalls.failed": Event("ERROR", "Looking after emissions that wait has failed."),

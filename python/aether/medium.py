@@ -21,10 +21,10 @@ from aether.expectation import Expectation
 from aether.explanation import Explanation
 from aether.groups import Groups
 from aether.journaled import of_configuration, opened
+from aether.monitored import Monitored
 from aether.options import Options, Order, Overflow
 from aether.requests import Requests
-from aether.running import Running
-from aether.statistics import Health, MediumStatistics, by_reason
+from aether.statistics import MediumStatistics, by_reason
 from aether.threads import Emitting, end_with_the_program
 from aether.traced import traced
 from aether.vibrator import Vibrator
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _UNLIMITED = 2**31 - 1
 
 
-class Aether(Emitting, Running):
+class Aether(Emitting, Monitored):
     """A medium: routes, mailboxes, counters and a clock. Parts of a program meet here.
 
     Args:
@@ -136,6 +136,7 @@ class Aether(Emitting, Running):
         self._groups = Groups()
         self._begin_observed()
         self._begin_running()
+        self._begin_monitored()
         end_with_the_program(self)
 
     @classmethod
@@ -345,18 +346,6 @@ class Aether(Emitting, Running):
             amplitude = float(max(min(amplitude, 1.0), 0.0))
         rows = self.explain_rows(channel, amplitude, 0 if emitter is None else emitter.identity)
         return Explanation.of(str(channel), float(amplitude), rows)
-
-    def health(self) -> Health:
-        """Whether the medium takes waves, and whether somebody keeps emitters waiting."""
-        phase = self.phase
-        reasons = [] if phase == "open" else [f"the medium is {phase}"]
-        reasons += [
-            f"an emission on {channel!r} has waited {waited:.1f} s for {', '.join(full)}"
-            for channel, full, waited in self.stalled()
-        ]
-        if self._journal is not None and (trouble := self._journal.trouble):
-            reasons.append(f"the journal: {trouble}")
-        return Health(live=phase != "closed", ready=not reasons, reasons=tuple(reasons))
 
     # Waiting
 

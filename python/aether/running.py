@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from aether.journal import Journal
-    from aether.lanes import LaneFigures
     from aether.vibrator import Vibrator
 
 _log = said()
@@ -73,9 +72,10 @@ class Running(Traced):
         """The blocks that run its handlers; for what ends the program."""
         return self._blocks
 
-    def lane_figures(self) -> LaneFigures:
-        """What its handlers are at; for its metrics."""
-        return self._lanes.figures()
+    @property
+    def lanes(self) -> Lanes:
+        """Its handlers; for what shows them."""
+        return self._lanes
 
     def _alive(self) -> list[Vibrator]:
         """The vibrators of this moment: others may come meanwhile, in other threads."""

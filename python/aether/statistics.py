@@ -100,14 +100,17 @@ class Health:
     """Whether a medium works.
 
     Attributes:
-        live: It has not been closed.
-        ready: It takes waves, and nobody waits for room longer than `stall_warning`.
+        live: It has not been closed, and its loop answers, where that is looked after. Otherwise only a new process helps.
+        ready: It takes waves, and nobody waits for room longer than `stall_warning`; nor is anything else beyond a limit
+            of `HealthConfig`.
         reasons: Why it is not ready; empty if it is.
+        hints: What may be wrong and harms nobody yet: what seems to leak.
     """
 
     live: bool
     ready: bool
     reasons: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return self.ready

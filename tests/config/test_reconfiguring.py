@@ -24,6 +24,8 @@ OTHER: dict[str, Any] = {
     "max_payload_bytes": 10,
     "retain": ("a",),
     "retain_channels": 5,
+    "health": {"memory": 7},
+    "console": {"path": "x"},
     "journal": {"path": "x"},
     "name": "shop",
     "metrics": {},

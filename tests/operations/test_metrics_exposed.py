@@ -10,10 +10,12 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from tests.operations.scraped import measured, parsed, scrape, vibrator
 
 import aether.metrics
+from aether import HealthConfig, TracingConfig
 from aether.events import EVENTS
 from aether.journal import Journal
 from aether.metrics import METRICS
@@ -28,6 +30,10 @@ SUFFIXES = {
 }
 
 
+BACKGROUND = {"aether_loop_lag_seconds", "aether_waiting_bytes", "aether_leak_hints"}
+"""What is there once it was measured in the background."""
+
+
 def series_names() -> dict[str, str]:
     """Each name that a series may have, with its metric."""
     return {
@@ -36,7 +42,7 @@ def series_names() -> dict[str, str]:
 
 
 def test_what_is_exposed_is_what_is_listed(tmp_path: Path) -> None:
-    medium = measured(journal=Journal(tmp_path))
+    medium = measured(journal=Journal(tmp_path), tracing=TracingConfig())
     desk = vibrator(medium, "desk", overflow="drop_oldest", buffer_size=1)
     desk.resonate_on("a")
     other = vibrator(medium, "other", buffer_size=9)
@@ -51,10 +57,19 @@ def test_what_is_exposed_is_what_is_listed(tmp_path: Path) -> None:
     for name, labels in got.samples:
         if not name.endswith("_created"):
             exposed.setdefault(names[name], {key for key, _ in labels} - {"le"})
-    assert exposed.keys() == METRICS.keys()
+    assert exposed.keys() == METRICS.keys() - BACKGROUND
     for name, labels in exposed.items():
         metric = METRICS[name]
         assert labels == {*metric.labels, *(["medium"] if metric.of_medium else [])}, name
+
+
+async def test_what_is_measured_in_the_background_is_exposed(anyio_backend: object) -> None:
+    medium = measured(health=HealthConfig())
+    async with medium:
+        while medium.measured is None:
+            await anyio.sleep(0.01)
+        names = {name for name, _ in scrape(medium).samples}
+    assert names >= BACKGROUND
 
 
 def test_names_follow_the_conventions_of_prometheus() -> None:

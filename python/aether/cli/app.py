@@ -26,6 +26,17 @@ app = typer.Typer(
 app.add_typer(config_commands)
 app.add_typer(journal_commands)
 
+SocketOption = Annotated[
+    Path | None,
+    typer.Option("--socket", metavar="PATH", help="The socket of the process.", show_default=False),
+]
+PidOption = Annotated[
+    int | None,
+    typer.Option("--pid", metavar="NUMBER", help="The process, if there are several."),
+]
+ConsoleOption = Annotated[
+    bool, typer.Option("--console", help="Let aether top and aether tap look on.")
+]
 BackendOption = Annotated[
     Backend,
     typer.Option("--backend", metavar="LOOP", help="The event loop: asyncio, uvloop or trio."),
@@ -72,6 +83,7 @@ def demo(
             metavar="FILE", help="Another history of the same form.", show_default=False
         ),
     ] = None,
+    console: ConsoleOption = False,
     backend: BackendOption = "asyncio",
     metrics_port: MetricsOption = None,
 ) -> None:
@@ -82,9 +94,11 @@ def demo(
     """
     from .console import Screen
     from .demo import run_demo
+    from .shown import shown
 
-    if not run_demo(Screen(), file, backend, metrics_port):
-        raise typer.Exit(1)
+    with shown(console) as config:
+        if not run_demo(Screen(), file, backend, metrics_port, config):
+            raise typer.Exit(1)
 
 
 @app.command(short_help="Replay an event file; show where its events went.")
@@ -134,6 +148,7 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    console: ConsoleOption = False,
     backend: BackendOption = "asyncio",
     metrics_port: MetricsOption = None,
 ) -> None:
@@ -149,11 +164,13 @@ def replay(
     from .metrics import serving
     from .pacing import parse_speed
     from .replay import replay as replay_file
+    from .shown import shown
     from .summary import tables
 
     multiple, screen = parse_speed(speed), Screen()
     patterns = list(dict.fromkeys(pattern or ["*"]))
     with (
+        shown(console) as config,
         EventReader(file) as reader,
         serving(metrics_port, screen) as server,
         screen.progress(f"replaying {reader.name}", reader.size, counted=False) as tick,
@@ -167,6 +184,7 @@ def replay(
                 buffer_size=buffer_size,
                 strict=strict,
                 journal=journal,
+                config=config,
                 server=server,
                 on_fault=lambda fault: screen.complain(f"line {fault.line}: {fault.reason}"),
                 on_progress=tick,
@@ -179,6 +197,47 @@ def replay(
             "ts, channel and payload"
         )
     screen.print(*tables(done))
+
+
+@app.command(short_help="Show what a running process does, once a second.")
+def top(
+    socket: SocketOption = None,
+    pid: PidOption = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="One screen as text, of half a second.")
+    ] = False,
+) -> None:
+    """Show the media of a running process: vibrators, handlers, rates, health and resources.
+
+    It is found by itself where it has a medium with a console: Aether(AetherConfig(console=ConsoleConfig())).
+    """
+    from .console import Screen
+    from .top import top as show
+
+    show(Screen(), path=socket, pid=pid, once=once)
+
+
+@app.command(short_help="Print the waves of a running process as they pass.")
+def tap(
+    pattern: Annotated[
+        str, typer.Argument(metavar="PATTERN", help="Which waves; quote it in a shell.")
+    ],
+    socket: SocketOption = None,
+    pid: PidOption = None,
+    count: Annotated[
+        int | None,
+        typer.Option("--count", "-n", min=1, metavar="NUMBER", help="How many; then end."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each.")] = False,
+) -> None:
+    """Print the waves of a running process as they pass.
+
+    The process is never slowed down for it: what passes faster than some thousands a second is not shown, and counted.
+    """
+    from .console import Screen
+    from .tap import tap as show
+
+    show(Screen(), pattern, path=socket, pid=pid, count=count, json=as_json)
 
 
 @app.command(short_help="Draw an event file: channels, time and how loud it was.")

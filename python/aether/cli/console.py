@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from typing import IO
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -45,6 +46,25 @@ class Screen:
         """Write a result to standard output, a line or a table for each part."""
         for part in parts:
             _write(self._out, part)
+
+    def print_now(self, line: str) -> None:
+        """Write one line to standard output, and have it there at once, as whoever reads a pipe waits for it."""
+        _write(self._out, line)
+        self._out.file.flush()
+
+    @contextmanager
+    def live(self) -> Generator[Callable[[Sequence[str | Table]], None]]:
+        """What is shown inside takes the place of what was shown before; where that is no terminal, it follows it."""
+        if not self._out.is_terminal:
+            yield lambda parts: self.print(*parts, "")
+            return
+        with Live(console=self._out, auto_refresh=False, vertical_overflow="crop") as live:
+
+            def show(parts: Sequence[str | Table]) -> None:
+                texts = (Text(part) if isinstance(part, str) else part for part in parts)
+                live.update(Group(*texts), refresh=True)
+
+            yield show
 
     def complain(self, line: str) -> None:
         """Write one line to standard error, above the bar if there is one."""

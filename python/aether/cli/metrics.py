@@ -40,10 +40,12 @@ def serving(port: int | None, screen: Screen) -> Generator[MetricsServer | None]
         yield server
 
 
-def measuring(name: str, server: MetricsServer | None) -> AetherConfig | None:
-    """The configuration of a medium that a server is to show; `None`, for the defaults, if there is none."""
+def measuring(
+    name: str, server: MetricsServer | None, config: AetherConfig | None = None
+) -> AetherConfig | None:
+    """The configuration of a medium, measured if a server is to show it; `None`: the defaults."""
     if server is None:
-        return None
+        return config
     from aether import AetherConfig, MetricsConfig
 
-    return AetherConfig(name=name, metrics=MetricsConfig())
+    return (config or AetherConfig()).replace(name=name, metrics=MetricsConfig())

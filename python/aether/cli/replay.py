@@ -31,7 +31,7 @@ from .metrics import measuring
 from .pacing import Pacer
 
 if TYPE_CHECKING:
-    from aether import Aether, Receipt, Vibrator
+    from aether import Aether, AetherConfig, Receipt, Vibrator
     from aether.journal import Journal
     from aether.metrics.exposed import MetricsServer
 
@@ -97,6 +97,7 @@ async def replay(
     strict: bool = False,
     journal: Path | None = None,
     server: MetricsServer | None = None,
+    config: AetherConfig | None = None,
     on_fault: Callable[[Fault], None] = _ignore,
     on_progress: Callable[[int], None] = _ignore,
 ) -> Replay:
@@ -111,6 +112,7 @@ async def replay(
         strict: stop at the first bad line.
         journal: the folder where each event is written before it is delivered.
         server: what shows its metrics, if anything does.
+        config: of the medium.
         on_fault: told of each bad line that is skipped.
         on_progress: told now and then how many bytes of the file were read.
 
@@ -123,7 +125,7 @@ async def replay(
     got = [0] * len(patterns)
     store = None if journal is None else _journal(journal)
     after = 0 if store is None else _line_reached(store)
-    medium = _medium(store, server)
+    medium = _medium(store, server, config)
     vibrators = [_listener(medium, pattern, overflow, buffer_size) for pattern in patterns]
     pacer = Pacer(speed)
     started = time.perf_counter()
@@ -178,11 +180,13 @@ def _journal(folder: Path) -> Journal:
     return Journal(folder)
 
 
-def _medium(journal: Journal | None, server: MetricsServer | None) -> Aether:
+def _medium(
+    journal: Journal | None, server: MetricsServer | None, config: AetherConfig | None
+) -> Aether:
     from aether import Aether, JournalError
 
     try:
-        medium = Aether(measuring("replay", server), journal=journal)
+        medium = Aether(measuring("replay", server, config), journal=journal)
     except JournalError as error:
         raise CliError(f"--journal: {error}") from None
     if server is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, Field, WrapValidator
 
 from aether.channel import Channel
+from aether.config.health import ConsoleConfig, HealthConfig
 from aether.config.journal import JournalConfig, checked_journal
 from aether.config.metrics import MetricsConfig
 from aether.config.settings import LIVE, RESTART, Count, Seconds, Settings
@@ -24,7 +25,15 @@ if TYPE_CHECKING:
     from aether.config.files import ConfigFiles
     from aether.journal import Journal
 
-__all__ = ["AetherConfig", "JournalConfig", "MetricsConfig", "Overflow", "TracingConfig"]
+__all__ = [
+    "AetherConfig",
+    "ConsoleConfig",
+    "HealthConfig",
+    "JournalConfig",
+    "MetricsConfig",
+    "Overflow",
+    "TracingConfig",
+]
 
 
 def _patterns(given: Sequence[str]) -> tuple[str, ...]:
@@ -54,6 +63,8 @@ class AetherConfig(Settings):
     """
 
     sections: ClassVar[Mapping[str, type[Settings]]] = {
+        "health": HealthConfig,
+        "console": ConsoleConfig,
         "journal": JournalConfig,
         "metrics": MetricsConfig,
         "tracing": TracingConfig,
@@ -154,6 +165,16 @@ class AetherConfig(Settings):
         default=100_000,
         json_schema_extra=RESTART,
         description="Of how many channels at most; then the one that was silent for longest is forgotten: 1 or more.",
+    )
+    health: HealthConfig | None = Field(
+        default=None,
+        json_schema_extra=LIVE,
+        description="What is looked after in the background; `None`: nothing.",
+    )
+    console: ConsoleConfig | None = Field(
+        default=None,
+        json_schema_extra=RESTART,
+        description="Where `aether top` and `aether tap` reach the process; `None`: nowhere.",
     )
     if TYPE_CHECKING:
         journal: JournalConfig | Journal | None = None

@@ -113,6 +113,22 @@ METRICS: dict[str, Metric] = {
         "result",
         unit="changes",
     ),
+    # Its health; what it uses is there with the section `health` of the configuration
+    "aether_ready": _gauge("1 while `health()` says that it is ready.", unit=""),
+    "aether_live": _gauge("1 while `health()` says that it is live.", unit=""),
+    "aether_loop_lag_seconds": _gauge(
+        "How late its event loop was at worst since it was measured before.", unit="seconds"
+    ),
+    "aether_waiting_bytes": _gauge(
+        "Payloads that wait in mailboxes, as far as their size is known: an estimate.", unit="bytes"
+    ),
+    "aether_leak_hints": _gauge("What has only grown for a window.", unit="hints"),
+    # Tracing
+    "aether_spans_total": _counter(
+        "Spans that have `ended`; of these, `exported`, refused (`failed`) or gone before they were sent (`lost`).",
+        "state",
+        unit="spans",
+    ),
     # The journal
     "aether_journal_position": _gauge("The position that was given last.", unit=""),
     "aether_journal_safe_position": _gauge(
@@ -142,6 +158,11 @@ METRICS: dict[str, Metric] = {
         "Events that were said to the logger `aether`, let through or not.",
         "event",
         unit="events",
+        of_medium=False,
+    ),
+    "aether_panics_total": _counter(
+        "Panics of the native side; each is logged as `native.panicked`.",
+        unit="panics",
         of_medium=False,
     ),
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
-from aether._native import counted_events, histogram_bounds
+from aether._native import counted_events, histogram_bounds, panics
 from aether.statistics import by_reason
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def of_medium(medium: Aether) -> Iterator[Sample]:
         ValueError: It measures nothing.
     """
     # Lanes first: what they have taken is counted as received when the mailboxes are asked.
-    lanes = medium.lane_figures()
+    lanes = medium.lanes.figures()
     figures = medium.figures()
     if figures is None:
         message = (
@@ -63,6 +63,11 @@ def of_medium(medium: Aether) -> Iterator[Sample]:
         yield from _vibrator(one, working[one["name"]])
     yield ("aether_open", (), medium.phase == "open")
     yield ("aether_stalled_emissions", (), len(medium.stalled()))
+    yield from _health(medium)
+    if medium.tracing is not None:
+        spans = medium.tracing.statistics()
+        for state in ("ended", "exported", "failed", "lost"):
+            yield ("aether_spans_total", (state,), getattr(spans, state))
     for result, count in medium.config_changes().items():
         yield ("aether_config_changes_total", (result,), count)
     if figures["journal"] is not None:
@@ -75,6 +80,7 @@ def of_process() -> Iterator[Sample]:
     """The samples that are of no medium."""
     for event, count in counted_events().items():
         yield ("aether_log_events_total", (event,), count)
+    yield ("aether_panics_total", (), panics())
 
 
 def _waves(figures: _Figures, behind: int, dropped: Mapping[str, int]) -> Iterator[Sample]:
@@ -96,6 +102,18 @@ def _waves(figures: _Figures, behind: int, dropped: Mapping[str, int]) -> Iterat
     yield ("aether_route_evictions_total", (), figures["route_evictions"])
     yield ("aether_retained_channels", (), figures["retained"])
     yield ("aether_forgotten_total", (), figures["forgotten"])
+
+
+def _health(medium: Aether) -> Iterator[Sample]:
+    health = medium.health()
+    yield ("aether_ready", (), health.ready)
+    yield ("aether_live", (), health.live)
+    used = medium.measured
+    if used is not None:
+        yield ("aether_waiting_bytes", (), used.waiting_bytes)
+        yield ("aether_leak_hints", (), len(used.leaks))
+        if used.loop_lag is not None:
+            yield ("aether_loop_lag_seconds", (), used.loop_lag)
 
 
 def _times(figures: _Figures) -> Iterator[Sample]:

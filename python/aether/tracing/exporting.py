@@ -12,7 +12,6 @@ Contract:
 from __future__ import annotations
 
 import atexit
-import logging
 import threading
 import weakref
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace.status import Status, StatusCode
 
 from aether import _native
+from aether.events import said
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ATTRIBUTES", "Exporting", "readable"]
 
-_log = logging.getLogger("aether")
+_log = said()
 
 # How long spans may wait to be sent, in seconds, and how many go at once.
 _INTERVAL = 0.5

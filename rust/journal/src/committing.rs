@@ -6,15 +6,20 @@
 //! - The thread takes it when something waits and it is there. Who waits in [`Shared::commit`] takes it too: then no other
 //!   thread has to wake up for the batch, nor this one after it.
 //! - What was appended meanwhile is the thread's, which is woken when the committer is put back.
+//! - A panic is a mistake of ours, or of who is told. The journal has failed then, as if the disk had: nobody waits for
+//!   ever, and what is in the files stays what it is.
 //! - While the disk is waited for, only the lock of the files is held; while somebody is told, none.
 
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::disk::Disk;
 use crate::keeper::Keeper;
 use crate::known::Known;
-use crate::log::Log;
+use crate::log::{Log, Run};
 use crate::measured::Measured;
 use crate::opening::Opened;
 use crate::options::{Durability, Options, Refusal};
@@ -149,7 +154,25 @@ impl<D: Disk, T> Shared<D, T> {
         let early = self.options.durability == Durability::None && !state.is_full();
         let early = if early { state.settle_early() } else { None };
         drop(state);
-        let Committer { keeper, told } = &mut committer;
+        let commit = AssertUnwindSafe(|| self.commit_batch(&mut committer, runs, early));
+        if let Err(panic) = catch_unwind(commit) {
+            self.fall(&committer, &*panic);
+        }
+        let mut state = self.lock();
+        state.committer = Some(committer);
+        if !state.queue.is_empty() || state.closing {
+            self.rouse();
+        }
+        state
+    }
+
+    fn commit_batch(
+        &self,
+        committer: &mut Committer<D, T>,
+        runs: Vec<Run>,
+        early: Option<Settled<T>>,
+    ) {
+        let Committer { keeper, told } = committer;
         let sync = self.options.durability == Durability::Sync;
         early.map(&*told);
         let measured = self.measured.get().map(|measured| (measured, Instant::now()));
@@ -171,12 +194,23 @@ impl<D: Disk, T> Shared<D, T> {
         if keeper.is_due() && self.lock().failed().is_none() {
             self.snapshot(keeper);
         }
-        let mut state = self.lock();
-        state.committer = Some(committer);
-        if !state.queue.is_empty() || state.closing {
-            self.rouse();
-        }
-        state
+    }
+
+    /// Something has panicked in the midst of a commit: nothing is written any more, and whoever waits is told so.
+    #[cold]
+    fn fall(&self, committer: &Committer<D, T>, panic: &(dyn Any + Send)) {
+        let settled = self.lock().fall(fallen(panic));
+        // Who panics a second time is not asked again.
+        drop(catch_unwind(AssertUnwindSafe(|| settled.map(&*committer.told))));
+        self.lock().is_told();
+        self.committed.notify_all();
+    }
+
+    /// What its thread does has panicked apart from any commit.
+    #[cold]
+    pub(crate) fn end_fallen(&self, panic: &(dyn Any + Send)) {
+        self.lock().fail(fallen(panic));
+        self.committed.notify_all();
     }
 
     /// Nothing is written any more. After an error there is nothing to say, either.
@@ -203,4 +237,11 @@ impl<D: Disk, T> Shared<D, T> {
         let written = keeper.write(bytes);
         self.lock().snapshot = written.map_err(Arc::new);
     }
+}
+
+/// What a panic has said, as the error that the journal has failed by.
+fn fallen(panic: &(dyn Any + Send)) -> io::Error {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    io::Error::other(format!("a panic: {}", said.unwrap_or("of no text")))
 }

@@ -10,6 +10,7 @@
 //! - A full disk refuses what was appended, and the next append is tried anew. Where it is not known what the
 //!   files hold, after an error of a sync, nothing is written any more: all waves from then on are refused as
 //!   [`Refusal::Failed`], which says up to which sequence all is safe.
+//! - What panics in the thread that commits, a disk or whoever is told, fails the journal in the same way.
 //! - What is refused by `append` itself comes back with it: it has no sequence, and nothing will be told of it.
 //! - Dropping a journal commits what was appended; [`Journal::forget`] does not.
 //!
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
 use aether_core::channel::Pattern;
@@ -47,8 +49,8 @@ pub struct Journal<D: Disk, T> {
 impl<D: Disk + Clone, T: Send + 'static> Journal<D, T> {
     /// Opens the journal of a folder, to go on where it ends. What was appended there is not changed.
     ///
-    /// `told` is called for each commit by whichever thread commits: it must not panic, nor drop the journal; what
-    /// is appended while it runs waits for it.
+    /// `told` is called for each commit by whichever thread commits: it must not drop the journal; what is appended
+    /// while it runs waits for it. If it panics, the journal has failed.
     pub fn open(
         disk: D,
         options: Options,
@@ -61,7 +63,9 @@ impl<D: Disk + Clone, T: Send + 'static> Journal<D, T> {
         let shared = Arc::new(Shared::new(disk, options, lock, opened, told));
         let committing = Arc::clone(&shared);
         let thread = Builder::new().name("aether-journal".to_owned()).spawn(move || {
-            committing.commit_all();
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| committing.commit_all())) {
+                committing.end_fallen(&*panic);
+            }
             drop(locked(&committing.right).take());
         })?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
@@ -80,7 +84,7 @@ impl<D: Disk, T> Journal<D, T> {
     }
 
     /// Has this called by the thread that commits whenever segments have become complete, which is when retention may
-    /// find something to take; only the first that is given. It must not panic, nor drop the journal.
+    /// find something to take; only the first that is given. It must not drop the journal.
     pub fn on_complete(&self, call: impl Fn() + Send + Sync + 'static) {
         drop(self.shared.on_complete.set(Box::new(call)));
     }
@@ -288,7 +292,7 @@ impl<D: Disk, T> Journal<D, T> {
     /// write. A second time it says the same.
     pub fn close(&self) -> Result<(), Refusal> {
         if let Some(thread) = self.let_go() {
-            // It does not panic; if it did, what waits was told nothing, which is all that could be said.
+            // Where it has panicked, the journal has failed.
             drop(thread.join());
         }
         self.shared.lock().failed().map_or(Ok(()), Err)

@@ -234,6 +234,14 @@ impl<T, C> State<T, C> {
         }
     }
 
+    /// Nothing is written any more, as something has panicked: what is not committed is refused.
+    pub(crate) fn fall(&mut self, error: io::Error) -> Option<Settled<T>> {
+        if self.under_way.is_none() {
+            drop(self.take());
+        }
+        self.settle(Err(Fault::Broken(error)))
+    }
+
     /// It was told what became of all that was taken.
     pub(crate) fn is_told(&mut self) {
         self.told = self.taken;

@@ -6,12 +6,10 @@
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::{ManuallyDrop, offset_of};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
 use pyo3::exceptions::{PyBaseException, PyStopIteration, PyTypeError};
 use pyo3::ffi::{self, PySendResult};
-use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -19,6 +17,7 @@ use pyo3::types::PyType;
 use crate::fork::Inside;
 use crate::guarded::{Door, Guarded};
 use crate::machine::{Machine, Operation, Quickly, Raised, State, Step, awaited_by_another};
+use crate::panics::caught;
 use crate::spares::Spares;
 
 /// The Python object. `machine` is touched only through [`Raw::enter`], by one frame at a time.
@@ -144,11 +143,7 @@ impl<O: Operation> Raw<O> {
         // SAFETY: whoever comes meanwhile keeps out, so this is the only reference. The caller of a slot
         // holds the object, so it outlives the step.
         let machine = unsafe { &mut *(&raw mut (*raw).machine).cast::<Machine<O>>() };
-        let outcome = catch_unwind(AssertUnwindSafe(|| step(machine))).unwrap_or_else(|panic| {
-            let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
-            let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-            Err(PanicException::new_err((said.unwrap_or_default(),)))
-        });
+        let outcome = caught(|| step(machine)).unwrap_or_else(Err);
         match &outcome {
             Ok(Step::Yield(_)) => {}
             Ok(Step::Return(_)) => machine.finish(py, true),
@@ -173,7 +168,11 @@ impl<O: Operation> Raw<O> {
             }
             let machine = &mut *(&raw mut (*raw).machine).cast::<Machine<O>>();
             let py = Python::assume_attached();
-            let value = machine.quick(py);
+            let value = caught(|| machine.quick(py)).unwrap_or_else(|error| {
+                machine.finish(py, false);
+                raise(py, error);
+                Err(Raised)
+            });
             door.leave();
             if let Ok(Some(_)) = value {
                 O::store().keep(py, Borrowed::from_ptr(py, this));
@@ -193,7 +192,7 @@ fn outcome(
         Ok(Step::Yield(value)) => (value.into_ptr(), PySendResult::PYGEN_NEXT),
         Ok(Step::Return(value)) => (value.into_ptr(), PySendResult::PYGEN_RETURN),
         Err(error) => {
-            error.restore(py);
+            raise(py, error);
             (ptr::null_mut(), PySendResult::PYGEN_ERROR)
         }
     };
@@ -220,8 +219,17 @@ fn returned(py: Python<'_>, outcome: PyResult<Step>) -> *mut ffi::PyObject {
 /// Raises in a slot that gives an object.
 #[cold]
 fn raised(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
-    error.restore(py);
+    raise(py, error);
     ptr::null_mut()
+}
+
+/// Raises an error in what is entered without `PyO3`. It is made only now, which panics where there is no memory.
+#[cold]
+pub fn raise(py: Python<'_>, error: PyErr) {
+    if caught(|| error.restore(py)).is_err() {
+        // SAFETY: attached, as `py` says.
+        unsafe { ffi::PyErr_NoMemory() };
+    }
 }
 
 /// Raises in a slot that cannot run any more.

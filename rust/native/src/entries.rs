@@ -19,9 +19,10 @@ use pyo3::sync::PyOnceLock;
 use pyo3::type_object::PyTypeInfo;
 use pyo3::types::PyString;
 
-use crate::awaitable::awaitable;
+use crate::awaitable::{awaitable, raise};
 use crate::emitter::PyEmitter;
 use crate::machine::Raised;
+use crate::panics::caught;
 use crate::receive::Wanted;
 use crate::vibrator::{PyVibrator, PyWaves};
 
@@ -93,14 +94,29 @@ fn long_way(method: &OnceLock<Fast>) -> Fast {
 
 /// Hands a result to the interpreter.
 #[inline]
-fn handed<T>(py: Python<'_>, result: PyResult<Bound<'_, T>>) -> *mut PyObject {
-    match result {
+fn handed<'py, T>(
+    py: Python<'py>,
+    made: impl FnOnce() -> PyResult<Bound<'py, T>>,
+) -> *mut PyObject {
+    match caught(made).and_then(|result| result) {
         Ok(value) => value.into_ptr(),
         Err(error) => {
-            error.restore(py);
+            raise(py, error);
             ptr::null_mut()
         }
     }
+}
+
+/// Does what may have raised already; a panic is raised here.
+#[inline]
+fn entered<T>(
+    py: Python<'_>,
+    act: impl FnOnce() -> Result<Option<T>, Raised>,
+) -> Result<Option<T>, Raised> {
+    caught(act).unwrap_or_else(|error| {
+        raise(py, error);
+        Err(Raised)
+    })
 }
 
 unsafe extern "C" fn emit_nowait(
@@ -113,12 +129,12 @@ unsafe extern "C" fn emit_nowait(
     unsafe {
         let py = Python::assume_attached();
         let emitter = Borrowed::from_ptr(py, this).cast_unchecked::<PyEmitter>();
-        let done = match Plain::read(py, args, count, keywords) {
+        let done = entered(py, || match Plain::read(py, args, count, keywords) {
             Some(Plain { name, payload, amplitude }) => {
                 emitter.get().emit_now(py, &name, payload.as_deref(), amplitude)
             }
             None => Ok(None),
-        };
+        });
         match done {
             Ok(Some(receipt)) => receipt.into_ptr(),
             Ok(None) => long_way(&EMIT_NOWAIT)(this, args, count, keywords),
@@ -137,12 +153,12 @@ unsafe extern "C" fn emit_wave(
     unsafe {
         let py = Python::assume_attached();
         let emitter = Borrowed::from_ptr(py, this).cast_unchecked::<PyEmitter>();
-        let made = match Plain::read(py, args, count, keywords) {
+        let made = entered(py, || match Plain::read(py, args, count, keywords) {
             Some(Plain { name, payload, amplitude }) => {
                 PyEmitter::emit_soon(&emitter, &name, payload.as_deref(), amplitude)
             }
             None => Ok(None),
-        };
+        });
         match made {
             Ok(Some(emission)) => emission.into_ptr(),
             Ok(None) => long_way(&EMIT_WAVE)(this, args, count, keywords),
@@ -172,7 +188,7 @@ unsafe extern "C" fn receive_many(
             return long_way(&RECEIVE_MANY)(this, args, count, keywords);
         }
         let vibrator = Borrowed::from_ptr(py, this).cast_unchecked::<PyVibrator>();
-        handed(py, awaitable(py, PyVibrator::receiving(&vibrator, Wanted::Many(most, 0.0))))
+        handed(py, || awaitable(py, PyVibrator::receiving(&vibrator, Wanted::Many(most, 0.0))))
     }
 }
 
@@ -181,7 +197,7 @@ unsafe extern "C" fn receive(this: *mut PyObject, _: *mut PyObject) -> *mut PyOb
     unsafe {
         let py = Python::assume_attached();
         let vibrator = Borrowed::from_ptr(py, this).cast_unchecked::<PyVibrator>();
-        handed(py, awaitable(py, PyVibrator::receiving(&vibrator, Wanted::One)))
+        handed(py, || awaitable(py, PyVibrator::receiving(&vibrator, Wanted::One)))
     }
 }
 
@@ -190,7 +206,7 @@ unsafe extern "C" fn vibrator_anext(this: *mut PyObject) -> *mut PyObject {
     unsafe {
         let py = Python::assume_attached();
         let vibrator = Borrowed::from_ptr(py, this).cast_unchecked::<PyVibrator>();
-        handed(py, awaitable(py, PyVibrator::receiving(&vibrator, Wanted::Next)))
+        handed(py, || awaitable(py, PyVibrator::receiving(&vibrator, Wanted::Next)))
     }
 }
 
@@ -200,7 +216,7 @@ unsafe extern "C" fn waves_anext(this: *mut PyObject) -> *mut PyObject {
         let py = Python::assume_attached();
         let waves = Borrowed::from_ptr(py, this).cast_unchecked::<PyWaves>();
         let vibrator = waves.get().vibrator.bind_borrowed(py);
-        handed(py, awaitable(py, PyVibrator::receiving(&vibrator, Wanted::Next)))
+        handed(py, || awaitable(py, PyVibrator::receiving(&vibrator, Wanted::Next)))
     }
 }
 

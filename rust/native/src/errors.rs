@@ -15,6 +15,7 @@ use crate::draft::explanation_class;
 use crate::here::Here;
 use crate::waker::set_if_pending;
 
+pyo3::import_exception!(aether.errors, AetherError);
 pyo3::import_exception!(aether.errors, ChannelError);
 pyo3::import_exception!(aether.errors, Closed);
 pyo3::import_exception!(aether.errors, Deadlock);
@@ -33,6 +34,7 @@ pyo3::import_exception!(aether.errors, WrongLoop);
 #[pyfunction]
 pub fn import_ahead(py: Python<'_>) -> PyResult<()> {
     for class in [
+        AetherError::type_object(py),
         ChannelError::type_object(py),
         Closed::type_object(py),
         Deadlock::type_object(py),

@@ -87,6 +87,11 @@ impl<T> Guarded<T> {
     pub fn with<R>(&self, _py: Python<'_>, act: impl FnOnce(&mut T) -> R) -> R {
         act(&mut self.0.lock())
     }
+
+    /// Looks at the value, if nobody holds it: for the collector, who may not wait.
+    pub fn look<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.0.try_lock().map(|value| look(&value))
+    }
 }
 
 /// Counts.

@@ -40,6 +40,7 @@ mod mailbox;
 mod medium;
 mod names;
 mod numbers;
+mod panics;
 mod physics;
 mod pickled;
 mod quiet;
@@ -47,10 +48,12 @@ mod rare;
 #[allow(unsafe_code)] // `Py_REFCNT`
 mod receipt;
 mod receive;
+mod ring;
 mod shared;
 #[allow(unsafe_code)] // objects in the raw
 mod spares;
 mod stalls;
+mod survey;
 mod tap;
 mod taps;
 mod timing;
@@ -109,11 +112,15 @@ mod _native {
     #[pymodule_export]
     use crate::medium::{PyManualClock, PyMedium, new_identity};
     #[pymodule_export]
+    use crate::panics::panics;
+    #[pymodule_export]
     use crate::physics::interfere;
     #[pymodule_export]
     use crate::pickled::{restore_wave, undone_by};
     #[pymodule_export]
     use crate::receipt::{PyFate, PyReceipt};
+    #[pymodule_export]
+    use crate::ring::PyRing;
     #[pymodule_export]
     use crate::tap::PyTap;
     #[pymodule_export]
@@ -134,6 +141,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
         if !PREPARED.swap(true, Ordering::AcqRel) {
+            crate::panics::install(py)?;
             crate::fork::count_forks();
             crate::wave_object::install(py)?;
             crate::entries::install(py)?;

@@ -79,6 +79,14 @@ pub fn retention_failed(py: Python<'_>, journal: &str, why: &str) {
     say(py, "journal.retention_failed", "error", format, (journal, why), &[("journal", journal)]);
 }
 
+/// Rust code has panicked, and was kept from taking the process down.
+#[cold]
+pub fn panicked(py: Python<'_>, place: &str, message: &str, thread: &str, backtrace: &str) {
+    let format = "a panic in Rust at %s: %s; this is a mistake in Aether, please report it";
+    let fields = [("place", place), ("native_thread", thread), ("backtrace", backtrace)];
+    say(py, "native.panicked", "critical", format, (place, message), &fields);
+}
+
 /// Says what `aether.events` lists under this name. A logger that fails must not take the emission down with it; a
 /// Ctrl-C meanwhile comes later.
 fn say(

@@ -247,6 +247,12 @@ impl PyMailbox {
         Ok(added)
     }
 
+    /// The number that `Medium.survey` has for it.
+    #[getter]
+    fn number(&self) -> u64 {
+        self.key.number()
+    }
+
     /// The name of its cursor, if it has one.
     #[getter]
     fn cursor_name(&self) -> Option<&str> {

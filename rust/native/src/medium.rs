@@ -20,7 +20,7 @@ use crate::channel::{exact, text};
 use crate::context::PyHandling;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
-use crate::errors::{Closed, channel_error, count, number, quietly, seconds, type_error};
+use crate::errors::{Closed, at_most, channel_error, count, number, quietly, seconds, type_error};
 use crate::figures;
 use crate::guarded::{Counter, Guarded};
 use crate::journal::PyJournalWriter;
@@ -28,8 +28,10 @@ use crate::last;
 use crate::mailbox::PyMailbox;
 use crate::numbers;
 use crate::quiet::{Until, UntilOp};
-use crate::rare::checked_amplitude;
+use crate::rare::{bad, checked_amplitude};
+use crate::ring::PyRing;
 use crate::shared::{Shared, Watching};
+use crate::survey;
 use crate::tap::PyTap;
 use crate::tracing::PyTracer;
 use crate::tuning::Tuned;
@@ -270,13 +272,25 @@ impl PyMedium {
     fn tune(
         &self,
         py: Python<'_>,
-        attenuation_factor: f64,
-        decay_interval: f64,
-        max_propagation: u32,
-        min_amplitude: f64,
-        stall_warning: f64,
+        #[pyo3(from_py_with = numbers::attenuation_factor)] attenuation_factor: f64,
+        #[pyo3(from_py_with = numbers::decay_interval)] decay_interval: f64,
+        max_propagation: &Bound<'_, PyAny>,
+        #[pyo3(from_py_with = numbers::min_amplitude)] min_amplitude: f64,
+        #[pyo3(from_py_with = numbers::stall_warning)] stall_warning: f64,
     ) -> PyResult<()> {
         self.shared.home.enter()?;
+        let max_propagation = count("max_propagation", 1, max_propagation)? as u32;
+        for (what, value, holds, rule) in [
+            ("attenuation_factor", attenuation_factor, attenuation_factor > 0.0, "in (0, 1]"),
+            ("attenuation_factor", attenuation_factor, attenuation_factor <= 1.0, "in (0, 1]"),
+            ("decay_interval", decay_interval, decay_interval > 0.0, "above 0"),
+            ("min_amplitude", min_amplitude, (0.0..=1.0).contains(&min_amplitude), "in 0..1"),
+            ("stall_warning", stall_warning, stall_warning > 0.0, "above 0"),
+        ] {
+            if !holds {
+                return Err(bad(what, value, rule));
+            }
+        }
         let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
         self.shared.tuning.set(py, Tuned { rules, stall_warning });
         Ok(())
@@ -501,6 +515,28 @@ impl PyMedium {
         watch: Py<PyAny>,
     ) -> PyResult<Py<PyTap>> {
         PyTap::open(py, &self.shared, pattern, watch)
+    }
+
+    /// Keeps the waves of a pattern that are emitted, up to a number, until they are taken out of it.
+    fn ring(
+        &self,
+        py: Python<'_>,
+        pattern: &Bound<'_, PyAny>,
+        size: &Bound<'_, PyAny>,
+    ) -> PyResult<PyRing> {
+        PyRing::open(py, &self.shared, pattern, at_most("size", size)?)
+    }
+
+    /// What each mailbox holds, with some of the payloads, and the bytes that the routes take; see `aether.monitoring`.
+    fn survey(
+        &self,
+        py: Python<'_>,
+        each: &Bound<'_, PyAny>,
+        most: &Bound<'_, PyAny>,
+    ) -> PyResult<(Vec<survey::Row>, usize)> {
+        self.shared.home.enter()?;
+        let (each, most) = (count("each", 0, each)?, count("most", 0, most)?);
+        Ok(survey::rows(py, &self.shared, each, most))
     }
 
     /// A number that grows with everything that is emitted or taken.

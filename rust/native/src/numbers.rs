@@ -20,5 +20,5 @@ macro_rules! optional_numbers {
     )*};
 }
 
-numbers! { amplitude attenuation_factor decay_interval start seconds }
+numbers! { amplitude attenuation_factor decay_interval min_amplitude seconds stall_warning start }
 optional_numbers! { phase frequency timestamp ttl now }

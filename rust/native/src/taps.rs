@@ -7,9 +7,10 @@
 //!   While no Python code runs in between, that is the order of the sequences.
 //! - A [`Kind::Field`] is filled here, without Python. A [`Kind::Watch`] is called outside of every lock; what
 //!   it raises is reported, and never reaches the emitter. It is not shown the channels that the library
-//!   derives (`dead.`, `physics.`, `aether.`), so that it may emit on them.
+//!   derives (`dead.`, `physics.`, `aether.`), so that it may emit on them. A [`Kind::Ring`] is given the wave.
 //! - A medium without taps pays one look at a flag for each emission.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -26,6 +27,7 @@ use crate::draft::Origin;
 use crate::fork::Inside;
 use crate::guarded::Guarded;
 use crate::names::{Known, Table};
+use crate::ring::Kept;
 use crate::shared::Shared;
 use crate::waker::raise_later;
 use crate::wave::{Held, PyWave};
@@ -44,6 +46,8 @@ pub enum Kind {
     Field(Field),
     /// Is called with each wave: a weak reference to something callable, which whoever made the tap holds.
     Watch(Py<PyWeakrefReference>),
+    /// Keeps waves until they are taken out.
+    Ring(Arc<Kept>),
 }
 
 /// A tap.
@@ -72,7 +76,7 @@ struct State {
 struct Seen {
     given: Py<PyAny>,
     fields: Box<[(usize, Place)]>,
-    watches: Box<[usize]>,
+    looks: Box<[usize]>,
 }
 
 impl Known for Seen {
@@ -82,13 +86,30 @@ impl Known for Seen {
     }
 }
 
-/// Those that are to be called.
-type Watches = SmallVec<[Py<PyWeakrefReference>; 2]>;
+/// What is shown the wave, outside of the lock.
+enum Look {
+    Call(Py<PyWeakrefReference>),
+    Keep(Arc<Kept>),
+}
+
+type Looks = SmallVec<[Look; 2]>;
+
+impl Kind {
+    /// What this one is shown the wave by, if it is.
+    #[inline]
+    fn look(&self, py: Python<'_>) -> Option<Look> {
+        match self {
+            Self::Field(_) => None,
+            Self::Watch(watch) => Some(Look::Call(watch.clone_ref(py))),
+            Self::Ring(kept) => kept.has_room().then(|| Look::Keep(Arc::clone(kept))),
+        }
+    }
+}
 
 /// What is left to be done for a reading.
 enum Left {
     Nothing,
-    Call(Watches),
+    Show(Looks),
     /// Nothing was recorded yet: what is known of the channel, if anything, is good no more.
     Find,
 }
@@ -101,7 +122,7 @@ impl State {
         let Some(seen) = seen.get(given) else { return Left::Find };
         let ready = |&(tap, place): &(usize, Place)| match &mut taps[tap].kind {
             Kind::Field(field) => field.is_ready(place),
-            Kind::Watch(_) => true,
+            Kind::Watch(_) | Kind::Ring(_) => true,
         };
         if !seen.fields.iter().all(ready) {
             return Left::Find;
@@ -111,36 +132,31 @@ impl State {
                 field.record_at(place, reading);
             }
         }
-        if seen.watches.is_empty() {
+        if seen.looks.is_empty() {
             return Left::Nothing;
         }
-        let watch = |&tap: &usize| match &taps[tap].kind {
-            Kind::Watch(watch) => Some(watch.clone_ref(given.py())),
-            Kind::Field(_) => None,
-        };
-        Left::Call(seen.watches.iter().filter_map(watch).collect())
+        let look = |&tap: &usize| taps[tap].kind.look(given.py());
+        let looks: Looks = seen.looks.iter().filter_map(look).collect();
+        if looks.is_empty() { Left::Nothing } else { Left::Show(looks) }
     }
 
     /// The same for a channel whose taps are to be found.
     #[cold]
-    fn find(&mut self, given: &Bound<'_, PyAny>, name: &str, reading: &Reading) -> (Watches, Seen) {
+    fn find(&mut self, given: &Bound<'_, PyAny>, name: &str, reading: &Reading) -> (Looks, Seen) {
         let derived = is_derived(name);
-        let (mut fields, mut watches, mut called) = <(Vec<_>, Vec<_>, Watches)>::default();
+        let (mut fields, mut looks, mut shown) = <(Vec<_>, Vec<_>, Looks)>::default();
         for (at, tap) in self.taps.iter_mut().enumerate() {
             match &mut tap.kind {
                 _ if !tap.pattern.matches(name) => {}
                 Kind::Field(field) => fields.push((at, field.record(name, reading))),
                 Kind::Watch(_) if derived => {}
-                Kind::Watch(watch) => {
-                    watches.push(at);
-                    called.push(watch.clone_ref(given.py()));
+                kind => {
+                    looks.push(at);
+                    shown.extend(kind.look(given.py()));
                 }
             }
         }
-        (
-            called,
-            Seen { given: given.clone().unbind(), fields: fields.into(), watches: watches.into() },
-        )
+        (shown, Seen { given: given.clone().unbind(), fields: fields.into(), looks: looks.into() })
     }
 }
 
@@ -185,37 +201,37 @@ impl Taps {
             let tap = state.taps.iter_mut().find(|tap| tap.number == number)?;
             match &mut tap.kind {
                 Kind::Field(field) => Some(ask(field)),
-                Kind::Watch(_) => None,
+                Kind::Watch(_) | Kind::Ring(_) => None,
             }
         })
     }
 
-    /// Shows a reading to the taps of a channel, and gives those that are to be called.
+    /// Shows a reading to the taps of a channel, and gives those that are to be shown the wave.
     #[inline]
-    fn record(&self, given: &Bound<'_, PyAny>, reading: &Reading) -> Option<Watches> {
+    fn record(&self, given: &Bound<'_, PyAny>, reading: &Reading) -> Option<Looks> {
         match self.taps.with(given.py(), |state| state.record(given, reading)) {
             Left::Nothing => None,
-            Left::Call(watches) => Some(watches),
+            Left::Show(looks) => Some(looks),
             Left::Find => self.find(given, reading),
         }
     }
 
     #[cold]
-    fn find(&self, given: &Bound<'_, PyAny>, reading: &Reading) -> Option<Watches> {
+    fn find(&self, given: &Bound<'_, PyAny>, reading: &Reading) -> Option<Looks> {
         let py = given.py();
         // The medium has admitted it, so it can be read.
         let name = text(given).ok()?;
         // What is kept must be no part of a cycle, which nobody would see here.
         let keep = given.is_exact_instance_of::<PyString>()
             || channel_class(py).is_ok_and(|class| given.is_exact_instance(class));
-        let (watches, forgotten) = self.taps.with(py, |state| {
-            let (watches, seen) = state.find(given, name, reading);
-            (watches, if keep { state.seen.learn(seen) } else { vec![seen] })
+        let (looks, forgotten) = self.taps.with(py, |state| {
+            let (looks, seen) = state.find(given, name, reading);
+            (looks, if keep { state.seen.learn(seen) } else { vec![seen] })
         });
         for Seen { given, .. } in forgotten {
             drop(given.into_bound(py));
         }
-        Some(watches).filter(|watches| !watches.is_empty())
+        Some(looks).filter(|looks| !looks.is_empty())
     }
 }
 
@@ -239,8 +255,8 @@ impl Shared {
             frequency: wave.frequency(),
             sequence,
         };
-        if let Some(watches) = self.taps.record(wave.channel.bind(py), &reading) {
-            call(bound, watches);
+        if let Some(looks) = self.taps.record(wave.channel.bind(py), &reading) {
+            show(bound, looks);
         }
     }
 
@@ -257,7 +273,7 @@ impl Shared {
     ) {
         let (timestamp, amplitude) = (self.medium.clock().unix(), strength.amplitude);
         let reading = Reading { timestamp, amplitude, phase: 0.0, frequency: 1.0, sequence };
-        let Some(watches) = self.taps.record(name, &reading) else { return };
+        let Some(looks) = self.taps.record(name, &reading) else { return };
         let source = origin.name.as_ref().map(|name| name.clone_ref(py));
         let payload = payload.map_or_else(|| py.None(), |payload| payload.clone().unbind());
         let made = self.channel(name).and_then(|(channel, _)| {
@@ -267,18 +283,28 @@ impl Shared {
             Ok(wave) => {
                 wave.get().sequence.store(sequence, Relaxed);
                 let wave = wave.into_bound(py);
-                call(&wave, watches);
+                show(&wave, looks);
             }
             Err(error) => report(py, error),
         }
     }
 }
 
-/// Calls watches with a wave, in a thread that is attached though `PyO3` may not know it.
+/// Shows a wave to whoever looks.
 #[inline(never)]
-fn call(wave: &Bound<'_, PyWave>, watches: Watches) {
+fn show(wave: &Bound<'_, PyWave>, looks: Looks) {
+    let mut watches = SmallVec::<[_; 2]>::new();
+    for look in looks {
+        match look {
+            Look::Keep(kept) => kept.put(wave),
+            Look::Call(watch) => watches.push(watch),
+        }
+    }
+    if watches.is_empty() {
+        return;
+    }
     let inside = Inside::enter(wave.py());
-    // `None`: the interpreter ends, and PyO3 attaches no more.
+    // In a thread that is attached though `PyO3` may not know it. `None`: the interpreter ends, and it attaches no more.
     let _ = Python::try_attach(|py| {
         for watch in watches {
             let Some(watch) = watch.bind(py).upgrade() else { continue };

@@ -16,6 +16,7 @@ use pyo3::types::PyList;
 use crate::fork::Inside;
 use crate::here::{Here, current_task};
 use crate::log;
+use crate::panics;
 use crate::shared::Shared;
 use crate::wave::Held;
 
@@ -188,6 +189,7 @@ impl Waker {
                 self.release(py);
             });
         };
+        let wake = move || panics::thread(wake, |_| ());
         thread::Builder::new().name("aether-wake".to_owned()).spawn(wake).is_ok()
     }
 

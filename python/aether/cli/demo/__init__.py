@@ -11,6 +11,7 @@ import gc
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..backend import asyncio_of, require, run
 from ..choices import Backend
@@ -25,6 +26,9 @@ from .queues import through_queues
 from .report import report
 from .sums import expected, faults, matches
 from .vibrators import through_medium
+
+if TYPE_CHECKING:
+    from aether import AetherConfig
 
 __all__ = ["TURNS", "history_path", "run_demo"]
 
@@ -52,6 +56,7 @@ def run_demo(
     file: str | None = None,
     backend: Backend = "asyncio",
     metrics_port: int | None = None,
+    config: AetherConfig | None = None,
 ) -> bool:
     """Run the demo and print its report.
 
@@ -60,6 +65,7 @@ def run_demo(
         file: another history; the shipped one if None.
         backend: the loop that the medium runs on; the queues run on asyncio, or uvloop where that is asked for.
         metrics_port: where the metrics of the medium are served meanwhile, if anywhere.
+        config: of the medium.
 
     Returns:
         Whether all sums add up.
@@ -76,7 +82,7 @@ def run_demo(
     media: list[Side] = []
     queues: list[Side] = []
     with serving(metrics_port, screen) as server:
-        on_a_medium = partial(through_medium, server=server)
+        on_a_medium = partial(through_medium, server=server, config=config)
         for turn in range(1, TURNS + 1):
             with screen.progress(f"medium, turn {turn} of {TURNS}", len(history)) as tick:
                 media.append(_do(on_a_medium, history, tick, backend))

@@ -35,6 +35,7 @@ from .job import (
 from .measure import Measured, Side
 
 if TYPE_CHECKING:
+    from aether import AetherConfig
     from aether.metrics.exposed import MetricsServer
 
 __all__ = ["through_medium"]
@@ -48,6 +49,7 @@ async def through_medium(
     history: Sequence[Emission],
     tick: Callable[[int], None],
     server: MetricsServer | None = None,
+    config: AetherConfig | None = None,
 ) -> Side:
     """Do the job on a medium.
 
@@ -55,11 +57,12 @@ async def through_medium(
         history: what to emit, in order.
         tick: told now and then how many were emitted.
         server: what shows its metrics, if anything does.
+        config: of the medium.
 
     Raises:
         CliError: the medium does not come to rest.
     """
-    medium = Aether(measuring("demo", server))
+    medium = Aether(measuring("demo", server, config))
     if server is not None:
         server.add(medium)
     side = _MediumSide(medium)

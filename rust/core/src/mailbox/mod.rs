@@ -577,6 +577,11 @@ impl<T, W> Mailbox<T, W> {
         self.queue.each_until(each);
     }
 
+    /// Looks at so many waiting waves at most, and says at how many.
+    pub(crate) fn show(&self, most: usize, each: &mut dyn FnMut(&T)) -> usize {
+        self.queue.show(most, each)
+    }
+
     pub(crate) fn patterns(&self) -> &Resonances {
         &self.rest.patterns
     }

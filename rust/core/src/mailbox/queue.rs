@@ -418,6 +418,18 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Looks at so many waiting waves at most, in no particular order, and says at how many.
+    pub(crate) fn show(&self, most: usize, each: &mut dyn FnMut(&T)) -> usize {
+        match &self.form {
+            Form::Line { items, .. } => items.iter().take(most).for_each(each),
+            Form::Heap(heap) => heap.iter().take(most).for_each(|(_, item)| each(item)),
+            Form::Ranked(ranked) => {
+                ranked.entries.values().take(most).for_each(|entry| each(&entry.item));
+            }
+        }
+        most.min(self.len())
+    }
+
     fn remove(&mut self, rank: Rank) -> (T, u64) {
         let removed = self.remove_keeping_form(rank);
         if self.len() == 0 {

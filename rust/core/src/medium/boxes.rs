@@ -11,6 +11,13 @@ pub struct Key {
     generation: u32,
 }
 
+impl Key {
+    /// A number that no other mailbox of this medium has, or had before its 4 billionth in the same place.
+    pub fn number(self) -> u64 {
+        (u64::from(self.generation) << 32) | u64::from(self.index)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Boxes<T, W> {
     slots: Vec<Slot<T, W>>,

@@ -31,6 +31,7 @@ mod retained;
 mod ring;
 mod senders;
 mod statistics;
+mod survey;
 mod take;
 
 use std::collections::BTreeMap;
@@ -57,6 +58,7 @@ use self::senders::Sender;
 pub use self::senders::{Enlisted, Patience, Stall};
 use self::statistics::Counted;
 pub use self::statistics::{MailboxStatistics, MediumStatistics};
+pub use self::survey::Used;
 pub use self::take::{Take, Unlisted};
 use crate::channel::Pattern;
 use crate::clock::Clock;

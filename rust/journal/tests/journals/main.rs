@@ -6,6 +6,7 @@ mod disks;
 mod history;
 mod killed;
 mod large;
+mod panics;
 mod places;
 mod reading;
 mod snapshots;

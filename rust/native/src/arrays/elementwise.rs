@@ -11,7 +11,7 @@ use aether_physics::cores::shared;
 use numpy::npyffi::types::npy_intp;
 
 use super::columns::Column;
-use super::quiet::Quiet;
+use super::quiet::quietly;
 
 /// How many elements pass through the stack together.
 const BLOCK: usize = 256;
@@ -26,21 +26,24 @@ pub unsafe extern "C" fn decay<const SINGLE: bool>(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
-    let _quiet = Quiet;
-    // SAFETY: numpy's loop of five operands of these types.
-    let (inputs, out) = unsafe {
-        let singles = [SINGLE, SINGLE, false, false, SINGLE];
-        columns::<4, 1>(operands, lengths, steps, singles.as_slice())
-    };
-    let constants = inputs[2].constant().zip(inputs[3].constant());
-    if let Some(rate) = constants.and_then(|(factor, interval)| Rate::new(factor, interval)) {
-        let waves = [inputs[0], inputs[1]];
-        through(waves, out, |[amplitude, age], [out]| arrays::decay_at(rate, amplitude, age, out));
-    } else {
-        through(inputs, out, |[amplitude, age, factor, interval], [out]| {
-            arrays::decay(amplitude, age, factor, interval, out);
-        });
-    }
+    quietly(|| {
+        // SAFETY: numpy's loop of five operands of these types.
+        let (inputs, out) = unsafe {
+            let singles = [SINGLE, SINGLE, false, false, SINGLE];
+            columns::<4, 1>(operands, lengths, steps, singles.as_slice())
+        };
+        let constants = inputs[2].constant().zip(inputs[3].constant());
+        if let Some(rate) = constants.and_then(|(factor, interval)| Rate::new(factor, interval)) {
+            let waves = [inputs[0], inputs[1]];
+            through(waves, out, |[amplitude, age], [out]| {
+                arrays::decay_at(rate, amplitude, age, out);
+            });
+        } else {
+            through(inputs, out, |[amplitude, age, factor, interval], [out]| {
+                arrays::decay(amplitude, age, factor, interval, out);
+            });
+        }
+    });
 }
 
 /// `a1, p1, a2, p2 -> amplitude, phase`.
@@ -50,12 +53,13 @@ pub unsafe extern "C" fn interfere<const SINGLE: bool>(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
-    let _quiet = Quiet;
-    // SAFETY: numpy's loop of six operands of this type.
-    let (inputs, out) =
-        unsafe { columns::<4, 2>(operands, lengths, steps, [SINGLE; 6].as_slice()) };
-    through(inputs, out, |[a1, p1, a2, p2], [amplitude, phase]| {
-        arrays::interfere(a1, p1, a2, p2, amplitude, phase);
+    quietly(|| {
+        // SAFETY: numpy's loop of six operands of this type.
+        let (inputs, out) =
+            unsafe { columns::<4, 2>(operands, lengths, steps, [SINGLE; 6].as_slice()) };
+        through(inputs, out, |[a1, p1, a2, p2], [amplitude, phase]| {
+            arrays::interfere(a1, p1, a2, p2, amplitude, phase);
+        });
     });
 }
 

@@ -10,7 +10,7 @@ use aether_physics::cores::shared;
 use numpy::npyffi::types::npy_intp;
 
 use super::columns::{Column, Integers};
-use super::quiet::Quiet;
+use super::quiet::quietly;
 
 /// From twice as many numbers on, rows are shared among cores.
 const GRAIN: usize = 16_384;
@@ -93,25 +93,26 @@ pub unsafe extern "C" fn resultant(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
-    let _quiet = Quiet;
-    let call = Call { operands, lengths, steps, count: 4 };
-    let (rounds, length) = (call.length(0), call.length(1));
-    let row = |round| {
-        let amplitude = call.column(0, round, 0, 1);
-        let phase = call.column(1, round, 1, 1);
-        let sum = arrays::resultant(length, |start, amplitudes, phases| {
-            amplitude.read(start..start + amplitudes.len(), amplitudes);
-            phase.read(start..start + phases.len(), phases);
-        });
-        let (amplitude, phase) = sum.polar();
-        call.number(2, round).write(0..1, &[amplitude]);
-        call.number(3, round).write(0..1, &[phase]);
-    };
-    if length < GRAIN {
-        shared(rounds, GRAIN / length.max(1), 1, |part| part.for_each(row));
-    } else {
-        (0..rounds).for_each(row);
-    }
+    quietly(|| {
+        let call = Call { operands, lengths, steps, count: 4 };
+        let (rounds, length) = (call.length(0), call.length(1));
+        let row = |round| {
+            let amplitude = call.column(0, round, 0, 1);
+            let phase = call.column(1, round, 1, 1);
+            let sum = arrays::resultant(length, |start, amplitudes, phases| {
+                amplitude.read(start..start + amplitudes.len(), amplitudes);
+                phase.read(start..start + phases.len(), phases);
+            });
+            let (amplitude, phase) = sum.polar();
+            call.number(2, round).write(0..1, &[amplitude]);
+            call.number(3, round).write(0..1, &[phase]);
+        };
+        if length < GRAIN {
+            shared(rounds, GRAIN / length.max(1), 1, |part| part.for_each(row));
+        } else {
+            (0..rounds).for_each(row);
+        }
+    });
 }
 
 /// `(n),(n),(n)->(g),(g)`: amplitude and phase of the sum of each group.
@@ -121,35 +122,36 @@ pub unsafe extern "C" fn resultants(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
-    let _quiet = Quiet;
-    let call = Call { operands, lengths, steps, count: 5 };
-    for round in 0..call.length(0) {
-        let (mut amplitude, mut phase) = (Vec::new(), Vec::new());
-        let amplitude = numbers(&call.column(0, round, 0, 1), &mut amplitude);
-        let phase = numbers(&call.column(1, round, 1, 1), &mut phase);
-        // SAFETY: numpy's promise to a loop whose third operand is `i64`.
-        let groups =
-            unsafe { Integers::new(call.start(2, round), call.core_step(2), call.length(1)) };
-        let mut copy = Vec::new();
-        let groups = groups.slice(&mut copy);
-        let count = call.length(2);
-        let parts = shared(amplitude.len(), GRAIN.max(4 * count), 256, |part| {
-            let mut sums = vec![Arrow::SILENCE; count];
-            let (amplitude, phase) = (&amplitude[part.clone()], &phase[part.clone()]);
-            arrays::resultants(amplitude, phase, &groups[part], &mut sums);
-            sums
-        });
-        let (amplitude, phase) = (call.column(3, round, 3, 2), call.column(4, round, 4, 2));
-        for group in 0..count {
-            let mut sum = Arrow::SILENCE;
-            for sums in &parts {
-                sum.merge(sums[group]);
+    quietly(|| {
+        let call = Call { operands, lengths, steps, count: 5 };
+        for round in 0..call.length(0) {
+            let (mut amplitude, mut phase) = (Vec::new(), Vec::new());
+            let amplitude = numbers(&call.column(0, round, 0, 1), &mut amplitude);
+            let phase = numbers(&call.column(1, round, 1, 1), &mut phase);
+            // SAFETY: numpy's promise to a loop whose third operand is `i64`.
+            let groups =
+                unsafe { Integers::new(call.start(2, round), call.core_step(2), call.length(1)) };
+            let mut copy = Vec::new();
+            let groups = groups.slice(&mut copy);
+            let count = call.length(2);
+            let parts = shared(amplitude.len(), GRAIN.max(4 * count), 256, |part| {
+                let mut sums = vec![Arrow::SILENCE; count];
+                let (amplitude, phase) = (&amplitude[part.clone()], &phase[part.clone()]);
+                arrays::resultants(amplitude, phase, &groups[part], &mut sums);
+                sums
+            });
+            let (amplitude, phase) = (call.column(3, round, 3, 2), call.column(4, round, 4, 2));
+            for group in 0..count {
+                let mut sum = Arrow::SILENCE;
+                for sums in &parts {
+                    sum.merge(sums[group]);
+                }
+                let (length, angle) = sum.polar();
+                amplitude.write(group..group + 1, &[length]);
+                phase.write(group..group + 1, &[angle]);
             }
-            let (length, angle) = sum.polar();
-            amplitude.write(group..group + 1, &[length]);
-            phase.write(group..group + 1, &[angle]);
         }
-    }
+    });
 }
 
 /// `(n),(n),(n),(m)->(m)`: the sum of n waves at m times.
@@ -159,9 +161,10 @@ pub unsafe extern "C" fn superpose(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
-    let _quiet = Quiet;
-    waves(Call { operands, lengths, steps, count: 5 }, |call, round, waves, times| {
-        filled(&call.column(4, round, 4, 2), |out| arrays::superpose(waves, times, out, None));
+    quietly(|| {
+        waves(Call { operands, lengths, steps, count: 5 }, |call, round, waves, times| {
+            filled(&call.column(4, round, 4, 2), |out| arrays::superpose(waves, times, out, None));
+        });
     });
 }
 
@@ -172,11 +175,12 @@ pub unsafe extern "C" fn superpose_both(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
-    let _quiet = Quiet;
-    waves(Call { operands, lengths, steps, count: 6 }, |call, round, waves, times| {
-        filled(&call.column(4, round, 4, 2), |cosines| {
-            filled(&call.column(5, round, 5, 2), |sines| {
-                arrays::superpose(waves, times, cosines, Some(sines));
+    quietly(|| {
+        waves(Call { operands, lengths, steps, count: 6 }, |call, round, waves, times| {
+            filled(&call.column(4, round, 4, 2), |cosines| {
+                filled(&call.column(5, round, 5, 2), |sines| {
+                    arrays::superpose(waves, times, cosines, Some(sines));
+                });
             });
         });
     });
@@ -203,23 +207,25 @@ pub unsafe extern "C" fn coherence(
     steps: *mut npy_intp,
     _: *mut c_void,
 ) {
-    let _quiet = Quiet;
-    let call = Call { operands, lengths, steps, count: 2 };
-    let (channels, moments) = (call.length(1), call.length(2));
-    for round in 0..call.length(0) {
-        let series = call.start(0, round) as usize;
-        let out = call.start(1, round);
-        let read = |channel: usize, from: usize, to: &mut [f64]| {
-            let start = (series as *mut u8).wrapping_offset(call.core_step(0) * channel as isize);
-            // SAFETY: a row of the operand, by numpy's promise to a loop of `f64`.
-            let row = unsafe { Column::new(start, call.core_step(1), moments, false) };
-            row.read(from..from + to.len(), to);
-        };
-        arrays::coherence(channels, moments, read, |j, k, value| {
-            let start = out.wrapping_offset(call.core_step(2) * j as isize);
-            // SAFETY: a row of the output.
-            let row = unsafe { Column::new(start, call.core_step(3), channels, false) };
-            row.write(k..k + 1, &[value]);
-        });
-    }
+    quietly(|| {
+        let call = Call { operands, lengths, steps, count: 2 };
+        let (channels, moments) = (call.length(1), call.length(2));
+        for round in 0..call.length(0) {
+            let series = call.start(0, round) as usize;
+            let out = call.start(1, round);
+            let read = |channel: usize, from: usize, to: &mut [f64]| {
+                let start =
+                    (series as *mut u8).wrapping_offset(call.core_step(0) * channel as isize);
+                // SAFETY: a row of the operand, by numpy's promise to a loop of `f64`.
+                let row = unsafe { Column::new(start, call.core_step(1), moments, false) };
+                row.read(from..from + to.len(), to);
+            };
+            arrays::coherence(channels, moments, read, |j, k, value| {
+                let start = out.wrapping_offset(call.core_step(2) * j as isize);
+                // SAFETY: a row of the output.
+                let row = unsafe { Column::new(start, call.core_step(3), channels, false) };
+                row.write(k..k + 1, &[value]);
+            });
+        }
+    });
 }

@@ -1,6 +1,7 @@
 //! What is done when the journal has committed: deliver, and tell.
 
 use std::cell::Cell;
+use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +16,7 @@ use super::fate::{Fate, Told};
 use crate::channel::text;
 use crate::draft::{Origin, emission_of};
 use crate::fork::Inside;
+use crate::panics;
 use crate::shared::Shared;
 use crate::waker::{Aftermath, Waker, rouse_all};
 use crate::wave::{Hands, Held};
@@ -63,6 +65,8 @@ pub fn delivers_here() -> bool {
 /// Called by the thread that commits, in the order of the journal.
 pub fn settle(settled: Settled<Waiter>) {
     DELIVERS.set(true);
+    // If the journal has failed by a panic, that was in this thread, just now.
+    panics::tell_last();
     settle_all(settled);
     DELIVERS.set(false);
 }
@@ -80,7 +84,8 @@ fn settle_all(settled: Settled<Waiter>) {
         let _inside = Inside::enter(py);
         let mut told = Vec::new();
         for (sequence, waiter) in waiters.take().into_iter().flatten() {
-            waiter.settle(py, sequence, &result, &mut told);
+            // One that panics is no other's matter.
+            panics::thread(|| waiter.settle(py, sequence, &result, &mut told), |_| ());
             if told.len() >= AT_ONCE {
                 rouse_all(py, mem::take(&mut told));
             }
@@ -131,11 +136,24 @@ impl Waiter {
     }
 }
 
+/// An emission that is delivered just now. If that panics, whoever waits for it is told so.
+struct Untold<'a, 'py>(Python<'py>, &'a Fate);
+
+impl Drop for Untold<'_, '_> {
+    fn drop(&mut self) {
+        let error =
+            Arc::new(io::Error::other("it is in the journal, and its delivery has panicked"));
+        let refusal = Refusal::Failed { safe: self.1.position(), error };
+        rouse_all(self.0, self.1.tell(Told::Refused(refusal)));
+    }
+}
+
 impl Admitted {
     /// Delivers it; `sequence` is its place in the journal, or 0 if it is in none. Returns who is to be told.
     #[must_use]
     pub fn deliver(self, py: Python<'_>, sequence: u64) -> Vec<Waker> {
         let Self { shared, origin, wave, reserved, begun, fate, .. } = self;
+        let untold = Untold(py, &fate);
         let mut after = Aftermath::default();
         // A wave has been emitted, so its channel is one.
         let channel = text(wave.0.get().channel.bind(py)).unwrap_or_default();
@@ -145,6 +163,7 @@ impl Admitted {
         shared.time_admission(sent.sequence, begun);
         shared.tap(py, &wave, sent.sequence);
         shared.settle(py, after);
+        mem::forget(untold);
         fate.tell(Told::Delivered(sent))
     }
 

@@ -7,7 +7,7 @@
 //! Contract:
 //! - No emitter waits for it, and no reader is disturbed: a reader that waits is woken when waves are there.
 //! - A wave that cannot be made of what was read is logged with its sequence, and passed over. A disk that cannot be
-//!   read is logged, and tried again every second.
+//!   read is logged, and tried again every second. So is what panics, after longer and longer pauses.
 //! - Where the readers have a durable cursor, what they have finished is passed over, and what was out comes as the next
 //!   delivery (see `again`); by the medium's clock, what is out too long is brought again.
 //! - It ends with the medium. At the end of the program it stops where it waits.
@@ -36,6 +36,7 @@ use super::writer::Writer;
 use crate::fork::{self, Inside};
 use crate::ids::Own;
 use crate::log;
+use crate::panics;
 use crate::shared::Shared;
 use crate::waker::{Aftermath, Gate, Post, Sleeper, Waker};
 use crate::wave::{Hands, Held};
@@ -45,6 +46,9 @@ const AT_ONCE: (usize, usize) = (512, 1 << 20);
 
 /// How long to wait before a journal that could not be read is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long at most after one panic that follows another.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How long it sleeps at most, in seconds, if it knows when there is something to do.
 const LONGEST: f64 = 3_600.0;
@@ -62,13 +66,14 @@ impl Refill {
         if self.begun.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let filling = Filling {
+        let mut filling = Filling {
             shared: Arc::downgrade(shared),
             writer: Arc::downgrade(writer),
             gate: Arc::clone(&self.gate),
             sources: HashMap::new(),
         };
-        let spawned = Builder::new().name("aether-refill".to_owned()).spawn(move || filling.run());
+        let spawned =
+            Builder::new().name("aether-refill".to_owned()).spawn(move || filling.run_on());
         if let Err(error) = spawned {
             self.begun.store(false, Ordering::Release);
             return Err(error.into());
@@ -116,7 +121,22 @@ enum Next {
 }
 
 impl Filling {
-    fn run(mut self) {
+    /// After a panic it begins anew, with a pause, as with a disk that cannot be read.
+    fn run_on(&mut self) {
+        let mut pause = PAUSE;
+        loop {
+            let mut again = false;
+            panics::thread(|| self.run(), |_| again = true);
+            if !again {
+                return;
+            }
+            self.sources.clear();
+            self.gate.wait_for(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn run(&mut self) {
         loop {
             // `None`: the interpreter ends.
             match Python::try_attach(|py| self.next(py)) {

@@ -4,6 +4,7 @@
 //! - It looks when it begins, after each interval, and when a segment became complete; but after a look it rests for
 //!   ten times as long as that took, or a second, or the interval if that is less.
 //! - What fails harms nobody: it is logged once an episode, told by [`Pruning::trouble`], and tried again.
+//! - A panic ends it, and stays as the trouble.
 //! - It ends with the journal: [`Pruning::end`] has it stop at the next block, and [`Pruning::until_free`] waits for
 //!   that. So a journal that is closed has nobody left who changes its files. In the child of a fork there is none.
 
@@ -21,6 +22,7 @@ use super::turn::{Denied, Owner, Turns};
 use super::writer::Writer;
 use crate::fork::{self, Inside};
 use crate::log;
+use crate::panics;
 use crate::waker::{Gate, thread_ident};
 
 /// The least rest after a look.
@@ -84,8 +86,15 @@ impl Retention {
         let gate = Arc::clone(&writer.pruning.gate);
         writer.journal.on_complete(move || gate.open());
         let (pruning, writer) = (Arc::clone(&writer.pruning), Arc::downgrade(writer));
+        let fallen = Arc::clone(&pruning);
         let keeping = Keeping { retention: self, pruning, writer, holdings: Holdings::new() };
-        Builder::new().name("aether-retention".to_owned()).spawn(move || keeping.run())?;
+        let run = move || {
+            panics::thread(
+                move || keeping.run(),
+                |why| *fallen.trouble.lock() = Some(format!("its thread has panicked: {why}")),
+            );
+        };
+        Builder::new().name("aether-retention".to_owned()).spawn(run)?;
         Ok(())
     }
 }

@@ -1,0 +1,146 @@
+"""What the console shows of a medium and its waves; made in the thread of the server."""
+
+from __future__ import annotations
+
+import dataclasses
+import reprlib
+import time
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from aether.console.protocol import (
+    HandlerView,
+    HealthView,
+    MailboxView,
+    MediumView,
+    Snapshot,
+    WaveView,
+)
+from aether.errors import AetherError, ConfigError
+
+if TYPE_CHECKING:
+    from aether._native import Wave
+    from aether.medium import Aether
+
+__all__ = ["MAILBOXES", "snapshot", "wave_view"]
+
+MAILBOXES = 100
+"""How many mailboxes of a medium a snapshot has."""
+
+
+def snapshot(media: Iterable[tuple[int, Aether]]) -> Snapshot:
+    """All media as they are now; one that is not this process's, or is gone, is left out."""
+    views: list[MediumView] = []
+    for number, medium in media:
+        try:
+            views.append(_medium_view(number, medium))
+        except AetherError:
+            continue
+    return Snapshot(time.time(), time.monotonic(), views)
+
+
+def _medium_view(number: int, medium: Aether) -> MediumView:
+    lanes = {lane.mailbox.number: lane for lane in medium.lanes}
+    rows, _ = medium.survey(0, 0)
+    # What waits in them counts, not in which order they were made.
+    most = sorted(rows, key=lambda row: (-row[3], row[1], row[0]))[:MAILBOXES]
+    mailboxes = [
+        MailboxView(own, name, _name_of(lanes[own].handler) if own in lanes else None, *counts)
+        for own, name, _lane, *counts, _payloads in most
+    ]
+    handlers = [
+        HandlerView(
+            own,
+            lane.name,
+            _name_of(lane.handler),
+            lane.concurrency,
+            lane.working,
+            lane.failed,
+        )
+        for own, lane in islice(lanes.items(), MAILBOXES)
+    ]
+    health = medium.health()
+    return MediumView(
+        number=number,
+        phase=medium.phase,
+        statistics=dataclasses.asdict(medium.statistics()),
+        mailboxes=mailboxes,
+        more=len(rows) - len(most),
+        handlers=handlers,
+        health=HealthView(health.live, health.ready, health.reasons, health.hints),
+        resources=_resources(medium),
+        journal=_journal(medium),
+    )
+
+
+def _resources(medium: Aether) -> dict[str, Any] | None:
+    try:
+        used = dataclasses.asdict(medium.resources())
+    except ConfigError:
+        return None
+    del used["leaks"]
+    return used
+
+
+def _journal(medium: Aether) -> dict[str, Any] | None:
+    journal = medium.journal
+    if journal is None or not journal.is_open:
+        return None
+    return {"path": str(journal.path), "last": journal.last, "safe": journal.safe}
+
+
+def _name_of(handler: object) -> str:
+    return str(getattr(handler, "__qualname__", type(handler).__name__)).rpartition(".")[2]
+
+
+def wave_view(medium: int, wave: Wave[Any], length: int) -> WaveView:
+    """A wave, with so many characters of its payload's `repr`."""
+    return WaveView(
+        medium=medium,
+        sequence=wave.sequence,
+        time=wave.timestamp,
+        channel=str(wave.channel),
+        amplitude=wave.amplitude,
+        source=wave.source,
+        headers=len(wave.headers),
+        payload=short(wave.payload, length),
+    )
+
+
+def short(payload: object, length: int) -> str:
+    """The `repr` of a payload, cut to a length; of what is large, only the beginning is looked at."""
+    try:
+        text = _Short(length).repr(payload)
+    except BaseException as error:  # noqa: BLE001 - whatever a `repr` raises must not end the thread
+        text = f"<{type(payload).__name__}, whose repr raises {type(error).__name__}>"
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+class _Short(reprlib.Repr):
+    """Looks at no more of a container or text than is shown."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = length
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = 20
+        self.maxdeque = self.maxdict = self.maxarray = 20
+        self.maxlevel = 4
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        """In its own order: to sort a large one would take long."""
+        if level <= 0:
+            return "{...}"
+        shown = [
+            f"{self.repr1(key, level - 1)}: {self.repr1(value, level - 1)}"
+            for key, value in islice(x.items(), self.maxdict)
+        ]
+        return f"{{{', '.join([*shown, '...'] if len(x) > self.maxdict else shown)}}}"
+
+    def repr_bytes(self, x: bytes, _level: int) -> str:
+        """The beginning."""
+        return repr(x[: self.maxstring])
+
+    def repr_bytearray(self, x: bytearray, _level: int) -> str:
+        """The beginning."""
+        return repr(x[: self.maxstring])

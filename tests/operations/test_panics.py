@@ -1,0 +1,176 @@
+"""A panic in Rust is an error of Python, with its place, and a line in the log.
+
+A real one is had where the interpreter has no memory: PyO3 panics when it cannot make an object, such as the `str` of an
+id. CPython's own tests let single allocations fail (`_testcapi.set_nomemory`); here each allocation of a call fails in turn,
+in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+pytest.importorskip("_testcapi", reason="CPython's tests are not installed here")
+
+PRELUDE = """
+import _testcapi, asyncio, json, logging
+from aether import *
+from aether import _native
+
+class Told(logging.Handler):
+    def emit(self, record):
+        told.append(record)
+
+told = []
+logging.getLogger("aether").addHandler(Told())
+
+def failing(make, count=60):
+    "What comes of a call when its first, second, third ... allocation fails; `make` gives the call."
+    outcomes = []
+    for start in range(count):
+        call = make()
+        error = None
+        _testcapi.set_nomemory(start, start + 1)
+        try:
+            call()
+        except BaseException as raised:
+            error = raised
+        finally:
+            _testcapi.remove_mem_hooks()
+        outcomes.append(error)
+        del error
+    return outcomes
+
+def say(outcomes):
+    named = [[type(one).__name__, str(one), isinstance(one, AetherError)] for one in outcomes if one]
+    events = [[r.event, r.levelname, r.getMessage(), r.place, r.native_thread, r.backtrace] for r in told]
+    print(json.dumps({"outcomes": named, "events": events, "panics": _native.panics()}))
+"""
+
+
+def run(program: str, **environment: str) -> dict[str, Any]:
+    """What a program says at its end, if it has come to it."""
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + program],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env={**os.environ, "RUST_BACKTRACE": "0", **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def panics(told: dict[str, Any]) -> list[str]:
+    """The errors that were panics."""
+    for name, message, is_ours in told["outcomes"]:
+        assert name in ("AetherError", "MemoryError", "WouldBlock"), message
+        assert is_ours == (name != "MemoryError")
+    return [one[1] for one in told["outcomes"] if one[0] == "AetherError"]
+
+
+def test_a_panic_is_an_error_with_its_place() -> None:
+    told = run("wave = Wave('orders.created')\nsay(failing(lambda: lambda: wave.id))")
+    (message,) = panics(told)
+    assert message.startswith("a panic in Rust at ")
+    assert message.endswith("report it with what the log says of native.panicked")
+    ((event, level, said, place, thread, backtrace),) = told["events"]
+    assert (event, level) == ("native.panicked", "CRITICAL")
+    assert f"at {place}: " in message
+    assert place in said
+    assert place.rpartition(".rs:")[2].count(":") == 1, "a line and a column"
+    assert thread
+    assert backtrace == ""
+    assert told["panics"] == 1
+
+
+def test_a_backtrace_is_there_if_it_is_asked_for() -> None:
+    told = run("wave = Wave('a')\nsay(failing(lambda: lambda: wave.id))", RUST_BACKTRACE="1")
+    assert "panic" in told["events"][0][5]
+
+
+def test_it_can_be_caught_and_everything_goes_on() -> None:
+    told = run(
+        """
+medium = Aether()
+desk = medium.vibrator("desk")
+desk.resonate_on("orders.*")
+outcomes = failing(lambda: medium.counters) + failing(lambda: desk.mailbox.counters)
+outcomes += failing(lambda: lambda: medium.survey(4, 4)) + failing(lambda: medium.active_patterns)
+assert medium.emit_nowait("orders.created", 7).delivered == 1
+assert desk.receive_nowait().payload == 7
+assert medium.resources().panics == _native.panics()
+desk.close()
+say(outcomes)
+"""
+    )
+    assert len(panics(told)) == len(told["events"]) == told["panics"] > 3
+
+
+def test_no_step_of_a_wave_takes_the_process_down() -> None:
+    told = run(
+        """
+medium = Aether()
+desk = medium.vibrator("desk", buffer_size=1000)
+desk.resonate_on("orders.*")
+
+def drive(begin):
+    def go():
+        one = begin()
+        try:
+            one.send(None)
+        except StopIteration:
+            pass
+    return go
+
+outcomes = failing(lambda: lambda: medium.emit_nowait("orders.created", 7))
+outcomes += failing(lambda: drive(lambda: medium.emit_wave("orders.created", 7)))
+outcomes += failing(lambda: drive(lambda: medium.emit_wave("orders.new" + str(len(outcomes)), 7, amplitude=0.5)))
+outcomes += failing(lambda: drive(desk.receive), 30)
+outcomes += failing(lambda: lambda: desk.receive_nowait(), 30)
+medium.shut("closed", at_once=True)
+# Here the error itself is made in the slot that is driven.
+outcomes += failing(lambda: drive(lambda: medium.emit_wave("orders.created", 7)))
+desk.close()
+told.clear()
+say([one for one in outcomes if one and "closed" not in str(one) and type(one).__name__ != "SystemError"])
+"""
+    )
+    panics(told)
+
+
+def test_a_handler_that_fails_is_logged_and_counted() -> None:
+    told = run(
+        """
+import anyio
+
+async def main():
+    async with Aether() as medium:
+        desk = medium.vibrator("desk")
+        @desk.on("orders.*")
+        async def handle(wave):
+            if wave.payload == "panic":
+                raise AetherError("a panic in Rust")
+            raise ValueError("no")
+        await medium.emit_wave("orders.created", 1)
+        await medium.emit_wave("orders.created", "panic")
+        await medium.settle(5)
+        assert desk.statistics().failed == 2
+        desk.close()
+
+anyio.run(main)
+assert [one.event for one in told] == ["handler.failed"] * 2
+assert told[0].exc_info[0] is ValueError and told[0].exc_info[2] is not None
+assert told[0].vibrator == "desk" and told[0].channel == "orders.created"
+told.clear()
+say([])
+"""
+    )
+    assert told["panics"] == 0

@@ -1,0 +1,301 @@
+"""`aether top` and `aether tap`, from a real running demo."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from aether.cli import main
+from aether.cli.tap import line
+from aether.cli.top import parts, size
+from aether.console import server
+from aether.console.client import Client, ConsoleError, find
+from aether.console.protocol import (
+    HandlerView,
+    HealthView,
+    Hello,
+    MailboxView,
+    MediumView,
+    Snapshot,
+    Watch,
+    WaveView,
+)
+
+pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs Unix sockets")
+
+AETHER = [sys.executable, "-W", "error", "-m", "aether.cli"]
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(autouse=True)
+def runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for sockets that is this test's alone, with a short name."""
+    folder = tmp_path_factory.mktemp("r")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    return folder
+
+
+def aether(*arguments: str) -> tuple[int, str, str]:
+    """The command in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = main(list(arguments))
+    return status, out.getvalue(), err.getvalue()
+
+
+def _feed(pipe: IO[bytes], ended: threading.Event) -> None:
+    """Events, one each 2 ms."""
+    for number in count(1):
+        event = {"ts": number, "channel": "orders.created", "payload": {"id": number}}
+        with suppress(OSError):
+            pipe.write(json.dumps(event).encode() + b"\n")
+        if ended.wait(0.002):
+            return
+
+
+def _until_it_is_seen() -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        with suppress(ConsoleError), Client(find()) as client:
+            first = next(client.ask(Watch()))
+            if isinstance(first, Snapshot) and first.media:
+                return
+        assert time.monotonic() < deadline, "nothing is seen"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def running() -> Iterator[subprocess.Popen[bytes]]:
+    """A replay that goes on for as long as the test wants."""
+    patterns = ["--pattern", "orders.*", "--pattern", "users.*"]
+    with subprocess.Popen(
+        [*AETHER, "replay", "-", "--console", *patterns],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        bufsize=0,
+    ) as process:
+        assert process.stdin
+        ended = threading.Event()
+        feeding = threading.Thread(target=_feed, args=(process.stdin, ended))
+        feeding.start()
+        try:
+            _until_it_is_seen()
+            yield process
+        finally:
+            ended.set()
+            feeding.join()
+            process.kill()
+
+
+def test_top_shows_a_running_replay(running: subprocess.Popen[bytes]) -> None:
+    status, out, err = aether("top", "--once")
+    assert (status, err) == (0, "")
+    assert f"process {running.pid}" in out.splitlines()[0]
+    assert re.search(r"^open, ready; each second [\d,]+ emitted, ", out, re.MULTILINE)
+    assert re.search(r"^memory [\d.]+ MB, .* threads, .* files", out, re.MULTILINE)
+    rows = {
+        line.split()[0]: line.split()
+        for line in out.splitlines()
+        if line.startswith(("orders", "users"))
+    }
+    assert int(rows["orders.*"][-2].replace(",", "")) > 0, "received"
+    assert rows["users.*"][-2] == "0"
+
+
+def test_top_finds_it_by_its_number_and_by_its_socket(running: subprocess.Popen[bytes]) -> None:
+    for option in (("--pid", str(running.pid)), ("--socket", str(find()))):
+        status, out, _ = aether("top", "--once", *option)
+        assert status == 0
+        assert f"process {running.pid}" in out
+    status, out, err = aether("top", "--once", "--pid", str(running.pid), "--socket", "x")
+    assert (status, out) == (2, "")
+    assert err == "aether: --socket and --pid: give one of them\n"
+
+
+def test_tap_prints_waves_as_they_pass(running: subprocess.Popen[bytes]) -> None:
+    status, out, _ = aether("tap", "orders.*", "--count", "3")
+    assert status == 0
+    lines = out.splitlines()
+    assert len(lines) == 3
+    for one in lines:
+        assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3} #\d+ orders\.created 1\.00: \{'id': \d+\}", one)
+
+
+def test_tap_prints_json_for_programs(running: subprocess.Popen[bytes]) -> None:
+    status, out, _ = aether("tap", "*", "-n", "2", "--json")
+    assert status == 0
+    for one in map(json.loads, out.splitlines()):
+        assert (one["type"], one["channel"], one["headers"]) == ("wave", "orders.created", 0)
+
+
+def test_ctrl_c_ends_both_in_one_line(running: subprocess.Popen[bytes]) -> None:
+    for command in (["top"], ["tap", "*"]):
+        with subprocess.Popen(
+            [*AETHER, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout
+            assert process.stderr
+            assert process.stdout.readline(), "it has begun"
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=20)
+            assert (process.returncode, err) == (130, "aether: interrupted\n")
+
+
+def test_both_end_with_the_process(running: subprocess.Popen[bytes]) -> None:
+    commands = [["top"], ["tap", "*"]]
+    begun = [
+        subprocess.Popen([*AETHER, *one], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for one in commands
+    ]
+    for process in begun:
+        assert process.stdout
+        assert process.stdout.readline()
+    running.kill()
+    for process in begun:
+        _, err = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert err.endswith(f"process {running.pid} has ended, or shows nothing any more\n")
+
+
+def test_without_a_process_it_says_how_to_turn_it_on() -> None:
+    for command in (["top"], ["top", "--once"], ["tap", "*"]):
+        status, out, err = aether(*command)
+        assert (status, out) == (1, "")
+        assert re.fullmatch(r"aether: no process shows anything: .*ConsoleConfig.*--console\n", err)
+    status, _, err = aether("tap", "*", "--socket", "/none/s")
+    assert status == 1
+    assert err.startswith("aether: /none/s: No such file or directory; a process is seen once")
+
+
+def test_a_pattern_that_is_none_is_refused() -> None:
+    holding = server.hold()
+    try:
+        status, out, err = aether("tap", "a..b")
+    finally:
+        holding.close()
+    assert (status, out) == (1, "")
+    assert err == "aether: channel 'a..b': token 2 is empty; write a name between every two dots\n"
+
+
+def _medium(emitted: int, received: int) -> MediumView:
+    counted = dict.fromkeys(("emitted", "delivered", "received"), emitted)
+    return MediumView(
+        number=1,
+        phase="open",
+        statistics={**counted, "waiting": 1204, "dropped": {"oldest": 3, "full": 0}},
+        mailboxes=[
+            MailboxView(1, "desk", None, 1204, 4000, received, 3, 0),
+            MailboxView(2, "clerk", None, 0, 1000, 0, 0, 0),
+            MailboxView(3, "clerk", "handle", 0, 1000, received, 0, 2),
+        ],
+        more=2,
+        handlers=[HandlerView(3, "clerk", "handle", 8, 5, 1)],
+        health=HealthView(True, False, ("the process uses too much",), ("it grows",)),
+        resources={
+            "rss": 41_300_000,
+            "waiting_bytes": 512,
+            "threads": 3,
+            "open_files": 9,
+            "loop_lag": 0.002,
+            "panics": 1,
+            "allocated": None,
+        },
+        journal={"path": "history", "last": 100, "safe": 90},
+    )
+
+
+def _text(before: Snapshot | None, now: Snapshot) -> list[str]:
+    from aether.cli.console import Screen
+
+    out = io.StringIO()
+    Screen(out=out).print(*parts(Hello(1, 7, "shop.py", "0.1.0"), before, now))
+    return out.getvalue().splitlines()
+
+
+def test_a_screen_line_by_line() -> None:
+    before = Snapshot(0.0, 10.0, [_medium(100, 10)])
+    now = Snapshot(0.0, 12.0, [_medium(2100, 2010)])
+    assert _text(before, now) == [
+        "shop.py, process 7, aether 0.1.0",
+        "",
+        "open, not ready; each second 1,000 emitted, 1,000 delivered, 1,000 received; 1,204 waiting",
+        "  ! the process uses too much",
+        "  ? it grows",
+        "lost: oldest 3",
+        "memory 41.3 MB, waiting payloads 512 bytes, 3 threads, 9 files, loop 2.0 ms late, 1 panics",
+        "journal history: 100 waves, 10 not safe yet",
+        "",
+        "vibrator   handler   full       waiting      of      /s   received   lost   busy   failed",
+        "─────────────────────────────────────────────────────────────────────────────────────────",
+        "clerk      handle    ········         0   1,000   1,000      2,010      0    5/8        1",
+        "desk                 ███·····     1,204   4,000   1,000      2,010      3",
+        "and 2 more, in which less waits",
+    ]
+
+
+def test_a_first_screen_has_no_rates_and_one_without_media_says_so() -> None:
+    assert "- emitted" in _text(None, Snapshot(0.0, 0.0, [_medium(1, 1)]))[2]
+    assert _text(None, Snapshot(0.0, 0.0, []))[1:] == ["no medium is entered"]
+
+
+def test_a_wave_is_one_line_whatever_is_in_it() -> None:
+    wave = WaveView(1, None, 0.25, "a", 1.0, "two\nlines", 1, "'\x1b[31m\n'")
+    text = line(wave)
+    assert text.endswith("#None a 1.00 from two lines, 1 header: ' [31m '")
+    assert text.isprintable()
+
+
+def test_sizes_in_their_unit() -> None:
+    assert [size(one) for one in (0, 999, 1000, 2_500_000, 7e15)] == [
+        "0 bytes",
+        "999 bytes",
+        "1.0 kB",
+        "2.5 MB",
+        "7,000.0 TB",
+    ]
+
+
+def test_the_readme_shows_a_screen_of_the_demo() -> None:
+    """The piece in the README has the columns and vibrators of a real demo's screen."""
+    with subprocess.Popen([*AETHER, "demo", "--console"], stdout=subprocess.DEVNULL) as demo:
+        try:
+            shown = _screen_of(demo)
+        finally:
+            demo.kill()
+    block = re.search(
+        r"\$ aether top --once\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert block, "the README shows it"
+    assert _shape(block[1]) == _shape(shown)
+
+
+def _screen_of(demo: subprocess.Popen[bytes]) -> str:
+    """The first screen that has a medium in it."""
+    while demo.poll() is None:
+        status, out, _ = aether("top", "--once")
+        if status == 0 and "digest" in out:
+            return out
+    pytest.fail("the demo has ended, and nothing of it was seen")
+
+
+def _shape(screen: str) -> tuple[list[str], list[str]]:
+    """The columns of its table, and who is in the first and second."""
+    lines = screen.splitlines()
+    at = next(number for number, one in enumerate(lines) if one.startswith("vibrator "))
+    rows = [re.split(r" {2,}", one) for one in lines[at + 2 :] if one.strip()]
+    named = [f"{row[0]} {row[1] if not set(row[1]) & set('█·') else ''}".strip() for row in rows]
+    return lines[at].split(), [one for one in named if not one.startswith("and ")]
