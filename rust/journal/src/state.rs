@@ -273,3 +273,6 @@ impl<T, C> std::fmt::Debug for State<T, C> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;
