@@ -198,10 +198,7 @@ impl<D: Disk> Backwards<D> {
         };
         let segment = match place.clone().open(&self.disk) {
             Ok(segment) => segment,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return self.look_again(&place, error).map(|()| true);
-            }
-            Err(error) => return Err(error),
+            Err(error) => return self.look_again(&place, error).map(|()| true),
         };
         let newest = self.newest.as_ref() == Some(&place);
         let void = segment.is_void()?;
@@ -283,7 +280,7 @@ impl<D: Disk> Backwards<D> {
         }
     }
 
-    /// A segment is gone that was there before: it was taken out, or written anew under another name.
+    /// A segment cannot be opened: if it is gone, it was taken out, or written anew under another name.
     fn look_again(&mut self, gone: &Place, error: io::Error) -> io::Result<()> {
         let mut now = places(&self.disk)?;
         if now.contains(gone) {

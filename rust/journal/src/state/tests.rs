@@ -85,7 +85,10 @@ fn a_record_is_admitted_up_to_the_limit_and_alone_beyond_it() {
 #[test]
 fn each_wave_has_the_outcome_of_its_batch() {
     let mut world = world();
-    assert!(matches!(world.state.outcome(1), Some(Err(Refusal::NotGiven { sequence: 1, last: 0 }))));
+    assert!(matches!(
+        world.state.outcome(1),
+        Some(Err(Refusal::NotGiven { sequence: 1, last: 0 }))
+    ));
     world.append(None);
     assert_eq!(world.outcomes(), "?");
     world.settle(Ok(()));
@@ -176,7 +179,10 @@ fn a_flush_is_answered_when_its_batches_are_told() {
     let next = world.state.batches();
     assert_eq!(next, 4..=4);
     world.settle(Ok(()));
-    assert!(matches!(world.state.outcome_of(&next), Some(Ok(()))), "it has nothing of the last one");
+    assert!(
+        matches!(world.state.outcome_of(&next), Some(Ok(()))),
+        "it has nothing of the last one"
+    );
     // After a failure, all of them are answered at once.
     world.append(None);
     let last = world.state.batches();

@@ -4,6 +4,7 @@
 mod backups;
 mod faults;
 mod plain;
+mod plans;
 mod power;
 mod repairing;
 mod repeats;
