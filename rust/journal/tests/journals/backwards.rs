@@ -2,11 +2,14 @@
 
 use std::ops::ControlFlow;
 
+use aether_journal::append::End;
 use aether_journal::disk::Disk;
 use aether_journal::disk::simulated::SimulatedDisk;
 use aether_journal::filter::Filter;
 use aether_journal::reader::{Event, Reader};
+use aether_journal::record::{Encoded, Wave};
 use aether_journal::reverse::Backwards;
+use aether_journal::segment::segments;
 
 use crate::{Told, journal, names};
 
@@ -163,4 +166,21 @@ fn a_segment_in_which_nothing_was_yet_is_passed_over() {
     disk.create(&name).expect("it is new");
     disk.change(&name, |bytes| bytes.resize(129, 0));
     assert_eq!(both(&disk, &Filter::default()).unreadable, 1);
+}
+
+#[test]
+fn a_record_that_was_cut_off_is_no_tail_if_others_are_behind_it() {
+    let disk = journal(24);
+    let last = segments(&disk).expect("it can be read").pop().expect("there are some");
+    let header = last.header.expect("it is sound");
+    let large = Encoded::wave(&Wave::plain("orders.created", &[7; 9_000]));
+    disk.change(&last.name, |bytes| {
+        // Its head says that it is longer than the file.
+        let mut end = End::at(&header, bytes.len() as u64, 25);
+        bytes.extend(&end.wave(&mut large.expect("it fits"))[..56]);
+        let mut end = End::at(&header, bytes.len() as u64, 26);
+        bytes.extend(end.wave(&mut crate::wave(26)));
+    });
+    let told = both(&disk, &Filter::default());
+    assert_eq!((told.damaged, told.torn, told.gaps, told.waves.len()), (1, 0, vec![25], 25));
 }

@@ -3,6 +3,7 @@
 
 mod backups;
 mod faults;
+mod looks;
 mod plain;
 mod plans;
 mod power;

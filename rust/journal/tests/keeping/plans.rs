@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 
+use aether_journal::disk::Disk;
 use aether_journal::disk::simulated::SimulatedDisk;
 use aether_journal::keeping::retain::{Holdings, Plan, Rule, Terms, apply, plan, preview};
 use aether_journal::keeping::{Done, unwatched};
@@ -119,7 +120,16 @@ fn segments_that_are_empty_and_come_to_stand_side_by_side_become_one() {
     write(&disk, 1 << 20, &steps);
     let rule = Rule { max_age: Some(50.0), ..Rule::default() };
     let done = |now: f64| {
-        apply(&disk, &planned(&disk, &rule, now, 0.0), &mut unwatched).expect("without faults");
+        let plan = planned(&disk, &rule, now, 0.0);
+        let outcome = apply(&disk, &plan, &mut unwatched).expect("without faults").outcome;
+        // No file is left of those that are gone.
+        let (there, all) = (names(&disk), disk.names().expect("it can be read"));
+        let of = |name: &String| name.replace(".index", ".segment");
+        assert!(
+            all.iter().filter(|name| name.ends_with(".index")).all(|one| there.contains(&of(one)))
+        );
+        // Those without waves do not count.
+        assert_eq!((outcome.dropped, outcome.rewritten), (outcome.waves, 0));
         by_segment(&disk)
     };
     let one = |base: u64| (base, vec![base]);
@@ -164,5 +174,24 @@ fn the_progress_is_that_of_the_segments_that_are_changed() {
         preview(&disk, &plan, &mut watch).expect("it can be read");
         apply(&disk, &plan, &mut watch).expect("a disk without faults");
         assert_eq!(told, [(all, all), (all, all)]);
+    }
+}
+
+#[test]
+fn what_is_just_as_old_as_it_may_be_stays() {
+    let disk = SimulatedDisk::new(1);
+    let mut steps = Vec::new();
+    for time in [10, 20, 30] {
+        steps.extend([Step::Wave { channel: 0, time, size: 10 }, Step::Reopened]);
+    }
+    write(&disk, 1 << 20, &steps);
+    for pattern in [None, pattern("*")] {
+        let gone = |than: f64| {
+            let rule =
+                Rule { pattern: pattern.clone(), max_age: Some(100.0 - than), ..Rule::default() };
+            let plan = planned(&disk, &rule, 100.0, 0.0);
+            plan.dropped().count() + plan.rewritten().count()
+        };
+        assert_eq!([10.0, 10.5, 20.0, 20.5].map(gone), [0, 1, 1, 2], "{pattern:?}");
     }
 }
