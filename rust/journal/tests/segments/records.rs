@@ -145,3 +145,20 @@ fn empty() -> Wave<'static> {
         payload: &[],
     }
 }
+
+#[test]
+fn the_greatest_number_is_the_sequence_of_no_wave() {
+    let mut bytes = HEADER.encoded().to_vec();
+    let mut end = End::new(&HEADER);
+    for sequence in [u64::MAX - 1, u64::MAX] {
+        bytes.extend(end.again(&mut crate::support::wave(b"one").encoded(), sequence));
+    }
+    let mut scan = Scan::new(&bytes[..], &HEADER);
+    let mut is_wave = || match scan.next().expect("memory has no faults") {
+        Some(Found::Record { record, .. }) => {
+            (matches!(record, Record::Wave(_)), record.sequence())
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((is_wave(), is_wave()), ((true, u64::MAX - 1), (false, u64::MAX)));
+}
