@@ -172,9 +172,11 @@ mod tests {
             }
         }
         let mut channels = Channels::Filter(vec![0; WORDS].into());
-        names.iter().for_each(|name| channels.add(name));
+        for name in names {
+            channels.add(name);
+        }
         let mut bytes = u32::MAX.to_le_bytes().to_vec();
-        words.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+        bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         let mut encoded = Vec::new();
         channels.encode(&mut encoded);
         assert!(encoded == bytes, "other bits than the format says");

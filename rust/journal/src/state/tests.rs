@@ -28,7 +28,9 @@ impl World {
     fn append(&mut self, waiter: Option<Who>) -> u64 {
         let mut wave = Encoded::wave(&Wave::plain("orders.created", b"7")).expect("it fits");
         let sequence = self.state.queue.wave(&mut wave, &self.disk);
-        waiter.into_iter().for_each(|waiter| self.state.wait_for_last(waiter));
+        if let Some(waiter) = waiter {
+            self.state.wait_for_last(waiter);
+        }
         sequence
     }
 

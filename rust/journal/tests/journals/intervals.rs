@@ -28,9 +28,9 @@ fn written(options: Options, batches: usize, waves: u64) -> (Vec<usize>, Vec<usi
     let (mut real, mut ruled, mut count) = (Vec::new(), Vec::new(), 0);
     let (mut since, mut work, mut price) = (0, 0, 3 * SYNC);
     for batch in 0..batches {
-        let mut batched: Vec<_> = (0..waves).map(wave).collect();
-        let bytes: usize = batched.iter().map(aether_journal::record::Encoded::size).sum();
-        journal.commit(&mut batched).expect("there is room");
+        let mut all: Vec<_> = (0..waves).map(wave).collect();
+        let bytes: usize = all.iter().map(aether_journal::record::Encoded::size).sum();
+        journal.commit(&mut all).expect("there is room");
         since += waves;
         work += bytes as u64;
         work += if options.durability == Durability::Sync { SYNC } else { 0 };

@@ -8,7 +8,7 @@ use aether_journal::journal::{Journal, Options};
 use aether_journal::keeping::repair::repair;
 use aether_journal::keeping::retain::{Holdings, Rule, Terms, plan};
 use aether_journal::keeping::verify::verify;
-use aether_journal::keeping::{Done, Failure, unwatched};
+use aether_journal::keeping::{Failure, Progress, unwatched};
 
 use crate::retention::planned;
 use crate::{Step, encoded, names, some_steps, write};
@@ -60,7 +60,7 @@ fn all_that_is_to_be_read_is_known_from_the_beginning() {
     write(&disk, 1 << 20, &vec![Step::Wave { channel: 0, time: 0, size: 60_000 }; 60]);
     let size = |name: &String| disk.bytes(name).expect("it is there").len() as u64;
     let all: u64 = names(&disk).iter().map(size).sum();
-    let told = |of: u64, done: &mut dyn FnMut(&mut dyn FnMut(Done) -> ControlFlow<()>)| {
+    let told = |of: u64, done: &mut dyn FnMut(Progress<'_>)| {
         let mut told = Vec::new();
         done(&mut |one| {
             told.push(one);
