@@ -155,6 +155,33 @@ mod tests {
         assert!(wrong < 100, "{wrong} of 10000");
     }
 
+    /// As `docs/journal-format.md` says it, for whoever reads the filter without this crate.
+    #[test]
+    fn the_bits_of_a_filter_are_those_of_its_format() {
+        let names = ["orders.created", "a", "a.b", "\u{e9}t\u{e9}.1"];
+        let mut words = vec![0_u64; 32_768];
+        for front in ["orders", "orders.created", "a", "a.b", "\u{e9}t\u{e9}", "\u{e9}t\u{e9}.1"] {
+            let fnv =
+                |hash: u128, byte: u8| ((hash ^ u128::from(byte)) * 1_099_511_628_211) % (1 << 64);
+            let hash = front.bytes().fold(14_695_981_039_346_656_037, fnv);
+            let (lower, upper) = (hash % (1 << 32), hash / (1 << 32));
+            let odd = if upper % 2 == 0 { upper + 1 } else { upper };
+            for times in 0..4 {
+                let number = (lower + times * odd) % 2_097_152;
+                words[(number / 64) as usize] |= 1 << (number % 64);
+            }
+        }
+        let mut channels = Channels::Filter(vec![0; WORDS].into());
+        for name in names {
+            channels.add(name);
+        }
+        let mut bytes = u32::MAX.to_le_bytes().to_vec();
+        bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+        let mut encoded = Vec::new();
+        channels.encode(&mut encoded);
+        assert!(encoded == bytes, "other bits than the format says");
+    }
+
     #[test]
     fn names_are_kept_as_long_as_they_are_few() {
         let mut channels = Channels::default();

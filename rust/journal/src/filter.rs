@@ -101,10 +101,10 @@ impl Selector {
 /// By the length of a name, its first and its last bytes.
 #[inline]
 fn place(channel: &[u8]) -> usize {
-    let number = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let (first, last) = (number(channel.first_chunk()), number(channel.last_chunk()));
-    let short = channel.iter().take(8).fold(0, |all, byte| (all << 8) | u64::from(*byte));
-    let all = first ^ last.rotate_left(29) ^ short ^ channel.len() as u64;
+    let mut first = [0; 8];
+    first.iter_mut().zip(channel).for_each(|(first, byte)| *first = *byte);
+    let last = channel.last_chunk().map_or(0, |last| u64::from_le_bytes(*last));
+    let all = u64::from_le_bytes(first) ^ last.rotate_left(29) ^ channel.len() as u64;
     (all.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize
 }
 
@@ -126,6 +126,7 @@ mod tests {
                     name[at] = byte;
                     place(&name)
                 });
+                let places = places.inspect(|place| assert!(*place < SEEN));
                 places.collect::<BTreeSet<usize>>().len()
             };
             let ends = (0..length).filter(|at| *at < 8 || length - at <= 8);

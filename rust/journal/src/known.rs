@@ -233,7 +233,7 @@ impl Known {
         })
     }
 
-    /// Takes in what is known of other segments.
+    /// Takes in what is known of segments that were written anew: what cursors say in them was known before.
     pub(crate) fn merge(&mut self, other: Self) {
         let numbers: HashMap<u32, u32> =
             other.parts.into_iter().map(|(number, part)| (number, self.add(part))).collect();
@@ -242,11 +242,6 @@ impl Known {
             let known = self.channels.get(&channel).map_or(0, |known| known.sequence);
             if known <= last.sequence {
                 self.channels.insert(channel, Last { part, ..last });
-            }
-        }
-        for (name, cursor) in other.cursors {
-            if self.cursors.get(&name).is_none_or(|known| known.said < cursor.said) {
-                self.cursors.insert(name, cursor);
             }
         }
     }
@@ -281,3 +276,6 @@ impl Known {
         self.parts.values().map(|part| part.waves).sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,13 +29,10 @@ impl Ranges {
         let mut gaps = Vec::new();
         let before = self.0.range(..=first).next_back();
         let mut from = first.max(before.map_or(0, |(_, last)| last.saturating_add(1)));
-        if from < end {
-            for (&start, &last) in self.0.range(from..end) {
-                if from < start {
-                    gaps.push(from..=start - 1);
-                }
-                from = last.saturating_add(1);
-            }
+        // As they do not touch, something is missing before each.
+        for (&start, &last) in self.0.range(from..end.max(from)) {
+            gaps.push(from..=start - 1);
+            from = last.saturating_add(1);
         }
         if from < end {
             gaps.push(from..=end - 1);
@@ -99,26 +96,23 @@ impl Missing {
         mut gap: impl FnMut(RangeInclusive<u64>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let mut stop = ControlFlow::Continue(());
-        if sequence > self.next {
-            for missing in self.removed.uncovered(self.next, sequence) {
-                if gap(missing).is_break() {
-                    stop = ControlFlow::Break(());
-                }
-            }
-            self.skip_to(sequence);
+        if sequence <= self.next {
+            return stop;
         }
+        for missing in self.removed.uncovered(self.next, sequence) {
+            if gap(missing).is_break() {
+                stop = ControlFlow::Break(());
+            }
+        }
+        self.skip_to(sequence);
         stop
     }
 
     /// The waves before this sequence have come, or are not wanted.
     #[inline]
     pub(crate) fn skip_to(&mut self, sequence: u64) {
-        if sequence > self.next {
-            self.next = sequence;
-            if !self.removed.0.is_empty() {
-                self.removed.forget_before(sequence);
-            }
-        }
+        self.next = self.next.max(sequence);
+        self.removed.forget_before(self.next);
     }
 }
 
@@ -142,15 +136,19 @@ mod tests {
             let ranges: Vec<_> = ranges.iter().map(|&(from, more)| from..=from + more).collect();
             let mut all: Ranges = ranges.iter().cloned().collect();
             let covered: BTreeSet<u64> = ranges.into_iter().flatten().collect();
-            let told: Vec<u64> = all.uncovered(first, end).into_iter().flatten().collect();
+            let gaps = all.uncovered(first, end);
+            prop_assert!(gaps.iter().all(|gap| !gap.is_empty()), "{:?}", gaps);
+            let told: Vec<u64> = gaps.into_iter().flatten().collect();
             let expected: Vec<u64> = (first..end).filter(|it| !covered.contains(it)).collect();
             prop_assert_eq!(told, expected);
-            // What is forgotten is not asked for any more.
+            // What is forgotten is not asked for any more, and takes no room.
             let (first, end) = if from_the_end {
                 all.forget_from(forgotten);
+                prop_assert!(all.0.keys().all(|first| *first < forgotten));
                 (first, end.min(forgotten))
             } else {
                 all.forget_before(forgotten);
+                prop_assert!(all.0.values().all(|last| *last >= forgotten));
                 (first.max(forgotten), end)
             };
             let told: Vec<u64> = all.uncovered(first, end).into_iter().flatten().collect();

@@ -110,10 +110,11 @@ impl Outline {
     }
 
     fn jump_to(&mut self, sequence: u64) {
-        if sequence > self.next {
-            self.jumps.push(self.next..=sequence - 1);
-            self.next = sequence;
+        if sequence <= self.next {
+            return;
         }
+        self.jumps.push(self.next..=sequence - 1);
+        self.next = sequence;
     }
 
     /// There are bytes that are no record.
@@ -227,3 +228,6 @@ impl Outline {
             && self.removed.iter().all(|removed| removed.start() <= removed.end())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -192,11 +192,10 @@ impl<D: Disk> Reader<D> {
         let Some(place) = self.ahead.pop() else { return Ok(None) };
         let segment = match place.clone().open(&self.disk) {
             Ok(segment) => segment,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) => {
                 self.look_again(&place, error)?;
                 return Ok(Some(ControlFlow::Continue(())));
             }
-            Err(error) => return Err(error),
         };
         self.begun.retain(|begun| begun.base == place.base);
         self.begun.push(place);
@@ -239,7 +238,7 @@ impl<D: Disk> Reader<D> {
         Ok(Some(stop))
     }
 
-    /// A segment is gone that was there before: it was taken out, or written anew under another name.
+    /// A segment cannot be opened: if it is gone, it was taken out, or written anew under another name.
     fn look_again(&mut self, gone: &Place, error: io::Error) -> io::Result<()> {
         let mut now = places(&self.disk)?;
         if now.contains(gone) {

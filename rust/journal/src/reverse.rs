@@ -168,26 +168,22 @@ impl<D: Disk> Backwards<D> {
     /// All waves from a sequence on have come, or will not: those that should have are to be told, the last ones
     /// first.
     fn descend(&mut self, sequence: u64) {
-        let above = self.above.unwrap_or(sequence);
-        if sequence < above {
+        if let Some(above) = self.above {
             let (first, end) = (
                 sequence.max(self.lowest),
                 above.min(self.wanted.filter().before.unwrap_or(u64::MAX)),
             );
             let gaps = self.removed.uncovered(first, end);
             self.pending.extend(gaps.into_iter().rev().map(Pending::Gap));
-            self.skip_to(sequence);
-        } else if self.above.is_none() {
-            self.above = Some(sequence);
         }
+        self.skip_to(sequence);
     }
 
     /// The waves from a sequence on have come, or are not wanted.
     fn skip_to(&mut self, sequence: u64) {
-        if self.above.is_none_or(|above| sequence < above) {
-            self.above = Some(sequence);
-            self.removed.forget_from(sequence);
-        }
+        let above = self.above.map_or(sequence, |above| above.min(sequence));
+        self.above = Some(above);
+        self.removed.forget_from(above);
     }
 
     /// Begins the segment before; false: there is none.
@@ -202,10 +198,7 @@ impl<D: Disk> Backwards<D> {
         };
         let segment = match place.clone().open(&self.disk) {
             Ok(segment) => segment,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return self.look_again(&place, error).map(|()| true);
-            }
-            Err(error) => return Err(error),
+            Err(error) => return self.look_again(&place, error).map(|()| true),
         };
         let newest = self.newest.as_ref() == Some(&place);
         let void = segment.is_void()?;
@@ -248,10 +241,8 @@ impl<D: Disk> Backwards<D> {
                     outline.end = scan.offset();
                 }
                 Found::Damage(bytes) => {
+                    // What it has cost is missing between the records around it.
                     let torn = newest && scan.is_at_end();
-                    if !torn {
-                        outline.take_damage();
-                    }
                     let segment = name.to_owned();
                     self.pending.push_back(Pending::Damage { segment, bytes, torn });
                 }
@@ -273,9 +264,7 @@ impl<D: Disk> Backwards<D> {
             all.clone()
         };
         let first = if blocks.is_empty() { 0 } else { blocks.end };
-        if first < all.end {
-            self.skip_to(outline.sequence(first));
-        }
+        self.skip_to(outline.sequence(first));
         let (bytes, waves) = (Vec::new(), Vec::new());
         self.reading = Some(Reading { name, header, file, outline, seen, blocks, bytes, waves });
     }
@@ -291,7 +280,7 @@ impl<D: Disk> Backwards<D> {
         }
     }
 
-    /// A segment is gone that was there before: it was taken out, or written anew under another name.
+    /// A segment cannot be opened: if it is gone, it was taken out, or written anew under another name.
     fn look_again(&mut self, gone: &Place, error: io::Error) -> io::Result<()> {
         let mut now = places(&self.disk)?;
         if now.contains(gone) {

@@ -26,8 +26,8 @@ pub trait Source {
 /// Fills the buffer from `offset` on, as far as there are bytes; returns how many.
 pub(crate) fn fill(source: &impl Source, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
-    while filled < buffer.len() {
-        match source.read_at(offset + filled as u64, &mut buffer[filled..])? {
+    while let Some(left) = buffer.get_mut(filled..).filter(|left| !left.is_empty()) {
+        match source.read_at(offset + filled as u64, left)? {
             0 => break,
             count => filled += count,
         }
@@ -210,9 +210,7 @@ impl<S: Source> Scan<S> {
         self.start += gone as u64;
         self.filled -= gone;
         let room = self.filled + self.block;
-        if self.buffer.len() < room {
-            self.buffer.resize(room, 0);
-        }
+        self.buffer.resize(room.max(self.buffer.len()), 0);
         self.block = (2 * self.block).min(BLOCK.1);
         let count = self.source.read_at(self.end(), &mut self.buffer[self.filled..room])?;
         self.filled += count;

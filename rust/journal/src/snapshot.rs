@@ -139,7 +139,7 @@ fn decode(bytes: &[u8]) -> Option<(u64, Known)> {
         known.parts.insert(number, Part { identity, base, last, waves, times, end, size });
     }
     // No more than there are bytes for.
-    known.channels.reserve((counts.1 as usize).min(left.len() / CHANNEL));
+    known.channels.reserve((counts.1 as usize).min(left.chunks_exact(CHANNEL).len()));
     for _ in 0..counts.1 {
         let (sequence, offset, part) = (cut_u64(left)?, cut_u64(left)?, cut_u32(left)?);
         let length = cut_u16(left)?;

@@ -281,3 +281,6 @@ impl<T, C> std::fmt::Debug for State<T, C> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

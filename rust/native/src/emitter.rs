@@ -1,11 +1,12 @@
 //! `Emitter`: a handle that only emits, from any thread; the base of vibrators and of the medium.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use aether_core::wave::{Strength, clamped};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyList, PyListMethods, PyTuple};
 
 use crate::awaitable::awaitable;
 use crate::blocking::{Blocking, PyWaiting};
@@ -316,13 +317,13 @@ impl PyEmitter {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = items.py();
         let options = Options::default();
-        let waves = items
-            .try_iter()?
-            .map(|item| {
-                let item = item?;
-                if item.is_instance_of::<PyWave>() {
-                    return Self::again(slf, &item, &options);
-                }
+        let expected = items.cast_exact::<PyList>().map_or(0, PyListMethods::len);
+        let mut waves = VecDeque::with_capacity(expected);
+        for item in items.try_iter()? {
+            let item = item?;
+            waves.push_back(if item.is_instance_of::<PyWave>() {
+                Self::again(slf, &item, &options)?
+            } else {
                 let pair = item.cast::<PyTuple>().ok().filter(|pair| pair.len() == 2);
                 let Some(pair) = pair else {
                     return Err(type_error(
@@ -332,9 +333,9 @@ impl PyEmitter {
                     ));
                 };
                 let (channel, payload) = (pair.get_item(0)?, Some(pair.get_item(1)?.unbind()));
-                Self::prepare(slf, &channel, payload, &options)
-            })
-            .collect::<PyResult<_>>()?;
+                Self::prepare(slf, &channel, payload, &options)?
+            });
+        }
         let writer = slf.get().shared.writer.clone();
         awaitable(py, EmitManyOp { waves, receipts: Vec::new(), pausing: false, writer })
     }

@@ -235,8 +235,14 @@ impl PyWave {
     pub fn id_text(&self) -> String {
         match self.foreign() {
             Some(foreign) => foreign.to_string(),
-            None => ids::local(self.generation, self.id),
+            None => self.own_id().as_str().to_owned(),
         }
+    }
+
+    /// The id of a wave that this process has made.
+    #[inline]
+    pub fn own_id(&self) -> ids::Text {
+        ids::Text::of(self.generation, self.id)
     }
 
     /// Which wave it is.
@@ -263,8 +269,9 @@ impl PyWave {
         self.rare.as_ref().and_then(|rare| rare.undoes.as_deref())
     }
 
+    /// The id of a wave that came from another process.
     #[inline]
-    fn foreign(&self) -> Option<&Arc<str>> {
+    pub fn foreign(&self) -> Option<&Arc<str>> {
         self.rare.as_ref().and_then(|rare| rare.foreign.as_ref())
     }
 }

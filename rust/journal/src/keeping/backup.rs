@@ -113,7 +113,7 @@ fn copy_bytes<F: File, D: Disk>(
 ) -> Result<(), Failure> {
     let mut buffer = vec![0; 256 * 1024];
     let mut offset = 0;
-    while offset < end {
+    loop {
         let most = buffer.len().min((end - offset) as usize);
         let read = segment.file.read_at(offset, &mut buffer[..most]);
         let count = read.map_err(fault("read", &segment.name))?;

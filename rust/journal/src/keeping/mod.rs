@@ -115,3 +115,25 @@ impl<'a> Meter<'a> {
         self.tell()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_once_a_mebibyte_and_at_the_end() {
+        let mut told = Vec::new();
+        let mut watch = |Done { bytes, of }| {
+            told.push((bytes, of));
+            ControlFlow::Continue(())
+        };
+        let mut meter = Meter::new(3 << 20, &mut watch);
+        for bytes in [(1 << 20) - 1, 1, (1 << 20) - 1, 2, 1 << 21] {
+            meter.add(bytes).expect("nobody stops it");
+        }
+        meter.end().expect("nobody stops it");
+        // There was more than was thought.
+        let all = (4 << 20) + 1;
+        assert_eq!(told, [(1 << 20, 3 << 20), ((2 << 20) + 1, 3 << 20), (all, all), (all, all)]);
+    }
+}

@@ -133,8 +133,10 @@ mod tests {
             let ((one, plain), (other, less)) = (both(&one), both(&other));
             prop_assert!(listed(&one).iter().eq(&plain));
             prop_assert!(one.0.windows(2).all(|pair| pair[0].end() + 1 < *pair[1].start()));
-            prop_assert!(listed(&one.without(&other)).iter().eq(plain.difference(&less)));
+            let without = one.without(&other);
+            prop_assert!(listed(&without).iter().eq(plain.difference(&less)));
             let within = one.within(first..=first + length);
+            prop_assert!(without.iter().chain(within.iter()).all(|range| !range.is_empty()));
             prop_assert!(listed(&within).iter().eq(plain.range(first..=first + length)));
             let whole = (first..=first + length).all(|sequence| plain.contains(&sequence));
             prop_assert_eq!(one.covers(first..=first + length), whole);

@@ -304,3 +304,45 @@ fn who_takes_it_over_is_owed_what_was_out() {
     // Just as one that begins with what was written down.
     assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
 }
+
+#[test]
+fn what_no_cursor_says_is_refused() {
+    /// Low, top, what is unfinished up to there, and what is known beyond.
+    fn said(low: u64, top: u64, unfinished: &[(u64, u32)], beyond: &[(u64, u32)]) -> Vec<u8> {
+        let mut said = vec![1];
+        said.extend([low, top].into_iter().flat_map(u64::to_le_bytes));
+        for entries in [unfinished, beyond] {
+            said.extend((entries.len() as u64).to_le_bytes());
+            for (sequence, deliveries) in entries {
+                said.extend(sequence.to_le_bytes());
+                said.extend(deliveries.to_le_bytes());
+            }
+        }
+        said
+    }
+    let sound = said(4, 9, &[(5, 0), (9, 2)], &[(10, 1), (12, 0)]);
+    let cursor = Cursor::decode(&sound).expect("it is sound");
+    assert_eq!((cursor.encode(), low(&sound)), (sound.clone(), Some(4)));
+    assert_eq!(
+        [5, 6, 9, 10, 11, 12].map(|one| cursor.is_finished(one)),
+        [false, true, false, false, false, true]
+    );
+    for other in [
+        said(4, 9, &[(5, 0), (10, 2)], &[]),
+        said(4, 9, &[(5, 0), (11, 0)], &[]),
+        said(4, 9, &[(5, 0), (5, 2)], &[]),
+        said(4, 9, &[(5, 0), (8, 0), (7, 2)], &[]),
+        said(4, 9, &[(4, 0), (5, 1)], &[]),
+        said(4, 9, &[(5, 0)], &[(9, 1)]),
+        said(4, 9, &[(5, 0)], &[(8, 0)]),
+        said(4, 9, &[(5, 0)], &[(12, 0), (12, 1)]),
+        said(3, 9, &[(5, 0)], &[]),
+        said(9, 8, &[], &[]),
+        [&sound[..], &[0]].concat(),
+        sound[..sound.len() - 1].to_vec(),
+        [&[2], &sound[1..]].concat(),
+    ] {
+        assert_eq!(Cursor::decode(&other), None, "{other:?}");
+    }
+    assert_eq!((low(&[1]), low(&[2; 30]), low(&[])), (None, None, None));
+}

@@ -4,9 +4,10 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use aether_core::channel::{Limits, Pattern};
-use aether_journal::disk::simulated::{Fault, SimulatedDisk};
+use aether_journal::disk::simulated::{Deed, Fault, SimulatedDisk};
 use aether_journal::disk::{Disk, File, Folder};
 use aether_journal::filter::Filter;
 use aether_journal::journal::{OpenError, Options};
@@ -151,6 +152,44 @@ fn segments_that_go_while_they_are_opened_are_listed_anew() {
     assert_eq!(opened(gone, false), Ok(crate::names(&disk).len()));
     assert_eq!(opened(gone, true), Err(Some(gone)));
     assert_eq!(opened(fault, false), Err(Some(fault)));
+}
+
+#[test]
+fn a_folder_gives_random_numbers_and_the_time_and_says_what_cannot_be_read() {
+    let (path, folder) = folder("plain");
+    let mut numbers: Vec<u64> = (0..20).map(|_| folder.random()).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 20);
+    let since = || UNIX_EPOCH.elapsed().expect("it is later").as_secs_f64();
+    let (before, now) = (since(), folder.now());
+    assert!((before..=since()).contains(&now), "{now}");
+    // A folder is no file.
+    std::fs::create_dir(path.join("inner")).expect("it is new");
+    let read = folder.open("inner").and_then(|file| file.read_at(0, &mut [0; 8]));
+    assert_eq!(read.expect_err("it has no bytes").kind(), io::ErrorKind::IsADirectory);
+    std::fs::remove_dir_all(path).expect("it is there");
+}
+
+#[test]
+fn room_that_is_there_is_not_reserved_again() {
+    let disk = SimulatedDisk::new(1);
+    let options = Options { segment_bytes: 1 << 30, ..Options::DEFAULT };
+    let journal = open(&disk, options).expect("an empty disk");
+    let commit = |size: usize| {
+        let payload = vec![7; size];
+        let encoded = Encoded::wave(&Wave::plain("a", &payload)).expect("it fits");
+        let size = encoded.size();
+        journal.commit(&mut [encoded]).expect("there is room");
+        (size, disk.deeds().iter().filter(|deed| **deed == Deed::Reserve).count())
+    };
+    let (size, reserved) = commit(7);
+    assert_eq!(reserved, 1);
+    // Up to the last byte of the first MiB, and one record more.
+    let left = (1 << 20) - 128 - size;
+    assert_eq!(commit(left - 49), (left, 1));
+    assert_eq!(commit(7).1, 2);
+    assert_eq!(commit(7).1, 2);
 }
 
 #[test]

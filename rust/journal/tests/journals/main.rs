@@ -1,9 +1,12 @@
 //! Journals: what was appended is read, and what cannot be read is told.
 #![cfg(unix)]
 
+mod backwards;
 mod damage;
 mod disks;
 mod history;
+mod indexes;
+mod intervals;
 mod killed;
 mod large;
 mod panics;

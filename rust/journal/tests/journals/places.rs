@@ -94,3 +94,34 @@ fn what_is_not_at_its_place_any_more_is_counted() {
         assert_eq!(read.expect_err("it cannot be read").raw_os_error(), Some(5));
     }
 }
+
+#[test]
+fn a_segment_that_is_gone_is_forgotten_and_the_wave_before_is_found() {
+    let disk = SimulatedDisk::new(1);
+    for numbers in [1..=3, 4..=4, 5..=6] {
+        let journal = open(&disk, OPTIONS).expect("it can be read");
+        numbers.for_each(|number| _ = journal.append(&mut crate::wave(number), None));
+    }
+    let journal = open(&disk, OPTIONS).expect("it can be read");
+    let known = || {
+        let last = journal.last_of(&pattern("*"));
+        (journal.waves(), last.iter().map(|(_, at)| at.sequence).collect::<Vec<u64>>())
+    };
+    assert_eq!(known(), (6, vec![6]));
+    // The last one of all begins with a wave that is not the last; the one before, with one that is, when it is gone.
+    for (name, expected) in names(&disk).iter().rev().zip([(4, vec![4]), (3, vec![3])]) {
+        disk.remove(name).expect("it is there");
+        journal.refresh().expect("it can be read");
+        assert_eq!(known(), expected);
+    }
+    let disk = SimulatedDisk::new(1);
+    for numbers in [1..=3, 4..=4] {
+        let journal = open(&disk, OPTIONS).expect("it can be read");
+        numbers.for_each(|number| _ = journal.append(&mut crate::wave(number), None));
+    }
+    let journal = open(&disk, OPTIONS).expect("it can be read");
+    disk.remove(&names(&disk)[1]).expect("it is there");
+    journal.refresh().expect("it can be read");
+    let last = journal.last_of(&pattern("*"));
+    assert_eq!((journal.waves(), last.len(), journal.last()), (3, 1, 4), "none is given twice");
+}

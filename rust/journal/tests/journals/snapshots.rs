@@ -246,7 +246,8 @@ fn the_last_fault_of_a_snapshot_is_told() {
     for _ in 0..500 {
         append();
     }
-    assert!(journal.snapshot_fault().is_some());
+    let fault = journal.snapshot_fault().expect("no file can be made");
+    assert_eq!(fault.raw_os_error(), Some(28));
     disk.fail_all(None);
     for _ in 0..500 {
         append();

@@ -1,5 +1,6 @@
 //! Who waits for what, and when it is told: on a disk whose syncs take as long as the test wants.
 
+use std::cell::RefCell;
 use std::sync::mpsc::{Receiver, channel};
 
 use aether_journal::disk::simulated::{Deed, Fault, SimulatedDisk};
@@ -201,6 +202,33 @@ fn who_comes_after_the_end_is_refused_and_who_came_before_is_waited_for() {
     assert_eq!(names(&told.try_recv().expect("it is told by then")), [(2, "before")]);
     assert!(journal.close().is_ok() && journal.let_go().is_none());
     assert_eq!(all(&disk).waves, [1, 2]);
+}
+
+#[test]
+fn what_comes_while_somebody_commits_is_left_to_the_thread() {
+    let disk = SimulatedDisk::new(1);
+    let (journal, told) = begun(&disk, OPTIONS);
+    let while_committing = |number: u64, meanwhile: &dyn Fn()| {
+        disk.hold_syncs(true);
+        std::thread::scope(|scope| {
+            let commit = scope.spawn(|| journal.commit(&mut [wave(number)]));
+            disk.wait_for_sync();
+            meanwhile();
+            disk.hold_syncs(false);
+            let committed = commit.join().expect("it does not panic");
+            assert_eq!(committed.expect("a disk without faults"), number);
+        });
+    };
+    while_committing(2, &|| {
+        journal.append(&mut wave(3), Some("later")).expect("there is room");
+    });
+    let told: Vec<_> = told.iter().take(2).map(|settled| names(&settled)).collect();
+    assert_eq!(told, [vec![], vec![(3, "later")]]);
+    // It ends, too, if nothing is left to be written.
+    let thread = RefCell::new(None);
+    while_committing(4, &|| *thread.borrow_mut() = journal.let_go());
+    thread.into_inner().expect("it was not closed before").join().expect("it does not panic");
+    assert_eq!(all(&disk).waves, [1, 2, 3, 4]);
 }
 
 #[test]

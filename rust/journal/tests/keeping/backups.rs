@@ -30,7 +30,10 @@ fn a_copy_is_the_same_journal() {
         let (copy, told) = copied(&disk, backup::Options { safe, link: true });
         assert_eq!(names(&copy), names(&disk));
         assert!(names(&copy).iter().all(|name| copy.bytes(name) == disk.bytes(name)));
-        assert_eq!((told.segments, told.linked), (names(&disk).len() as u64, 0));
+        let all = names(&disk);
+        let size = |name: &String| disk.bytes(name).expect("it is there").len() as u64;
+        let (segments, bytes) = (all.len() as u64, all.iter().map(size).sum());
+        assert_eq!(told, Copied { segments, linked: 0, bytes });
         let left = copy.after_power_loss(&mut Dice::new(1));
         assert_eq!((read(left.clone()), said(&left)), (read(disk.clone()), said(&disk)));
         assert_eq!(verified(&copy), verified(&disk));

@@ -3,7 +3,9 @@
 
 mod backups;
 mod faults;
+mod looks;
 mod plain;
+mod plans;
 mod power;
 mod repairing;
 mod repeats;

@@ -134,3 +134,14 @@ fn what_stands_behind_a_seal_that_says_more_is_not_given() {
     assert_eq!(report.span.map(|(first, last)| (first.sequence, last.sequence)), Some((1, 6)));
     assert_eq!(names(&disk).len(), report.segments.len());
 }
+
+#[test]
+fn where_two_segments_of_one_base_have_waves_none_is_written_anew() {
+    let disk = SimulatedDisk::new(1);
+    let both = [segment(&disk, 1, &[1, 2], None), segment(&disk, 1, &[3, 4], None)];
+    segment(&disk, 5, &[5], None);
+    assert!(verified(&disk).is_sound());
+    let rules = [Rule { pattern: pattern("orders.*"), max_count: Some(1), ..Rule::default() }];
+    let plan = planned(&disk, &rules, None);
+    assert_eq!((&plan.damaged[..], plan.rewritten().count()), (&both[..], 0));
+}

@@ -1,10 +1,12 @@
 //! Segments that were damaged: everything sound is found, nothing else, and what is not is told.
 
+use std::cell::RefCell;
+use std::io;
 use std::ops::Range;
 
 use crate::support::{HEADER, Plain, Segment, plain, segment_of, waves};
 use aether_journal::header::{Header, RECORDS};
-use aether_journal::scan::{Found, Scan};
+use aether_journal::scan::{Found, Scan, Source};
 use proptest::prelude::*;
 
 fn segment(count: usize) -> Segment {
@@ -125,4 +127,34 @@ proptest! {
         let bytes = [&HEADER.encoded()[..], &noise[..]].concat();
         prop_assert_eq!(found(&bytes).0, vec![]);
     }
+}
+
+/// Notes where it was read, and how much was asked for.
+struct Watched<'a> {
+    bytes: &'a [u8],
+    reads: RefCell<Vec<(u64, usize)>>,
+}
+
+impl Source for &Watched<'_> {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reads.borrow_mut().push((offset, buffer.len()));
+        self.bytes.read_at(offset, buffer)
+    }
+}
+
+#[test]
+fn blocks_are_read_one_after_the_other_each_twice_as_large_up_to_256_kib() {
+    let (bytes, ..) = segment(14_000);
+    let watched = Watched { bytes: &bytes, reads: RefCell::default() };
+    let mut scan = Scan::new(&watched, &HEADER);
+    while scan.next().expect("memory has no faults").is_some() {}
+    let reads = watched.reads.into_inner();
+    let mut expected = 4 * 1024;
+    let mut next = RECORDS;
+    for (offset, length) in reads {
+        assert_eq!((offset, length), (next, expected));
+        next = (offset + length as u64).min(bytes.len() as u64);
+        expected = (2 * expected).min(256 * 1024);
+    }
+    assert!(expected == 256 * 1024 && next == bytes.len() as u64);
 }

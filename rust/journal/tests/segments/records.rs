@@ -2,7 +2,9 @@
 
 use crate::support::{HEADER, Plain, plain, segment_of};
 use aether_journal::append::End;
-use aether_journal::record::{Encoded, Headers, MAX_BODY, Record, Removed, Unfit, Wave};
+use aether_journal::record::{
+    Encoded, HeaderBytes, Headers, MAX_BODY, Record, Removed, Undone, Unfit, Wave,
+};
 use aether_journal::scan::{Found, Scan};
 use proptest::prelude::*;
 
@@ -85,8 +87,43 @@ fn what_does_not_fit_is_refused() {
     };
     let wide = refused(Plain { channel: long, ..crate::support::wave(b"") });
     assert_eq!(wide, Unfit::Long { what: "channel", length: 65_536 });
-    let large = refused(Plain { payload: vec![0; MAX_BODY], ..crate::support::wave(b"") });
-    assert!(matches!(large, Unfit::Large(size) if size > MAX_BODY));
+    for length in [0, 1, 65_535] {
+        let fits = "a".repeat(length);
+        assert!(
+            Encoded::wave(&Wave { channel: &fits, source: Some(&fits), id: &fits, ..empty() })
+                .is_ok()
+        );
+    }
+    let longer = "a".repeat(70_000);
+    let long = |what, wave: Wave<'_>| {
+        assert_eq!(Encoded::wave(&wave).err(), Some(Unfit::Long { what, length: 70_000 }));
+    };
+    long("source", Wave { source: Some(&longer), ..empty() });
+    long("id", Wave { id: &longer, ..empty() });
+    let undone = Undone { id: &longer, time: 0.0, amplitude: 1.0, phase: 0.0 };
+    long("id of what it undoes", Wave { undoes: Some(undone), ..empty() });
+}
+
+#[test]
+fn one_that_is_too_large_says_how_many_bytes_it_has() {
+    // Nothing of it is copied.
+    let payload = vec![0; MAX_BODY];
+    let headers = HeaderBytes::new([("trace", "1"), ("user", "ada")]);
+    let undone = Undone { id: "o-12", time: 0.0, amplitude: 1.0, phase: 0.0 };
+    let wave = Wave {
+        channel: "orders.created",
+        source: Some("shop"),
+        id: "p-1",
+        headers: headers.view(),
+        undoes: Some(undone),
+        payload: &payload,
+        ..empty()
+    };
+    // Texts; four numbers and how many headers; headers; what it undoes.
+    let beside = (14 + 4 + 3) + (4 * 8 + 4) + (2 * 8 + 5 + 1 + 4 + 3) + (3 * 8 + 4 + 4);
+    assert_eq!(Encoded::wave(&wave).err(), Some(Unfit::Large(MAX_BODY + beside)));
+    let bare = Wave { channel: "", payload: &payload[..MAX_BODY - 35], ..empty() };
+    assert_eq!(Encoded::wave(&bare).err(), Some(Unfit::Large(MAX_BODY + 1)));
 }
 
 fn empty() -> Wave<'static> {
@@ -107,4 +144,21 @@ fn empty() -> Wave<'static> {
         codec: aether_journal::record::Codec(0),
         payload: &[],
     }
+}
+
+#[test]
+fn the_greatest_number_is_the_sequence_of_no_wave() {
+    let mut bytes = HEADER.encoded().to_vec();
+    let mut end = End::new(&HEADER);
+    for sequence in [u64::MAX - 1, u64::MAX] {
+        bytes.extend(end.again(&mut crate::support::wave(b"one").encoded(), sequence));
+    }
+    let mut scan = Scan::new(&bytes[..], &HEADER);
+    let mut is_wave = || match scan.next().expect("memory has no faults") {
+        Some(Found::Record { record, .. }) => {
+            (matches!(record, Record::Wave(_)), record.sequence())
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((is_wave(), is_wave()), ((true, u64::MAX - 1), (false, u64::MAX)));
 }

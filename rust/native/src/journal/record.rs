@@ -52,7 +52,13 @@ pub fn encoded(
     let source = source.transpose()?;
     let headers = wave.headers(py).map(|headers| header_bytes(channel, headers));
     let headers = headers.transpose()?.unwrap_or_default();
-    let id = wave.id_text();
+    let own;
+    let id = if let Some(foreign) = wave.foreign() {
+        foreign
+    } else {
+        own = wave.own_id();
+        own.as_str()
+    };
     let undone = wave.undoes().map(|undone| (undone.id.text(), undone));
     let undoes = undone.as_ref().map(|(id, undone)| Undone {
         id,
@@ -65,7 +71,7 @@ pub fn encoded(
         time: wave.timestamp,
         channel,
         source,
-        id: &id,
+        id,
         amplitude: wave.strength.amplitude,
         priority: wave.strength.priority,
         phase: wave.phase(),
