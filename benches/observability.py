@@ -54,10 +54,24 @@ def with_metrics() -> object:
     return Aether(AetherConfig(metrics=MetricsConfig()))
 
 
+def with_tracing(**tracing: float) -> Callable[[], object]:
+    """One wave in a hundred is followed, and nobody is told."""
+
+    def make() -> object:
+        from aether import Aether, AetherConfig, TracingConfig
+
+        return Aether(AetherConfig(tracing=TracingConfig(sample=0.01, **tracing)))
+
+    return make
+
+
 WAYS = [
     Way("plain", plain),
     Way("again", plain),
     Way("metrics", with_metrics, 0.03),
+    Way("tracing", with_tracing(), 0.1),
+    # As many traces as there are, which nobody would want to have sent.
+    Way("unbounded", with_tracing(traces_per_second=1e9), 0.1),
 ]
 """The first is what the others are compared with."""
 

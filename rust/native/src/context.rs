@@ -58,7 +58,7 @@ impl PyHandling {
 
     pub fn new(py: Python<'_>, shared: &Shared, wave: Py<PyWave>, mailbox: &PyMailbox) -> Self {
         HANDLERS.store(true, Ordering::Relaxed);
-        let processing = Processing::begin(py, shared, wave.get(), || mailbox.name(py).to_owned());
+        let processing = Processing::begin(py, shared, wave.get(), || mailbox.name(py));
         let span = processing.as_ref().map(|processing| processing.context());
         let handling = Self {
             wave,
