@@ -11,7 +11,8 @@ from aether import AetherConfig
 from aether.config.settings import Settings
 from aether.events import EVENTS
 from aether.metrics import METRICS
-from aether.tracing.exporting import ATTRIBUTES
+from aether.signals import SIGNALS
+from aether.tracing.exporting import ATTRIBUTES, SPANS
 
 __all__ = ["DOCUMENT", "tables", "written"]
 
@@ -24,6 +25,8 @@ def tables() -> dict[str, str]:
         "fields": "\n".join(_fields()),
         "events": "\n".join(_events()),
         "attributes": "\n".join(_attributes()),
+        "signals": "\n".join(_signals()),
+        "spans": "\n".join(_spans()),
         "metrics": "\n".join(_metrics()),
     }
 
@@ -44,6 +47,20 @@ def _events() -> Iterator[str]:
     for name, event in sorted(EVENTS.items()):
         fields = ", ".join(f"`{one}`" for one in event.fields)
         yield f"| `{name}` | `{event.level}` | {event.meaning} | {fields} |"
+
+
+def _signals() -> Iterator[str]:
+    yield "| signal | |"
+    yield "|---|---|"
+    for name, meaning in SIGNALS.items():
+        yield f"| `{name}` | {meaning} |"
+
+
+def _spans() -> Iterator[str]:
+    yield "| span | kind | |"
+    yield "|---|---|---|"
+    for work, (kind, meaning) in SPANS.items():
+        yield f"| `{work} <channel>` | {kind.name.lower()} | {meaning} |"
 
 
 def _attributes() -> Iterator[str]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from aether._native import Span, Tracer
 
-__all__ = ["ATTRIBUTES", "Exporting", "readable"]
+__all__ = ["ATTRIBUTES", "SPANS", "Exporting", "readable"]
 
 _log = said()
 
@@ -43,11 +43,16 @@ _BATCH = 512
 
 _SCOPE = InstrumentationScope("aether", _native.__version__)
 _SAMPLED = trace.TraceFlags(trace.TraceFlags.SAMPLED)
-_KINDS = {
-    "send": trace.SpanKind.PRODUCER,
-    "receive": trace.SpanKind.CONSUMER,
-    "process": trace.SpanKind.CONSUMER,
+
+SPANS = {
+    "send": (trace.SpanKind.PRODUCER, "From the call to the receipt."),
+    "receive": (trace.SpanKind.CONSUMER, "The moment at which a reader takes the wave."),
+    "process": (
+        trace.SpanKind.CONSUMER,
+        "From the begin of a handler to its end; it is OpenTelemetry's current span meanwhile.",
+    ),
 }
+"""The spans there are, by what is done with a wave: their kind, and what they last for."""
 
 ATTRIBUTES = {
     "messaging.system": "`aether`",
@@ -179,7 +184,7 @@ def readable(span: Span, resource: Resource) -> ReadableSpan:
         attributes=attributes(span),
         events=events,
         links=[trace.Link(_context(*link)) for link in span.links],
-        kind=_KINDS[span.work],
+        kind=SPANS[span.work][0],
         status=status,
         start_time=began,
         end_time=began + int(span.took * 1e9),
