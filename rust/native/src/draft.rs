@@ -6,22 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aether_core::medium::{Carry, Emission, Refusal, Reserved, Sent, Ticket};
 use aether_core::router::Hint;
-use aether_core::wave::{Rules, Spent, Strength, wrapped};
+use aether_core::wave::{Spent, Strength, wrapped};
 use aether_journal::record::Encoded;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::PyString;
 
+use crate::causes::{caused, hand_on};
 use crate::channel::text;
 use crate::context::{handled, is_inside};
 use crate::errors::{Closed, NoReceiver, WouldBlock};
 use crate::guarded::Counter;
 use crate::journal::{Admitted, Appended, Fate, Writer};
 use crate::machine::{Quickly, Raised};
-use crate::medium::explain_rows;
 use crate::rare::{Given, Rare, checked_amplitude};
 use crate::receipt::PyReceipt;
+use crate::refusals::{closed_vibrator, explanation, would_block};
 use crate::shared::Shared;
 use crate::tracing::{Behind, Sending};
 use crate::waker::{Aftermath, rouse_all};
@@ -578,102 +578,4 @@ pub fn emission_of<'a>(
         inside: false,
         require: 0,
     }
-}
-
-/// Whether a wave of which nothing is said gets headers all the same, from the one that is handled.
-#[inline]
-pub fn inherits(py: Python<'_>, shared: &Shared) -> bool {
-    handled(py, shared).is_some_and(|handled| {
-        let handled = handled.into_bound(py);
-        handled.get().headers(py).is_some()
-    })
-}
-
-/// The strength of a wave that another causes: an amplitude that is given stands as it is.
-fn caused(before: Strength, amplitude: Option<f64>, rules: &Rules) -> Result<Strength, Spent> {
-    let Some(amplitude) = amplitude else { return before.hop(rules) };
-    // As for a first emission, which keeps its amplitude; then the hops of the cause.
-    let hopped = Strength { amplitude, priority: before.priority, hops: 0 }.hop(rules)?;
-    if before.hops >= rules.max_propagation {
-        return Err(Spent::Propagation);
-    }
-    Ok(Strength { hops: before.hops + 1, ..hopped })
-}
-
-/// Hands headers on from a cause to what it causes, under those that were given; and the trail, for a
-/// chain.
-fn hand_on(
-    py: Python<'_>,
-    rare: &mut Option<Box<Rare>>,
-    cause: &PyWave,
-    chain: bool,
-) -> PyResult<()> {
-    let inherited = cause.headers(py);
-    if inherited.is_none() && !chain {
-        return Ok(());
-    }
-    let rare = rare.get_or_insert_default();
-    if chain {
-        rare.trail = Some(cause.trail(py)?);
-    }
-    let Some(inherited) = inherited else { return Ok(()) };
-    let addressed = inherited.contains(REPLY_HEADER)?;
-    if rare.headers.is_none() && !addressed {
-        // Nobody changes the headers of a wave, so the two can share them.
-        rare.headers = Some(inherited.clone().unbind());
-        return Ok(());
-    }
-    let headers = inherited.copy()?;
-    if addressed {
-        headers.del_item(REPLY_HEADER)?;
-    }
-    if let Some(given) = &rare.headers {
-        headers.update(given.bind(py).as_mapping())?;
-    }
-    rare.headers = (!headers.is_empty()).then(|| headers.unbind());
-    Ok(())
-}
-
-fn closed_vibrator(py: Python<'_>, origin: &Origin, channel: &str) -> PyErr {
-    let name = origin.name.as_ref().map_or_else(String::new, |name| name.bind(py).to_string());
-    Closed::new_err(format!(
-        "emitting on {channel:?}: vibrator {name:?} is closed; make a new one, or emit through the medium"
-    ))
-}
-
-#[cold]
-fn would_block(channel: &str, full: &[Arc<str>]) -> PyErr {
-    WouldBlock::new_err(format!(
-        "emitting on {channel:?} would block: {} full, or others wait for it already; await emit_wave, or \
-         give the vibrator another overflow or a larger buffer_size",
-        listed(full)
-    ))
-}
-
-/// `'a' and 'b' are`, for a message.
-pub fn listed(names: &[Arc<str>]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
-    match quoted.as_slice() {
-        [] => "a vibrator is".to_owned(),
-        [one] => format!("vibrator {one} is"),
-        [first @ .., last] => format!("vibrators {} and {last} are", first.join(", ")),
-    }
-}
-
-/// What `explain` says, as a text.
-fn explanation(
-    py: Python<'_>,
-    shared: &Shared,
-    channel: &str,
-    amplitude: f64,
-    emitter: u64,
-) -> PyResult<String> {
-    let rows: Bound<'_, PyList> = explain_rows(py, shared, channel, amplitude, emitter)?;
-    explanation_class(py)?.call_method1("of", (channel, amplitude, rows))?.str()?.extract()
-}
-
-/// `aether.explanation.Explanation`.
-pub fn explanation_class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    CLASS.import(py, "aether.explanation", "Explanation")
 }

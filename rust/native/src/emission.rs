@@ -12,13 +12,14 @@ use pyo3::types::PyList;
 
 use crate::actors;
 use crate::awaitable::Store;
-use crate::draft::{Attempt, Draft, listed};
+use crate::draft::{Attempt, Draft};
 use crate::emitter::PyEmitter;
 use crate::errors::Deadlock;
 use crate::here::Thread;
 use crate::journal::{Fate, Writer, give_way};
 use crate::machine::{IN_PLACE_LIMIT, Operation, Quickly, in_place};
 use crate::receipt::PyReceipt;
+use crate::refusals::listed;
 use crate::shared::Shared;
 use crate::stalls;
 use crate::waker::{Aftermath, Post, Sleeper, Waker};

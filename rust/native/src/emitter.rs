@@ -10,7 +10,8 @@ use pyo3::types::{PyList, PyListMethods, PyTuple};
 
 use crate::awaitable::awaitable;
 use crate::blocking::{Blocking, PyWaiting};
-use crate::draft::{Draft, Options, Origin, inherits};
+use crate::causes::inherits;
+use crate::draft::{Draft, Options, Origin};
 use crate::emission::{EmitManyOp, EmitOp};
 use crate::errors::{count, number, seconds, type_error};
 use crate::machine::{Quickly, Raised};

@@ -11,8 +11,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PySlice, PyString};
 
 use crate::channel::channel_class;
-use crate::draft::explanation_class;
 use crate::here::Here;
+use crate::refusals::explanation_class;
 use crate::waker::set_if_pending;
 
 pyo3::import_exception!(aether.errors, AetherError);

@@ -13,6 +13,7 @@ mod arrays;
 #[allow(unsafe_code)] // one type made by hand, see its header
 mod awaitable;
 mod blocking;
+mod causes;
 mod channel;
 #[allow(unsafe_code)] // `PyContextVar_Get`
 mod context;
@@ -48,6 +49,7 @@ mod rare;
 #[allow(unsafe_code)] // `Py_REFCNT`
 mod receipt;
 mod receive;
+mod refusals;
 mod ring;
 mod shared;
 #[allow(unsafe_code)] // objects in the raw

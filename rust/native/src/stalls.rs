@@ -9,9 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::actors;
-use crate::draft::listed;
 use crate::here::Here;
 use crate::log;
+use crate::refusals::listed;
 use crate::shared::{Medium, Shared};
 use crate::waker::Aftermath;
 
