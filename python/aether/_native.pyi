@@ -631,8 +631,11 @@ class Handling:
     def span(self) -> tuple[int, int] | None:
         """Trace and span of the handler, where its wave is followed."""
 
-    def fail(self, kind: str, message: str) -> None:
-        """The handler has failed."""
+    def fail(self, error: BaseException) -> None:
+        """The handler has raised an error."""
+
+    def abandon(self, reason: str) -> None:
+        """The handler did not come to its end, for this reason."""
 
 @final
 class Tracer:

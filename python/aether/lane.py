@@ -206,7 +206,7 @@ class Lane:
 
     def _let_go(self, standing: list[Standing], reason: str) -> None:
         for wave, begun in standing:
-            begun.fail(reason, "")
+            begun.abandon(reason)
             self._medium.requests.dropped(wave, reason)
             self._end(begun)
         self._room.set()
@@ -314,7 +314,7 @@ class Lane:
             await self._failed(error, wave, begun)
         finally:
             if not ended:
-                begun.fail("abandoned", "")
+                begun.abandon("abandoned")
                 self._drop("abandoned", 1)
                 self._medium.requests.dropped(wave, "abandoned")
             self._medium.leave_handler(entered)
@@ -323,8 +323,7 @@ class Lane:
     async def _failed(self, error: BaseException, wave: Wave[Any], begun: Handling) -> None:
         self.failed += 1
         self.mailbox.handler_failed()
-        if begun.span is not None:
-            begun.fail(type(error).__name__, str(error))
+        begun.fail(error)
         self._medium.requests.failed(wave, error)
         if self.on_error is not None:
             try:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from aether._native import handling
+from aether._native import Wave, handling
 from aether.configured import Configured
 from aether.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aether._native import Handling, Wave
+    from aether._native import Handling
     from aether.config.tracing import TracingConfig
     from aether.tracing import Trace, Tracing
 
@@ -70,6 +70,7 @@ class Traced(Configured):
 
         Raises:
             ConfigError: The medium follows no waves.
+            TypeError: It is neither a wave nor an id.
 
         Example:
             >>> import asyncio
@@ -86,6 +87,9 @@ class Traced(Configured):
         if self._tracing is None:
             message = "this medium follows no waves: make it with AetherConfig(tracing=TracingConfig(sample=1.0))"
             raise ConfigError(message)
+        if not isinstance(wave, (str, Wave)):
+            message = f"trace() takes a Wave or its id, not {type(wave).__name__}"
+            raise TypeError(message)
         return self._tracing.trace(wave if isinstance(wave, str) else wave.id)
 
     async def _close_tracing(self) -> None:

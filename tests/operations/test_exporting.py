@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,29 @@ async def test_the_span_of_opentelemetry_leads_to_waves_and_that_of_a_handler_to
     assert (parent.trace_id, parent.span_id) == (process.trace_id, process.span_id)
     assert (send_again.channel, send_again.parent_id) == ("b", query.span_id)
     assert no_parent is None, "what is not followed leads to nothing"
+
+
+async def test_a_handler_of_a_wave_that_is_not_followed_has_no_span_of_when_it_was_started(
+    anyio_backend: object,
+) -> None:
+    medium = Aether(following(sample=0.0))
+    tracer = TracerProvider().get_tracer("app")
+    worker = medium.vibrator("worker")
+    seen: list[otel.SpanContext] = []
+
+    @worker.on("a")
+    async def work(wave: Wave[Any]) -> None:
+        seen.append(otel.get_current_span().get_span_context())
+        await worker.emit_wave("b")
+
+    async with AsyncExitStack() as ends:
+        with tracer.start_as_current_span("startup"):
+            await ends.enter_async_context(medium.running())
+        await medium.emit_wave("a")
+        await medium.settle()
+    assert not seen[0].is_valid
+    assert medium.tracing is not None
+    assert medium.tracing.statistics().ended == 0
 
 
 class Stuck(SpanExporter):

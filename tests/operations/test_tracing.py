@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -442,3 +443,95 @@ async def test_headers_that_waves_share_stay_as_they_were(anyio_backend: object)
     assert wave.headers["tenant"] == "x"
     assert wave.headers["traceparent"] != before["traceparent"]
     assert seen[0].headers["traceparent"] == before["traceparent"]
+
+
+class Unsayable(Exception):
+    """An error that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("bad name \udcff"), Unsayable(), ValueError("x" * 100_000)]
+)
+async def test_whatever_a_handler_raises_stops_nobody(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, anyio_backend: object
+) -> None:
+    # Not everything can be written into a report.
+    monkeypatch.setattr(logging.getLogger("aether"), "disabled", True)
+    medium = Aether(following())
+    worker = medium.vibrator("worker")
+    handled: list[Wave[Any]] = []
+
+    @worker.on("a")
+    async def work(wave: Wave[Any]) -> None:
+        handled.append(wave)
+        raise error
+
+    async with medium.running():
+        for _ in range(3):
+            await medium.emit_wave("a")
+        await medium.settle()
+    assert len(handled) == 3
+    trouble = medium.trace(handled[-1]).spans[-1].trouble
+    assert trouble is not None
+    assert trouble[0] == type(error).__name__
+    assert len(trouble[1]) <= 1_025, "of an error's text, the beginning is kept"
+
+
+def test_waves_that_nobody_hears_are_sampled_alike() -> None:
+    medium = Aether(following(sample=0.5))
+    assert medium.tracing is not None
+    for _ in range(10_000):
+        medium.emit_nowait("nobody")
+    assert 4_500 <= medium.tracing.statistics().ended <= 5_500
+
+
+async def test_a_wave_that_is_not_followed_names_no_span_of_its_cause(
+    anyio_backend: object,
+) -> None:
+    medium = Aether(following(0.0))
+    reader = vibrating(medium, "reader", "a", "b", buffer_size=10)
+    await medium.emit_wave("a", headers={"traceparent": SAMPLED})
+    followed = reader.receive_nowait()
+    other = Aether(following(0.0))
+    worker = other.vibrator("worker")
+
+    @worker.on("c")
+    async def work(wave: Wave[Any]) -> None:
+        # It handles a wave that is not followed: so is what it emits, of whatever cause and on whatever medium.
+        await medium.emit_wave("b", headers={"tenant": "x"})
+
+    async with other.running():
+        await other.emit_wave("c")
+        await other.settle()
+    assert dict(reader.receive_nowait().headers) == {"tenant": "x"}
+    unsampled = Aether(following(1.0, traces_per_second=0.001), clock=ManualClock())
+    inbox = vibrating(unsampled, "inbox", "b")
+    unsampled.emit_nowait("nobody")
+    await unsampled.emit_wave("b", headers={"tenant": "x"})
+    assert "traceparent" not in inbox.receive_nowait().headers
+    assert medium.trace(followed)
+
+
+def test_a_long_chain_prints() -> None:
+    medium = Aether(
+        AetherConfig(
+            max_propagation=10_000, attenuation_factor=1.0, tracing=TracingConfig(sample=1.0)
+        )
+    )
+    reader = vibrating(medium, "reader", "a")
+    medium.emit_nowait("a")
+    wave = reader.receive_nowait()
+    for _ in range(2_000):
+        medium.emit_nowait("a", cause=wave)
+        wave = reader.receive_nowait()
+    trace = medium.trace(wave)
+    assert len(trace) == 4_002
+    assert len(str(trace).splitlines()) == 4_003
+
+
+def test_only_waves_and_ids_have_traces() -> None:
+    with pytest.raises(TypeError, match="takes a Wave or its id, not int"):
+        Aether(following()).trace(5)  # type: ignore[arg-type]

@@ -36,10 +36,11 @@ def span_of(context: otel.Context) -> tuple[int, int, bool]:
 
 
 def enter(begun: Handling) -> Entered:
-    """A handler begins: its span is the current one."""
+    """A handler begins: its span is the current one; where its wave is not followed, there is none."""
     token = handling.set(begun)
     if begun.span is None:
-        return token, None
+        # What was there when the handlers were started has nothing to do with this wave.
+        return token, otel.attach(otel.Context()) if otel.get_current() else None
     trace_id, span_id = begun.span
     span = trace.SpanContext(trace_id, span_id, is_remote=False, trace_flags=_SAMPLED)
     return token, otel.attach(trace.set_span_in_context(trace.NonRecordingSpan(span)))

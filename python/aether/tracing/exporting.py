@@ -6,13 +6,14 @@ Contract:
 - What goes out of the last `keep` spans before its turn comes is counted as `lost`; what the exporter refuses, as `failed`.
 - It ends with its medium: what there is by then is sent, for as long as the medium grants it; the rest is `lost`. A thread
   that hangs in its exporter even then is left alone, and ends with the program.
-- An exporter that fails is told of once, until it works again.
+- An exporter that fails is told of once, until it works again; some log on their own, too.
 """
 
 from __future__ import annotations
 
 import atexit
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ from aether import _native
 from aether.events import said
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.util.types import AttributeValue
 
@@ -79,8 +82,14 @@ def _end_with_the_program() -> None:
     ending = list(_running)
     for exporting in ending:
         exporting.stop()
-    for exporting in ending:
-        exporting.join()
+    join(ending)
+
+
+def join(ending: Collection[Exporting]) -> None:
+    """Waits for some that were stopped, for as long as the most patient of them would alone."""
+    end = time.monotonic() + max((one.patience for one in ending), default=0.0)
+    for one in ending:
+        one.join(min(one.patience, max(0.0, end - time.monotonic())))
 
 
 class Exporting:
@@ -89,12 +98,12 @@ class Exporting:
     Args:
         tracer: Whose spans.
         exporter: To whom. It is shut down at the end.
-        patience: How long `join` waits, in seconds.
+        patience: How long whoever ends it may wait for it, in seconds.
     """
 
     def __init__(self, tracer: Tracer, exporter: SpanExporter, patience: float) -> None:
         self._tracer = tracer
-        self._patience = patience
+        self.patience = patience
         self._exporter = exporter
         self._resource = Resource.create()
         self._next = tracer.count
@@ -110,9 +119,11 @@ class Exporting:
         """Has it send what there is, and end."""
         self._stopping.set()
 
-    def join(self) -> None:
-        """Waits for that, for so long as its patience lasts; what is left then is lost."""
-        self._thread.join(self._patience)
+    def join(self, timeout: float) -> None:
+        """Waits for that, for so many seconds; what is left then is lost."""
+        if self._given_up:
+            return
+        self._thread.join(timeout)
         with self._counting:
             if not self._thread.is_alive() or self._given_up:
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -27,22 +27,36 @@ class Trace:
 
     wave_id: str
     spans: tuple[Span, ...]
+    _by_id: dict[int, Span] = field(init=False, repr=False, compare=False)
+    _below: dict[int | None, list[Span]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_id = {span.span_id: span for span in self.spans}
+        below: dict[int | None, list[Span]] = {}
+        for span in self.spans:
+            above = span.parent_id if span.parent_id in by_id else None
+            below.setdefault(above, []).append(span)
+        object.__setattr__(self, "_by_id", by_id)
+        object.__setattr__(self, "_below", below)
 
     @classmethod
     def of(cls, wave_id: str, spans: Iterable[Span]) -> Trace:
         """The trace of these spans, in any order."""
-        all_of_them = list(spans)
-        parents = {span.span_id: span.parent_id for span in all_of_them}
-
-        def depth(span: Span) -> int:
-            above, levels = span.parent_id, 0
-            # Ids of others may name themselves.
-            while above in parents and levels < len(parents):
-                above, levels = parents[above], levels + 1
-            return levels
-
+        given = sorted(spans, key=lambda span: span.began)
+        depths: dict[int, int] = {}
+        parents = {span.span_id: span.parent_id for span in given}
+        for span in given:
+            chain: list[int] = []
+            at: int | None = span.span_id
+            # Ids of others may go round in a ring.
+            while at is not None and at in parents and at not in depths:
+                depths[at] = 0
+                chain.append(at)
+                at = parents[at]
+            depth = 0 if at is None or at not in parents else depths[at] + 1
+            depths.update((one, depth + number) for number, one in enumerate(reversed(chain)))
         # What began at the same moment has an order all the same.
-        return cls(wave_id, tuple(sorted(all_of_them, key=lambda span: (span.began, depth(span)))))
+        return cls(wave_id, tuple(sorted(given, key=lambda one: (one.began, depths[one.span_id]))))
 
     @property
     def trace_id(self) -> str | None:
@@ -60,14 +74,11 @@ class Trace:
 
     def children(self, span: Span | None) -> tuple[Span, ...]:
         """What a span has led to; of `None`: what nothing has led to, as far as is known."""
-        if span is not None:
-            return tuple(one for one in self.spans if one.parent_id == span.span_id)
-        known = {one.span_id for one in self.spans}
-        return tuple(one for one in self.spans if one.parent_id not in known)
+        return tuple(self._below.get(None if span is None else span.span_id, ()))
 
     def waited(self, span: Span) -> float | None:
         """How long a wave waited for who got it, in seconds; `None` for an emission, or where that is not known."""
-        sent = next((one for one in self.spans if one.span_id == span.parent_id), None)
+        sent = None if span.parent_id is None else self._by_id.get(span.parent_id)
         if span.work == "send" or sent is None:
             return None
         return max(0.0, span.began - sent.began - sent.took)
@@ -81,16 +92,19 @@ class Trace:
         first = min(span.began for span in self.spans)
         last = max(span.began + span.took for span in self.spans)
         head = f"trace {self.trace_id}: {len(self.spans)} spans in {_seconds(last - first)}"
-        return "\n".join([head, *self._lines(None, "")])
+        return "\n".join([head, *self._lines()])
 
-    def _lines(self, above: Span | None, indent: str) -> Iterator[str]:
-        children = self.children(above)
-        for number, span in enumerate(children, 1):
-            last = number == len(children)
-            branch = "" if above is None else "└─ " if last else "├─ "
+    def _lines(self) -> Iterator[str]:
+        # Chains may be longer than the interpreter's stack.
+        left = [(span, "", "", "") for span in reversed(self.children(None))]
+        while left:
+            span, indent, branch, beyond = left.pop()
             yield f"{indent}{branch}{self._said(span)}"
-            below = "" if above is None else "   " if last else "│  "
-            yield from self._lines(span, indent + below)
+            below = self.children(span)
+            inner = indent + beyond
+            for number, child in enumerate(reversed(below)):
+                ends = number == 0
+                left.append((child, inner, "└─ " if ends else "├─ ", "   " if ends else "│  "))
 
     def _said(self, span: Span) -> str:
         by = span.by or "the medium"

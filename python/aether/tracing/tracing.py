@@ -99,8 +99,10 @@ class Tracing:
     def close(self) -> None:
         """The same, and waits for it: for at most `shutdown_timeout`. A second time does nothing."""
         self.stop()
-        for exporting in list(self._exporting):
-            exporting.join()
+        if self._exporting:
+            from aether.tracing.exporting import join
+
+            join(list(self._exporting))
 
 
 def _missing(what: str) -> str:

@@ -15,7 +15,7 @@ use pyo3::sync::PyOnceLock;
 use crate::guarded::Guarded;
 use crate::mailbox::PyMailbox;
 use crate::shared::Shared;
-use crate::tracing::Processing;
+use crate::tracing::{self, Processing};
 use crate::wave::PyWave;
 
 /// Whether any handler has run in this program: until then nobody asks the context.
@@ -100,6 +100,16 @@ impl PyHandling {
     }
 }
 
+impl PyHandling {
+    fn troubled(&self, py: Python<'_>, trouble: Trouble) {
+        self.processing.with(py, |processing| {
+            if let Some(processing) = processing {
+                processing.fails(trouble);
+            }
+        });
+    }
+}
+
 #[pymethods]
 impl PyHandling {
     /// Trace and span of the handler, where its wave is followed.
@@ -108,14 +118,18 @@ impl PyHandling {
         self.span.map(|span| (span.trace, span.span))
     }
 
-    /// The handler has failed.
-    fn fail(&self, py: Python<'_>, kind: String, message: String) {
-        let trouble = Trouble { kind, message };
-        self.processing.with(py, |processing| {
-            if let Some(processing) = processing {
-                processing.fails(trouble);
-            }
-        });
+    /// The handler has raised an error.
+    fn fail(&self, py: Python<'_>, error: Bound<'_, PyAny>) {
+        if self.span.is_some() {
+            self.troubled(py, tracing::trouble(py, &PyErr::from_value(error)));
+        }
+    }
+
+    /// The handler did not come to its end, for this reason.
+    fn abandon(&self, py: Python<'_>, reason: &str) {
+        if self.span.is_some() {
+            self.troubled(py, Trouble { kind: reason.to_owned(), message: String::new() });
+        }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -164,15 +178,18 @@ pub fn value<'py>(variable: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     }
 }
 
-/// The span of the running handler, of any medium, where its wave is followed.
+/// Whether the running code is a handler of any medium, and its span, where its wave is followed.
 #[inline]
-pub fn handled_span(py: Python<'_>) -> Option<SpanContext> {
+pub fn at_work(py: Python<'_>) -> (bool, Option<SpanContext>) {
     if !HANDLERS.load(Ordering::Relaxed) {
-        return None;
+        return (false, None);
     }
-    let handling = find(py)?;
-    let handling = handling.get();
-    handling.span.filter(|_| !handling.over.load(Ordering::Relaxed))
+    match find(py) {
+        Some(handling) if !handling.get().over.load(Ordering::Relaxed) => {
+            (true, handling.get().span)
+        }
+        _ => (false, None),
+    }
 }
 
 /// The wave that the running handler handles.

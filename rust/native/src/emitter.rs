@@ -18,7 +18,7 @@ use crate::machine::{Quickly, Raised};
 use crate::rare::Given;
 use crate::receipt::PyReceipt;
 use crate::shared::{Recalled, Shared};
-use crate::wave::PyWave;
+use crate::wave::{PyWave, pass_number};
 
 /// A handle that only emits: the native half of `aether.Emitter`, and of all that emit.
 #[pyclass(frozen, subclass, name = "Emitter", module = "aether._native")]
@@ -371,6 +371,10 @@ impl PyEmitter {
                     Err(error) => return Err(Raised::set(py, error)),
                     Ok(Some(sequence)) => {
                         origin.count(py);
+                        if shared.tracing.is_some() {
+                            // Whether the next one is followed goes by another number.
+                            pass_number(py);
+                        }
                         if shared.taps.are_there() {
                             shared.tap_unheard(py, origin, name, payload, strength, sequence);
                         }

@@ -105,6 +105,11 @@ pub fn next_number() -> u64 {
     LAST.get() + 1
 }
 
+/// No wave has the next number.
+pub fn pass_number(py: Python<'_>) {
+    LAST.next(py);
+}
+
 impl PyWave {
     /// A wave that was never emitted, with an id of its own.
     #[inline]

@@ -50,17 +50,20 @@ pub struct Pace {
     interval: f64,
     /// When the next would be due, had they come evenly.
     due: f64,
+    /// When the last one came.
+    last: f64,
 }
 
 impl Pace {
     /// `rate` in a second: above 0; infinite: no bound.
     pub fn new(rate: f64) -> Self {
-        Self { interval: 1.0 / rate, due: f64::NEG_INFINITY }
+        Self { interval: 1.0 / rate, due: f64::NEG_INFINITY, last: f64::NEG_INFINITY }
     }
 
-    /// Goes on by another rate.
+    /// Goes on by another rate. What the old one has used up counts for no longer than one step of the new one.
     pub fn change(&mut self, rate: f64) {
         self.interval = 1.0 / rate;
+        self.due = self.due.min(self.last + self.interval);
     }
 
     /// Whether one more may come at this moment, in monotonic seconds; then it has.
@@ -71,6 +74,7 @@ impl Pace {
             return false;
         }
         self.due = due + self.interval;
+        self.last = now;
         true
     }
 }
@@ -107,6 +111,18 @@ mod tests {
         assert!(pace.admits(0.0));
         assert!(!pace.admits(9.9));
         assert!(pace.admits(10.0));
+    }
+
+    #[test]
+    fn a_rate_that_rises_counts_at_once() {
+        let mut pace = Pace::new(0.001);
+        assert!(pace.admits(0.0));
+        assert!(!pace.admits(1.0));
+        pace.change(1_000.0);
+        assert!(pace.admits(1.0));
+        pace.change(0.001);
+        assert!(!pace.admits(500.0));
+        assert!(pace.admits(1_001.0));
     }
 
     proptest! {

@@ -113,9 +113,7 @@ impl Tracing {
     /// Whether the next wave that is made may have to be followed; if not, it goes the short way.
     #[inline]
     pub fn may_follow(&self, py: Python<'_>) -> bool {
-        self.share().has(next_number())
-            || context::handled_span(py).is_some()
-            || self.has_current(py)
+        self.share().has(next_number()) || context::at_work(py).1.is_some() || self.has_current(py)
     }
 
     /// Whether OpenTelemetry has something in its current context.
@@ -201,10 +199,24 @@ fn span_of(
     }
 }
 
-/// What an error says of itself.
+/// So much of what an error says is kept, in bytes.
+const SAID: usize = 1_024;
+
+/// What an error says of itself; nothing, if it cannot. It may run Python code.
 pub fn trouble(py: Python<'_>, error: &PyErr) -> Trouble {
     let kind =
         error.get_type(py).name().map_or_else(|_| "Exception".to_owned(), |name| name.to_string());
     let message = error.value(py).str().map_or_else(|_| String::new(), |said| said.to_string());
-    Trouble { kind, message }
+    Trouble { kind: cut(kind), message: cut(message) }
+}
+
+/// The beginning of a text.
+fn cut(mut text: String) -> String {
+    if text.len() > SAID {
+        let end = (0..=SAID).rev().find(|&end| text.is_char_boundary(end)).unwrap_or_default();
+        text.truncate(end);
+        text.shrink_to_fit();
+        text.push('…');
+    }
+    text
 }

@@ -53,7 +53,7 @@ impl Sending {
     ) -> PyResult<Option<Box<Self>>> {
         match &shared.tracing {
             None => Ok(None),
-            Some(tracing) => Self::decide(py, tracing, shared, origin, wave, behind),
+            Some(tracing) => Self::decide(py, tracing, origin, wave, behind),
         }
     }
 
@@ -61,16 +61,17 @@ impl Sending {
     fn decide(
         py: Python<'_>,
         tracing: &Arc<Tracing>,
-        shared: &Shared,
         origin: &Origin,
         wave: &mut PyWave,
         behind: Behind<'_>,
     ) -> PyResult<Option<Box<Self>>> {
         let caused = behind.cause.and_then(|cause| context_of(py, cause));
-        let (trace, parent) = match parent(py, tracing, shared, wave, behind, caused) {
+        let (trace, parent) = match parent(py, tracing, wave, behind, caused) {
             Parent::Span(parent) => (parent.trace, Some(parent.span)),
             Parent::Nobody if tracing.begins(wave.number()) => (tracing.new_trace(), None),
-            Parent::Nobody | Parent::Unsampled => return Ok(None),
+            Parent::Nobody | Parent::Unsampled => {
+                return forget(py, wave, behind).map(|()| None);
+            }
         };
         let context = SpanContext { trace, span: tracing.new_span(), sampled: true };
         let rare = wave.rare.get_or_insert_default();
@@ -144,11 +145,23 @@ impl Drop for Sending {
     }
 }
 
+/// A wave that is not followed does not name the span of the one that has caused it.
+fn forget(py: Python<'_>, wave: &mut PyWave, behind: Behind<'_>) -> PyResult<()> {
+    let inherited = !behind.named && context_of(py, wave).is_some_and(|context| context.sampled);
+    if let Some(rare) = wave.rare.as_mut().filter(|_| inherited) {
+        if let Some(headers) = rare.headers.take() {
+            let headers = headers.bind(py).copy()?;
+            headers.del_item(pyo3::intern!(py, HEADER))?;
+            rare.headers = (!headers.is_empty()).then(|| headers.unbind());
+        }
+    }
+    Ok(())
+}
+
 /// What led to a wave.
 fn parent(
     py: Python<'_>,
     tracing: &Tracing,
-    shared: &Shared,
     wave: &PyWave,
     behind: Behind<'_>,
     caused: Option<SpanContext>,
@@ -161,15 +174,15 @@ fn parent(
     if let Some(current) = tracing.current(py) {
         return current.into();
     }
-    let handled = context::handled(py, shared).is_some();
-    if let Some(span) = context::handled_span(py) {
+    let (handles, span) = context::at_work(py);
+    if let Some(span) = span {
         return Parent::Span(span);
     }
     match (caused, behind.cause) {
         (Some(caused), _) => caused.into(),
         // What led to it is not followed.
         (None, Some(_)) => Parent::Unsampled,
-        (None, None) if handled => Parent::Unsampled,
+        (None, None) if handles => Parent::Unsampled,
         (None, None) => Parent::Nobody,
     }
 }
