@@ -114,15 +114,16 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_rises_counts_at_once() {
+    fn another_rate_counts_from_the_next_one_on() {
         let mut pace = Pace::new(0.001);
         assert!(pace.admits(0.0));
         assert!(!pace.admits(1.0));
         pace.change(1_000.0);
         assert!(pace.admits(1.0));
         pace.change(0.001);
-        assert!(!pace.admits(500.0));
-        assert!(pace.admits(1_001.0));
+        assert!(pace.admits(500.0));
+        assert!(!pace.admits(1_499.0));
+        assert!(pace.admits(1_500.0));
     }
 
     proptest! {
