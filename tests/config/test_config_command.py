@@ -48,3 +48,21 @@ def test_check_says_that_nothing_is_wrong(tmp_path: Path) -> None:
     done = aether("config", "check", tmp_path)
     assert (done.status, done.err) == (0, "")
     assert done.out == f"files: {tmp_path / 'aether.toml'} (not there)\nno mistakes\n"
+
+
+def test_no_command_shows_a_secret(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        "[tracing]\nendpoint = 'http://u:s3cr3t@h/'\nheaders = { x = 's3cr3t' }\n[health]\n",
+    )
+    shown = aether("config", "show", tmp_path)
+    assert (shown.status, shown.err) == (0, "")
+    assert "s3cr3t" not in shown.out
+    assert "http://***@h/" in shown.out
+    rows = {row[0]: row[1:] for row in shown.rows()}
+    assert rows["health.interval"] == ["1.0", "default"]
+    written(tmp_path, "[tracin.headers]\nauthorization = 'Bearer s3cr3t'\n")
+    done = aether("config", "check", tmp_path)
+    assert (done.status, done.out) == (1, "")
+    assert "tracin={'headers': ...} is no field" in done.err
+    assert "s3cr3t" not in done.err

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from pydantic import Field, SecretStr
 from tests.config.writing import written
 
-from aether import Aether, AetherConfig, ConfigError
+from aether import Aether, AetherConfig, ConfigError, JournalConfig, TracingConfig
 from aether.config.described import described
 from aether.config.files import ConfigFiles
-from aether.config.settings import Settings
+from aether.config.settings import Settings, masked
 
 
 class Login(Settings):
@@ -232,3 +233,116 @@ def test_a_medium_is_made_of_files(tmp_path: Path) -> None:
     written(tmp_path, "channel_buffer_size = 0\n")
     with pytest.raises(ConfigError, match=r"aether\.toml:1: channel_buffer_size=0"):
         Aether(AetherConfig.files(tmp_path))
+
+
+SECRET = "s3cr3t"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        # What is in a table that nobody knows.
+        (
+            '[tracin.headers]\nauthorization = "Bearer s3cr3t"',
+            "tracin={'headers': ...} is no field",
+        ),
+        ('[headers]\nauthorization = "Bearer s3cr3t"', "headers=... is no field"),
+        ('[[tracin]]\nvalue = "s3cr3t"', "tracin=[{'value': ...}] is no field"),
+        ('[tracing]\nmore = [[{ deep = "s3cr3t" }]]', "tracing.more=[[{'deep': ...}]] is no field"),
+        ('overflow = { x = "s3cr3t" }', "overflow={'x': ...} should be 'block'"),
+        # What is in a secret, or has one in it.
+        (
+            '[tracing.headers]\nauthorization = ["s3cr3t"]',
+            "tracing.headers.authorization=... should",
+        ),
+        ('[tracing.headers]\nx.y = "s3cr3t"', "tracing.headers.x=... should be a valid string"),
+        ('[tracing]\nheaders = "s3cr3t"', "tracing.headers=... should be a valid"),
+        ('[tracing]\nheader = "s3cr3t"', "tracing.header=... is no field; did you mean 'headers'?"),
+        ('tracing = "s3cr3t"', "tracing=... should be a valid"),
+        ('[journal]\npath = "x"\nheaders = "s3cr3t"', "journal.headers=... is no field"),
+        ('[tracing]\nX-Api-Key = "s3cr3t"', "tracing.X-Api-Key=... is no field"),
+        ('authorization = "Bearer s3cr3t"', "authorization=... is no field"),
+        # URLs, also those with mistakes.
+        (
+            '[tracing]\nendpoint = "htp://u:s3cr3t@h/"',
+            "tracing.endpoint='htp://***@h/' String should",
+        ),
+        ('[tracing]\nendpoint = "u:s3cr3t@h"', "tracing.endpoint='***@h' String should"),
+        ('[tracing]\nendpoint = "http:/u:s3cr3t@h"', "tracing.endpoint='***@h' String should"),
+        (f'endpoint = "htp://{"u" * 40}:s3cr3t@h/"', "endpoint='htp://***@h/' is no field"),
+        ('retain = ["http://u:s3cr3t@h/ "]', "retain=['http://***@h/ '] "),
+    ],
+)
+def test_a_mistake_shows_no_secret(tmp_path: Path, text: str, said: str) -> None:
+    written(tmp_path, text)
+    (line,) = mistakes(AetherConfig.files(tmp_path))
+    assert f": {said}" in line
+    assert SECRET not in line
+
+
+def test_a_mistake_shows_no_secret_of_an_argument(tmp_path: Path) -> None:
+    headers = MappingProxyType({"x": SECRET})
+    tracing = TracingConfig(endpoint=f"http://u:{SECRET}@h/")
+    files = AetherConfig.files(tmp_path, tracin=headers, journal=tracing)
+    said = mistakes(files)
+    assert len(said) == 2
+    assert SECRET not in "".join(said)
+    assert "tracin={'x': ...} is no field" in said[1]
+
+
+def test_what_is_no_secret_is_still_shown(tmp_path: Path) -> None:
+    written(tmp_path, "[tracing]\nsample = 2.0\nkep = 5\nendpoint = 'ftp://h:4318/a@b'\n")
+    said = mistakes(AetherConfig.files(tmp_path))
+    assert "tracing.sample=2.0 should" in said[0]
+    assert "tracing.kep=5 is no field; did you mean 'keep'?" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://u:pw@h:4318/v1", "http://***@h:4318/v1"),
+        ("http://pw@h/v1/a@b", "http://***@b"),
+        ("http://u:p/w@h/", "http://***@h/"),
+        ("http://u:p@w@h/", "http://***@h/"),
+        ("to http://u:pw@h and https://u:pw@i", "to http://***@h and https://***@i"),
+        ("http://h:4318/a@b", "http://h:4318/a@b"),
+        ("http://h/a@b", "http://h/a@b"),
+        ("ada@host //", "ada@host //"),
+        ("orders.*", "orders.*"),
+    ],
+)
+def test_urls_are_shown_without_who_uses_them(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+def test_the_url_of_a_configuration_is_shown_without_its_password() -> None:
+    config = AetherConfig(tracing=TracingConfig(endpoint=f"http://u:{SECRET}@h:4318/v1"))
+    rows = dict(described(config))
+    assert rows["tracing", "endpoint"] == '"http://***@h:4318/v1"'
+
+
+def test_what_an_empty_table_does_not_say_is_a_default(tmp_path: Path) -> None:
+    file = written(tmp_path, "[health]\n[tracing]\nheaders = {}\n[metrics]\ndomains = 3\n")
+    layered = AetherConfig.files(tmp_path, journal=JournalConfig(path="history")).read()
+    origins = {key: layered.origin_of(key) for key, _ in described(layered.config)}
+    given = {key: place for key, place in origins.items() if place != "default"}
+    assert given == {
+        ("tracing", "headers"): f"{file}:3",
+        ("metrics", "domains"): f"{file}:5",
+        ("journal", "path"): "arguments",
+    }
+    assert layered.origin_of(("health",)) == f"{file}:1"
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 3_000, "x." * 3_000 + "x = 1"])
+def test_a_file_that_is_nested_too_deep_is_a_mistake(tmp_path: Path, text: str) -> None:
+    file = written(tmp_path, text)
+    assert f"{file} cannot be read: its values are nested too deep" in mistakes(
+        AetherConfig.files(tmp_path)
+    )
+
+
+def test_a_number_too_long_for_python_is_a_mistake(tmp_path: Path) -> None:
+    file = written(tmp_path, f"x = {'1' * 5_000}")
+    (said,) = mistakes(AetherConfig.files(tmp_path))
+    assert said.startswith(f"{file} cannot be read: Exceeds the limit")

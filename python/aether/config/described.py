@@ -1,4 +1,4 @@
-"""Each value of a configuration as a line of a TOML file would have it; what is secret is stars."""
+"""Each value of a configuration as a line of a TOML file would have it; what is secret is stars, in a URL too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, cast
 from pydantic import SecretBytes, SecretStr
 
 from aether.config.lines import Key
-from aether.config.settings import Settings
+from aether.config.settings import Settings, masked
 
 __all__ = ["described"]
 
@@ -35,7 +35,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, SecretStr | SecretBytes):
         return "'**********'"
     if value is None or isinstance(value, bool | int | str):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(masked(value) if isinstance(value, str) else value, ensure_ascii=False)
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_shown, cast('Sequence[Any]', value)))}]"
     if isinstance(value, Mapping):
@@ -43,7 +43,7 @@ def _shown(value: Any) -> str:
     if is_dataclass(value):
         given = ((one.name, getattr(value, one.name)) for one in fields(value))
         return _table((name, one) for name, one in given if one is not None)
-    return str(value)
+    return masked(str(value))
 
 
 def _table(items: Iterable[tuple[str, Any]]) -> str:

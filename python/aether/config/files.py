@@ -62,6 +62,14 @@ class Layered(Generic[_S]):
 
     def origin_of(self, key: Key) -> str:
         """Where a value comes from: `"default"` if no layer has it."""
+        settings: Any = self.config
+        for name in key:
+            if not isinstance(settings, Settings):
+                break
+            # Also in a section that is there: nobody has said anything of this field.
+            if name not in settings.model_fields_set:
+                return "default"
+            settings = getattr(settings, str(name))
         found = _nearest(self.origins, key)
         return "default" if found is None else found
 
@@ -128,13 +136,15 @@ def _of_file(path: Path) -> Layer:
     try:
         text = path.read_text(encoding="utf-8")
         values = tomllib.loads(text)
+        places = {key: f"{path}:{line}" for key, line in key_lines(text).items()}
     except FileNotFoundError:
         return Layer(name)
-    except (OSError, UnicodeDecodeError) as error:
-        return Layer(name, mistakes=(f"{path} cannot be read: {error}",))
     except tomllib.TOMLDecodeError as error:
         return Layer(name, mistakes=(f"{path} is no TOML: {error}",))
-    places = {key: f"{path}:{line}" for key, line in key_lines(text).items()}
+    except (OSError, ValueError) as error:
+        return Layer(name, mistakes=(f"{path} cannot be read: {error}",))
+    except RecursionError:
+        return Layer(name, mistakes=(f"{path} cannot be read: its values are nested too deep",))
     return Layer(name, values, places)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, get_args
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError
 
@@ -14,14 +15,25 @@ from aether.errors import ConfigError
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["LIVE", "RESTART", "Count", "Seconds", "Settings", "mistakes_in", "report"]
+__all__ = ["LIVE", "RESTART", "Count", "Seconds", "Settings", "masked", "mistakes_in", "report"]
 
 # What the native side counts with, and some 30 years: more than anybody waits.
 _COUNT = 2**31 - 1
 _SECONDS = 1e9
 
 # What is in the names of secrets.
-_SECRETS = ("password", "passwd", "secret", "token", "credential", "private_key", "api_key")
+_SECRETS = (
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "credential",
+    "private_key",
+    "api_key",
+    "apikey",
+    "authorization",
+    "cookie",
+)
 
 # What a changed value does in a medium that runs.
 LIVE: Any = {"reload": "live"}
@@ -101,20 +113,45 @@ def report(mistakes: list[str]) -> str:
     return "\n  ".join([f"{count} in the configuration:", *mistakes])
 
 
+def masked(text: str) -> str:
+    """A text without the names and passwords of its URLs.
+
+    Example:
+        >>> masked("http://ada:pw@host/path")
+        'http://***@host/path'
+    """
+    if "@" not in text:
+        return text
+    return "".join(_masked(word) for word in re.split(r"(\s+)", text))
+
+
+def _masked(word: str) -> str:
+    before, _, host = word.rpartition("@")
+    start, slashes, user = before.partition("//")
+    if not slashes:
+        return word
+    # It ends with the host, unless a password has a slash in it: then what is behind the colon is no port.
+    authority = re.split(r"[/?#]", user, maxsplit=1)[0]
+    is_path = authority != user and "@" not in authority
+    if is_path and not re.match(r"[^:]*:(?!\d*$)", authority):
+        return word
+    return f"{start}//***@{host}"
+
+
 def _mistake(settings: type[Settings], detail: ErrorDetails) -> str:
     """One line: the field, its value, and the rule or the nearest name."""
-    *sections, name = detail["loc"]
-    for section in sections:
-        settings = settings.sections.get(str(section), settings)
-    field = ".".join(map(str, detail["loc"]))
-    value = "..." if _is_secret(settings, str(name)) else _shown(detail["input"])
+    loc = detail["loc"]
+    field = ".".join(map(str, loc))
+    value = "..." if _is_secret(settings, loc) else _shown(detail["input"])
     given = f"{_shown(field)[1:-1]}={value}"
     if detail["type"] == "missing":
         return f"{field} is missing"
     if detail["type"] != "extra_forbidden":
-        return f"{given} {detail['msg'].removeprefix('Input ')}"
+        return f"{given} {masked(detail['msg'].removeprefix('Input '))}"
+    for section in loc[:-1]:
+        settings = settings.sections.get(str(section), settings)
     names = list(settings.model_fields)
-    nearest = difflib.get_close_matches(str(name), names, 1)
+    nearest = difflib.get_close_matches(str(loc[-1]), names, 1)
     if nearest:
         return f"{given} is no field; did you mean {nearest[0]!r}?"
     return f"{given} is no field; there are {', '.join(names)}"
@@ -124,21 +161,67 @@ def _hides(annotation: Any) -> bool:
     return annotation in (SecretStr, SecretBytes) or any(map(_hides, get_args(annotation)))
 
 
-def _is_secret(settings: type[Settings], name: str) -> bool:
-    """Whether a value of this name is not to be shown: a secret's, or perhaps one's, as the name is nearly its."""
-    secrets = [known for known, field in settings.model_fields.items() if _hides(field.annotation)]
-    return bool(difflib.get_close_matches(name, secrets, 1)) or any(
-        word in name.lower() for word in _SECRETS
-    )
+def _secrets(settings: type[Settings]) -> Iterator[str]:
+    """The names of all secrets, those of sections too."""
+    for name, field in settings.model_fields.items():
+        if name in settings.sections:
+            yield from _secrets(settings.sections[name])
+        elif _hides(field.annotation):
+            yield name
+
+
+def _is_secret(settings: type[Settings], loc: tuple[str | int, ...]) -> bool:
+    """Whether what stands here is not to be shown: a secret, what is in one, or what has one in it.
+
+    A name that is nearly that of a secret counts too, wherever it stands.
+    """
+    secrets = list(_secrets(settings))
+    inside: type[Settings] | None = settings
+    for name in map(str, loc):
+        known = inside.model_fields.get(name) if inside is not None else None
+        if any(word in name.lower().replace("-", "_") for word in _SECRETS):
+            return True
+        if known is None and difflib.get_close_matches(name, secrets, 1):
+            return True
+        inside = inside.sections.get(name) if inside is not None else None
+        if known is not None and inside is None and _hides(known.annotation):
+            return True
+    return inside is not None and next(_secrets(inside), None) is not None
 
 
 def _shown(value: object) -> str:
-    """The value, cut to a readable length."""
+    """The value, cut to a readable length; of a table its keys alone, as nobody knows what is in it."""
     try:
         return _short.repr(value)
     except ValueError:  # an int beyond what Python is willing to write out
         return f"<{type(value).__name__}>"
 
 
-_short = reprlib.Repr()
+class _Short(reprlib.Repr):
+    """What may be shown of a value that is wrong. All is masked before it is cut: half a password is one too."""
+
+    def repr_str(self, x: str, level: int) -> str:
+        before, _, host = x.rpartition("@")
+        text = masked(x)
+        if text == x and ":" in before:  # perhaps a URL with a mistake where it begins
+            text = f"***@{host}"
+        return super().repr_str(text, level)
+
+    def repr_dict(self, x: Mapping[Any, Any], level: int) -> str:  # noqa: ARG002 - as it is called
+        keys = [f"{_plain.repr(key)}: ..." for key in list(x)[: self.maxdict]]
+        return f"{{{', '.join([*keys, '...'] if len(x) > self.maxdict else keys)}}}"
+
+    def repr_instance(self, x: object, level: int) -> str:
+        if isinstance(x, Mapping):
+            return self.repr_dict(cast("Mapping[object, object]", x), level)
+        try:
+            text = masked(repr(x))
+        except Exception:  # noqa: BLE001 - whatever it is, the mistake is told
+            return f"<{type(x).__name__}>"
+        half = self.maxother // 2
+        return text if len(text) <= self.maxother else f"{text[:half]}...{text[-half:]}"
+
+
+_plain = reprlib.Repr()
+_short = _Short()
 _short.maxstring = _short.maxother = 60
