@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
@@ -10,6 +11,17 @@ __all__ = ["Key", "key_lines"]
 
 Key = tuple[str | int, ...]
 """A key with those of the tables around it; a number is a place in a list."""
+
+# Whatever decides where a statement ends; the rest of a text has no part in it. A string of many lines may have two more
+# quotes before those that end it.
+_TOKEN = re.compile(
+    r'''"""(?:[^"\\]|\\.|"(?!""))*"{3,5}'''
+    r"""|'{3}(?:[^']|'(?!''))*'{3,5}"""
+    r'''|"(?:[^"\\\n]|\\.)*"'''
+    r"""|'[^'\n]*'"""
+    r"|#[^\n]*|[\[\]{}\n]",
+    re.DOTALL,
+)
 
 
 def key_lines(text: str) -> dict[Key, int]:
@@ -22,18 +34,9 @@ def key_lines(text: str) -> dict[Key, int]:
     found: dict[Key, int] = {}
     counts: dict[Key, int] = {}
     table: Key = ()
-    statement, begun = "", 1
-    for number, line in enumerate(text.splitlines(), 1):
-        if not statement:
-            begun = number
-        statement += line + "\n"
-        # A statement is over where it can be read by itself: so nothing has to be known of quotes and brackets.
-        try:
-            parsed = tomllib.loads(statement)
-        except tomllib.TOMLDecodeError:
-            continue
-        paths = list(_paths(parsed))
-        if statement.lstrip().startswith("["):
+    for begun, statement in _statements(text):
+        paths = list(_paths(tomllib.loads(statement)))
+        if statement.startswith("["):
             table = paths[-1]
             if table[-1] == 0:  # one more of a list of tables
                 counts[table[:-1]] = counts.get(table[:-1], -1) + 1
@@ -42,8 +45,23 @@ def key_lines(text: str) -> dict[Key, int]:
         else:
             for path in paths:
                 found.setdefault(table + path, begun)
-        statement = ""
     return found
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Each statement with its first line: it ends with a line, but not within a string or brackets."""
+    begin, line, depth = 0, 1, 0
+    for token in _TOKEN.finditer(text + "\n"):
+        kind = token[0]
+        if kind in "[{":
+            depth += 1
+        elif kind in "]}":
+            depth -= 1
+        elif kind == "\n" and depth == 0:
+            statement = text[begin : token.end()]
+            if (said := statement.strip()) and not said.startswith("#"):
+                yield line, said
+            begin, line = token.end(), line + statement.count("\n")
 
 
 def _paths(value: object, path: Key = ()) -> Iterator[Key]:
