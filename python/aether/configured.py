@@ -9,6 +9,7 @@ Contract:
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import weakref
@@ -69,10 +70,10 @@ class Configured(Observed):
             def apply(changed: AetherConfig) -> None:
                 alive = medium()
                 if alive is not None and alive.phase == "open":
-                    alive.reconfigure(changed)
+                    with contextlib.suppress(Closed):  # it may be closed at this moment
+                        alive.reconfigure(changed)
 
-            # Also when the program ends: a thread of the watcher must not outlive the interpreter.
-            weakref.finalize(self, reloading.stop)
+            weakref.finalize(self, reloading.forget).atexit = False
             reloading.start(apply)
 
     @property

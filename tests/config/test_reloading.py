@@ -8,6 +8,8 @@ import logging
 import os
 import queue
 import random
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -17,7 +19,7 @@ from typing import Any
 import pytest
 from tests.config.writing import linked, replaced, written
 
-from aether import Aether, AetherConfig
+from aether import Aether, AetherConfig, Closed
 from aether.config.reload import Reloading
 
 Write = Callable[[Path, str], object]
@@ -78,6 +80,7 @@ def test_a_second_file_may_come_later(tmp_path: Path, monkeypatch: pytest.Monkey
         ("max_propagatoin = 5", "did you mean 'max_propagation'?"),
         ("max_propagation = ", "is no TOML"),
         ("[journal", "is no TOML"),
+        ("x = " + "[" * 3_000, "nested too deep"),
         (None, "was there, and is gone"),
     ],
 )
@@ -225,6 +228,148 @@ async def test_a_medium_that_is_closed_is_watched_no_more(
     thread.join(PATIENCE)
     assert not thread.is_alive()
     assert medium.phase == "closed"
+
+
+def test_whatever_goes_wrong_while_files_are_read_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, "max_propagation = 1")
+    looking = Looking(tmp_path)
+    files = type(looking.reloading._files)
+    read = files.read
+    monkeypatch.setattr(files, "read", lambda _: 1 / 0)
+    written(tmp_path, "max_propagation = 22")
+    assert looking.look() == looking.look() == []
+    (said,) = errors(caplog)
+    assert said == "the configuration stays as it is: ZeroDivisionError: division by zero"
+    assert looking.reloading.refused == 1
+    monkeypatch.setattr(files, "read", read)
+    written(tmp_path, "max_propagation = 333")
+    assert [config.max_propagation for config in looking.look()] == [333]
+
+
+def test_what_cannot_be_applied_is_told_and_the_next_change_is_applied(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, "max_propagation = 1")
+    medium = Aether(AetherConfig.files(tmp_path))
+    came = changes(medium)
+    failed = threading.Event()
+    reconfigure = Aether.reconfigure
+
+    def failing(self: Aether, config: AetherConfig) -> AetherConfig:
+        if config.max_propagation == 2:
+            failed.set()
+            raise OSError("no")
+        return reconfigure(self, config)
+
+    monkeypatch.setattr(Aether, "reconfigure", failing)
+    written(tmp_path, "max_propagation = 2")
+    assert failed.wait(PATIENCE)
+    written(tmp_path, "max_propagation = 33")
+    assert came.get(timeout=PATIENCE).max_propagation == 33
+    (record,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert vars(record)["event"] == "config.refused"
+    assert record.getMessage() == "the configuration stays as it is: OSError: no"
+    assert medium.config_changes() == {"applied": 1, "refused": 1}
+
+
+def test_a_medium_that_is_closed_just_now_is_no_mistake(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, "max_propagation = 1")
+    medium = Aether(AetherConfig.files(tmp_path))
+    thread = watcher(medium)
+    asked = threading.Event()
+
+    def closing(_: Aether, __: AetherConfig) -> AetherConfig:
+        asked.set()
+        raise Closed("closed")
+
+    monkeypatch.setattr(Aether, "reconfigure", closing)
+    written(tmp_path, "max_propagation = 2")
+    assert asked.wait(PATIENCE)
+    medium._end_configured()
+    thread.join(PATIENCE)
+    assert errors(caplog) == []
+    assert medium.config_changes()["refused"] == 0
+
+
+def test_files_are_looked_at_where_the_system_cannot_watch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(*_: object, **__: object) -> object:
+        raise RuntimeError("no more watches")
+
+    monkeypatch.setattr("watchfiles.watch", no_more)
+    written(tmp_path, "max_propagation = 1")
+    medium = Aether(AetherConfig.files(tmp_path))
+    came = changes(medium)
+    for number in (22, 333):
+        written(tmp_path, f"max_propagation = {number}")
+        assert came.get(timeout=PATIENCE).max_propagation == number
+
+
+def test_whoever_collects_a_medium_waits_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also not for the lock of an event, as the thread that collects may be the one that has it."""
+    looking, go_on = threading.Event(), threading.Event()
+
+    def slow(_: Reloading, __: object) -> None:
+        looking.set()
+        go_on.wait()
+
+    monkeypatch.setattr(Reloading, "look", slow)
+    media = [Aether(AetherConfig.files(tmp_path))]
+    thread, reloading = watcher(media[0]), media[0]._reloading
+    assert reloading is not None
+    assert looking.wait(PATIENCE)
+
+    def collect() -> None:
+        media.clear()
+        gc.collect()
+
+    collecting = threading.Thread(target=collect, daemon=True)
+    with reloading._ended._cond:  # type: ignore[attr-defined]
+        collecting.start()
+        collecting.join(PATIENCE)
+        waits = collecting.is_alive()
+    go_on.set()
+    assert not waits
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(("look", "least"), [(1000, 0.2), (0, 0.0)])
+def test_the_end_of_a_program_waits_a_moment_for_the_thread(
+    tmp_path: Path, look: int, least: float
+) -> None:
+    code = f"""
+import atexit, sys, threading, time
+from aether import Aether, AetherConfig, Closed
+from aether.config import reload
+reload._EXIT = 0.2
+looking = threading.Event()
+def slow(self, apply):
+    looking.set()
+    time.sleep({look})
+reload.Reloading.look = slow
+atexit.unregister(reload._end_all)
+def timed():
+    begun = time.monotonic()
+    reload._end_all()
+    print(time.monotonic() - begun, medium._reloading._thread.is_alive())
+atexit.register(timed)
+medium = Aether(AetherConfig.files(sys.argv[1]))
+assert looking.wait(30)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    waited, alive = done.stdout.split()
+    assert float(waited) >= least
+    assert alive == str(look > 0)
 
 
 EDITS = 100

@@ -7,13 +7,16 @@ Contract:
 - The folder is watched, not the files: so a file may be replaced by a rename, or a link be turned to another folder, as
   Kubernetes does it. A file that is half written is read again before it counts as a mistake. Where the system tells
   nothing, as on network mounts, the files are looked at once a second.
-- The thread that watches is a daemon, keeps no medium alive, and ends with it.
+- The thread that watches is a daemon, keeps no medium alive, and ends with it; nobody waits for it but the end of the
+  program, and that for a moment only. Whatever goes wrong in it is logged, and it goes on.
 """
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,6 +45,9 @@ _RESTS = 20
 
 # How often files with mistakes are read before that counts: what is half written is whole a moment later.
 _TRIES = 3
+
+# How long the end of the program waits for all threads that watch.
+_EXIT = 2.0
 
 Stamp = tuple[int, int, int, int]
 Signature = tuple[Stamp | None, ...]
@@ -100,6 +106,7 @@ class Reloading:
             raise ConfigError(message)
         self._files = files
         self._ended = threading.Event()
+        self._forgotten = False
         self._thread: threading.Thread | None = None
         # As the files were when they were read last, and when they were sound last.
         self._seen = self._sound = self._signature()
@@ -130,16 +137,32 @@ class Reloading:
         """Watches no more, a moment from now."""
         self._ended.set()
 
-    def stop(self) -> None:
-        """Watches no more; when it returns, nothing will be applied any more."""
-        self._ended.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
+    def forget(self) -> None:
+        """The same within a second, without a lock: for a garbage collection, which comes at any time in any thread."""
+        self._forgotten = True
+
+    def end(self, deadline: float) -> None:
+        """Watches no more, and waits for that until then, by the monotonic clock."""
+        # In a process that was forked, there is no such thread, and its lock may be held for good.
+        if self._thread is not None and self._thread.is_alive():
+            self._ended.set()
+            self._thread.join(max(0.0, deadline - time.monotonic()))
+
+    @property
+    def _over(self) -> bool:
+        return self._forgotten or self._ended.is_set()
 
     def _watch(self, apply: Callable[[AetherConfig], object]) -> None:
+        _watching.add(self)
+        try:
+            self._follow(apply)
+        finally:
+            _watching.discard(self)
+
+    def _follow(self, apply: Callable[[AetherConfig], object]) -> None:
         from watchfiles import watch
 
-        while not self._ended.is_set():
+        while not self._over:
             try:
                 for _ in watch(
                     self._files.folder,
@@ -152,10 +175,19 @@ class Reloading:
                     yield_on_timeout=True,
                     raise_interrupt=False,
                 ):
-                    self.look(apply)
-            except OSError:
-                # The folder is not there just now.
+                    if self._over:
+                        return
+                    self._try(apply)
+            except Exception:  # noqa: BLE001 - the system tells nothing: the files are looked at all the same
+                # As a rule, the folder is not there just now.
                 self._ended.wait(_LOOK_MS / 1000)
+                self._try(apply)
+
+    def _try(self, apply: Callable[[AetherConfig], object]) -> None:
+        try:
+            self.look(apply)
+        except Exception as error:  # noqa: BLE001 - the next change may be better
+            self._refuse(error)
 
     def look(self, apply: Callable[[AetherConfig], object]) -> None:
         """Reads the files, if they are not what they were when they were read last."""
@@ -163,17 +195,17 @@ class Reloading:
             return
         for left in reversed(range(_TRIES)):
             signature = self._at_rest()
-            if self._ended.is_set():
+            if self._over:
                 return
             try:
                 self._check_there(signature)
                 config = self._files.read().config
-            except ConfigError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, these files are not to be read
                 if not left:
                     self._seen = signature
                     self._refuse(error)
                 continue
-            if self._ended.is_set():
+            if self._over:
                 return
             if self._signature() == signature or not left:
                 self._seen = self._sound = signature
@@ -197,19 +229,34 @@ class Reloading:
                 message = f"{path} was there, and is gone"
                 raise ConfigError(message)
 
-    def _refuse(self, error: ConfigError) -> None:
+    def _refuse(self, error: Exception) -> None:
         """Says why the configuration stays, once."""
         self.refused += 1
-        told = " ".join(str(error).split())
+        kind = "" if isinstance(error, ConfigError) else f"{type(error).__name__}: "
+        told = kind + " ".join(str(error).split())
         if told != self._told:
             self._told = told
             _log.error(
-                "the configuration stays as it is: %s", told, extra={"event": "config.refused"}
+                "the configuration stays as it is: %s",
+                told,
+                exc_info=error if kind else None,
+                extra={"event": "config.refused"},
             )
 
     def _signature(self) -> Signature:
         """What changes with the files."""
         return tuple(_stamp(path) for path in self._files.files)
+
+
+_watching: set[Reloading] = set()
+
+
+@atexit.register
+def _end_all() -> None:
+    """A thread of the watcher should not outlive the interpreter; nor may one that hangs keep it."""
+    deadline = time.monotonic() + _EXIT
+    for one in list(_watching):
+        one.end(deadline)
 
 
 def _stamp(path: Path) -> Stamp | None:
