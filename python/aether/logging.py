@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
-from typing import IO, Any
+from collections.abc import Mapping
+from typing import IO, Any, cast
 
 __all__ = ["ConsoleFormatter", "JsonFormatter", "setup"]
 
@@ -76,7 +78,8 @@ def _time(record: logging.LogRecord) -> str:
 class JsonFormatter(logging.Formatter):
     """A record as a JSON object in one line: time (UTC), level, logger, message, its fields, and an error's traceback.
 
-    A field that JSON does not know is written as its text, and one that is named like another as `field_<name>`.
+    What JSON does not know, NaN and the infinities too, is written as its text, and a field that is named like another as
+    `field_<name>`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -87,14 +90,45 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        for name, value in _fields(record).items():
-            line[f"field_{name}" if name in line else name] = value
+        last: dict[str, Any] = {}
         if record.exc_info and record.exc_info[0] is not None:
-            line["error"] = record.exc_info[0].__name__
-            line["traceback"] = self.formatException(record.exc_info)
+            last["error"] = record.exc_info[0].__name__
+            last["traceback"] = self.formatException(record.exc_info)
         if record.stack_info:
-            line["stack"] = record.stack_info
-        return json.dumps(line, default=str)
+            last["stack"] = record.stack_info
+        for given, value in _fields(record).items():
+            name = given
+            while name in line or name in last:
+                name = f"field_{name}"
+            line[name] = value
+        return _json({**line, **last})
+
+
+def _json(line: dict[str, Any]) -> str:
+    try:
+        return json.dumps(line, default=str, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        known = {name: _known(value) for name, value in line.items()}
+        return json.dumps(known, default=str)
+
+
+def _known(value: Any) -> Any:
+    """What JSON knows of a value that it does not know as a whole; all of it as text if it is in itself."""
+    try:
+        return _parts_known(value)
+    except RecursionError:
+        return str(value)
+
+
+def _parts_known(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(float(value))
+    if isinstance(value, dict):
+        table = cast("Mapping[Any, Any]", value)
+        return {str(name): _parts_known(one) for name, one in table.items()}
+    if isinstance(value, list | tuple):
+        return [_parts_known(one) for one in cast("list[Any]", value)]
+    return value
 
 
 class ConsoleFormatter(logging.Formatter):

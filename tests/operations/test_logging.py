@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -72,6 +73,50 @@ def test_whatever_is_in_a_record_is_one_line() -> None:
     assert (first["path"], first["text"]) == ("a", "\u2028\n")
     assert second["error"] == "ValueError"
     assert second["traceback"].startswith("Traceback")
+
+
+def test_a_field_that_is_named_like_another_is_not_lost() -> None:
+    out = io.StringIO()
+    aether.logging.setup(json=True, stream=out, logger="shop")
+    log = logging.getLogger("shop")
+    given = {"error": 1, "traceback": 2, "stack": 3, "field_error": 4, "field_level": 5, "level": 6}
+    try:
+        raise ValueError("no")
+    except ValueError:
+        log.exception("failed", extra=given, stack_info=True)
+    log.info("done", extra=given)
+    first, second = lines(out)
+    assert (first["error"], first["level"]) == ("ValueError", "ERROR")
+    assert first["traceback"].startswith("Traceback")
+    assert first["stack"].startswith("Stack")
+    assert first["field_traceback"] == 2
+    assert first["field_stack"] == 3
+    assert sorted(value for value in first.values() if isinstance(value, int)) == [1, 2, 3, 4, 5, 6]
+    assert (second["error"], second["traceback"], second["stack"]) == (1, 2, 3)
+
+
+def test_what_json_does_not_know_is_text() -> None:
+    out = io.StringIO()
+    aether.logging.setup(json=True, stream=out, logger="shop")
+    endless: list[Any] = []
+    endless.append(endless)
+    given = {
+        "share": math.nan,
+        "limits": {"low": -math.inf, "high": (math.inf, 1.5)},
+        "keys": {(1, 2): Path("a")},
+        "endless": endless,
+    }
+    logging.getLogger("shop").info("measured", extra=given)
+
+    def strict(constant: str) -> None:
+        pytest.fail(f"{constant} is no JSON")
+
+    line = json.loads(out.getvalue(), parse_constant=strict)
+    assert line["message"] == "measured"
+    assert line["share"] == "nan"
+    assert line["limits"] == {"low": "-inf", "high": ["inf", 1.5]}
+    assert line["keys"] == {"(1, 2)": "a"}
+    assert line["endless"] == "[[...]]"
 
 
 def test_lines_for_people_have_the_fields_too() -> None:
