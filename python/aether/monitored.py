@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING, cast
 
 from aether.monitoring import process
@@ -31,10 +30,21 @@ _FRESH = 1.0
 class Monitored(Running):
     """The part of a medium that is looked after."""
 
-    __slots__ = ("_console", "_measured", "_measuring", "_monitor", "_sampler")
+    __slots__ = (
+        "_console",
+        "_following",
+        "_is_followed",
+        "_measured",
+        "_measuring",
+        "_monitor",
+        "_sampler",
+    )
 
     def _begin_monitored(self) -> None:
         self._monitor: Monitor | None = None
+        self._is_followed = False
+        # Entered and left in the loop, configured in any thread; again in the same one, if the collector has it so.
+        self._following = threading.RLock()
         self._console: Serving | None = None
         self._sampler: Sampler | None = None
         self._measured: tuple[float, Resources] | None = None
@@ -47,12 +57,12 @@ class Monitored(Running):
                 process.require("the section health")
             self._open_console()
         super()._start()
+        self._is_followed = True
         self._follow()
 
     async def _stop(self, *, at_once: bool) -> None:
-        if self._monitor is not None:
-            self._monitor.let_go()
-            self._monitor = None
+        self._is_followed = False
+        self._follow()
         if self._console is not None:
             self._console.close()
             self._console = None
@@ -66,17 +76,20 @@ class Monitored(Running):
 
     def _follow(self) -> None:
         """Looks after the medium if the configuration says so now, while it is entered."""
-        if not self._is_watched() or not self._runs or self._home is None:
-            if self._monitor is not None:
-                self._monitor.let_go()
+        if self._is_watched():
+            # Not under the lock: modules run when they are imported.
+            from aether.monitoring import monitor as _  # noqa: F401
+        with self._following:
+            monitor, home = self._monitor, self._home
+            if not self._is_watched() or not self._is_followed or home is None:
                 self._monitor = None
-        elif self._monitor is None:
-            from aether.monitoring.monitor import Monitor
+                if monitor is not None:
+                    monitor.let_go()
+            elif monitor is None:
+                from aether.monitoring.monitor import Monitor
 
-            self._monitor = monitor = Monitor(self, self._home.run)
-            # A thread must not outlive the interpreter.
-            weakref.finalize(self, monitor.stop)
-            monitor.start()
+                self._monitor = Monitor(self, home.run)
+                self._monitor.start()
 
     def _open_console(self) -> None:
         if self._console is None and self._config is not None and self._config.console is not None:

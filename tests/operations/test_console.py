@@ -7,13 +7,11 @@ import contextlib
 import gc
 import json
 import os
-import re
 import socket
 import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,7 +37,7 @@ from aether.console.protocol import (
     decode_request,
     encode,
 )
-from aether.console.shown import MAILBOXES, short, snapshot
+from aether.console.shown import MAILBOXES, snapshot
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs Unix sockets")
 
@@ -249,37 +247,6 @@ async def test_whoever_goes_away_leaves_no_tap() -> None:
         medium.emit_nowait("a", held)
         del held
         assert gone() is None
-
-
-@pytest.mark.parametrize("error", [ValueError, SystemExit])
-def test_a_payload_whose_repr_fails_is_named(error: type[BaseException]) -> None:
-    class Bad:
-        def __repr__(self) -> str:
-            raise error
-
-    assert re.match(r"<Bad instance at 0x|<Bad, whose repr raises SystemExit>", short(Bad(), 100))
-    assert "Bad" in short([1, Bad()], 100) or error is SystemExit
-
-
-@pytest.mark.parametrize(
-    ("payload", "shown"),
-    [
-        ({"b": 1, "a": [1, 2]}, "{'b': 1, 'a': [1, 2]}"),
-        (b"abc", "b'abc'"),
-        ("x" * 1_000_000, None),
-        (b"x" * 1_000_000, None),
-        (bytearray(1_000_000), None),
-        (dict.fromkeys(range(1_000_000)), None),
-        (list(range(1_000_000)), None),
-        ([[[[[[[1]]]]]]], None),
-    ],
-)
-def test_a_payload_is_cut_to_its_length(payload: object, shown: str | None) -> None:
-    begun = time.perf_counter()
-    text = short(payload, 200)
-    assert time.perf_counter() - begun < 0.1, "only its beginning is looked at"
-    assert len(text) <= 200
-    assert shown in (None, text)
 
 
 @pytest.mark.anyio

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -16,7 +17,15 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from aether import Aether, AetherConfig, ConfigError, Health, HealthConfig, LeakHint, Vibrator
+from aether import (
+    Aether,
+    AetherConfig,
+    ConfigError,
+    Health,
+    HealthConfig,
+    LeakHint,
+    Vibrator,
+)
 from aether.monitoring import process
 from aether.monitoring.leaks import POINTS
 from aether.monitoring.monitor import Monitor
@@ -144,11 +153,40 @@ def test_who_does_not_read_is_named(rig: Rig) -> None:
     rig.look()
     assert rig.medium.health().ready, "one was taken"
     rig.now += 31.0
+    rig.look()
     assert not rig.medium.health().ready
     desk.receive_nowait()
     rig.look()
     rig.now += 99.0
     assert rig.medium.health().ready, "nothing waits"
+
+
+def test_what_was_read_since_the_last_look_is_no_reason(
+    make: Callable[[HealthConfig], Rig],
+) -> None:
+    rig = make(SETTINGS.replace(interval=60.0))
+    desk = rig.vibrator("desk")
+    desk.resonate_on("orders.*")
+    rig.medium.emit_nowait("orders.a")
+    rig.look()
+    desk.receive_nowait()
+    rig.now += 45.0
+    assert rig.medium.health().ready, "nobody has looked since"
+    rig.now += 15.0
+    rig.look()
+    assert rig.medium.health().ready
+
+
+def test_a_hint_says_how_long_the_window_was(make: Callable[[HealthConfig], Rig]) -> None:
+    """Also where the window has fewer looks than thirty."""
+    rig = make(SETTINGS.replace(unread=None, leak_window=10.0, leak_waves=3))
+    desk = rig.vibrator("desk", buffer_size=1000)
+    desk.resonate_on("orders.*")
+    for _ in range(5):
+        assert rig.look().leaks == ()
+        rig.medium.emit_nowait("orders.a")
+        rig.now += 4.0
+    assert rig.look().leaks == (LeakHint("mailbox", "desk", 1, 5, 16.0),)
 
 
 def test_a_handler_that_hangs_is_one_who_does_not_read(rig: Rig) -> None:
@@ -159,6 +197,7 @@ def test_a_handler_that_hangs_is_one_who_does_not_read(rig: Rig) -> None:
     rig.medium.emit_nowait("orders.a")
     rig.look()
     rig.now += 31.0
+    rig.look()
     (reason,) = rig.medium.health().reasons
     assert reason.startswith("1 waves wait for a handler of 'desk'")
 
@@ -176,7 +215,7 @@ def test_a_mailbox_that_only_grows_is_hinted_at_and_stays_ready(
     health = rig.medium.health()
     assert health.ready
     (hint,) = rig.medium.resources().leaks
-    assert hint == LeakHint("mailbox", "desk", 2, POINTS + 1, 60.0)
+    assert hint == LeakHint("mailbox", "desk", 1, POINTS + 1, 60.0)
     assert health.hints == (str(hint),)
     for _ in range(POINTS):
         desk.receive_nowait()
@@ -228,6 +267,7 @@ def test_only_so_many_mailboxes_are_followed(rig: Rig) -> None:
     rig.medium.emit_nowait("orders")
     rig.look()
     rig.now += 31.0
+    rig.look()
     assert len(rig.sampler.unread(30.0)) == MAILBOXES
 
 
@@ -375,24 +415,175 @@ async def test_the_section_comes_and_goes_while_the_medium_runs() -> None:
         await _until(lambda: not monitors())
 
 
-@pytest.mark.anyio
-async def test_what_fails_is_logged_once_and_tried_again(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_what_fails_is_logged_once_an_episode_and_tried_again(
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    medium = Aether(AetherConfig(health=HealthConfig()))
-    failed = [0]
+    outcomes: list[BaseException | None] = [OSError("no")] * 3 + [None] + [OSError("no")] * 3
+    tried: list[int] = []
+    real = Sampler.sample
 
-    def fail(*_: object) -> Resources:
-        failed[0] += 1
-        raise OSError("no")
+    def sample(self: Sampler, *given: Any) -> Resources:
+        tried.append(len(outcomes))
+        if (outcome := outcomes.pop(0)) is not None:
+            raise outcome
+        return real(self, *given)
 
-    monkeypatch.setattr(Sampler, "sample", fail)
-    monkeypatch.setattr("aether.monitoring.monitor._PINGS", 1000)
-    monkeypatch.setattr(Monitor, "look", lambda *_, **__: fail())
-    async with medium:
-        await _until(lambda: failed[0] > 3)
+    monkeypatch.setattr(Sampler, "sample", sample)
+    # It ends when it is told, which here it is once nothing is left to be tried.
+    monkeypatch.setattr(rig.monitor, "_is_over", lambda _: not outcomes)
+    rig.monitor._run()
+    assert len(tried) == 7
+    said = [one for one in caplog.records if getattr(one, "event", "") == "health.failed"]
+    assert len(said) == 2
+
+
+def test_the_section_that_is_turned_on_without_psutil_says_so(
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.sampler._ask = process.figures
+    turns = iter(range(20))
+    monkeypatch.setattr(rig.monitor, "_is_over", lambda _: next(turns, None) is None)
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "psutil", None)
+        rig.monitor._run()
+    assert next(turns, None) is None, "it went on"
+    rig.answer()
+    health = rig.medium.health()
+    assert (health.live, health.ready) == (True, False)
+    (reason,) = health.reasons
+    assert reason.startswith("health: ")
+    assert "pip install 'aether-medium[ops]'" in reason
     said = [one for one in caplog.records if getattr(one, "event", "") == "health.failed"]
     assert len(said) == 1
+    turns = iter([0])
+    rig.settings = SETTINGS.replace(memory=None)
+    monkeypatch.setattr(rig.monitor, "_is_over", lambda _: next(turns, None) is None)
+    rig.monitor._run()
+    assert not any("health:" in one for one in rig.medium.health().reasons), "it was installed"
+
+
+def test_it_ends_with_the_medium_however_that_was_closed(rig: Rig) -> None:
+    rig.medium.shut("closed", at_once=True)
+    watching = threading.Thread(target=rig.monitor._run, daemon=True)
+    watching.start()
+    watching.join(10)
+    ended = not watching.is_alive()
+    rig.monitor.let_go()
+    assert ended
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Monitor]]:
+    """The monitors that are made; each takes its time, in which another thread has its chance."""
+    made: list[Monitor] = []
+    real = Monitor.__init__
+
+    def init(self: Monitor, *given: Any) -> None:
+        made.append(self)
+        time.sleep(0.2)
+        real(self, *given)
+
+    monkeypatch.setattr(Monitor, "__init__", init)
+    yield made
+    deadline = time.monotonic() + 20
+    while monitors() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert monitors() == []
+
+
+def test_only_one_comes_where_two_threads_turn_it_on(begun: list[Monitor]) -> None:
+    async def main() -> None:
+        medium = Aether()
+        async with medium.running():
+            turning = [
+                threading.Thread(
+                    target=medium.reconfigure,
+                    args=(medium.config.replace(health=HealthConfig(memory=memory)),),
+                )
+                for memory in (1, 2)
+            ]
+            for one in turning:
+                one.start()
+            for one in turning:
+                one.join()
+            assert begun == [medium._monitor]
+
+    asyncio.run(main())
+
+
+def test_none_stays_where_it_is_turned_on_while_the_medium_is_left(begun: list[Monitor]) -> None:
+    async def main() -> None:
+        medium = Aether()
+        async with medium.running():
+            turning = threading.Thread(
+                target=medium.reconfigure,
+                args=(medium.config.replace(health=HealthConfig()),),
+            )
+            turning.start()
+            while not begun:
+                await asyncio.sleep(0.01)
+        turning.join()
+        assert medium._monitor is None
+
+    asyncio.run(main())
+
+
+def test_each_toggle_leaves_nothing_behind() -> None:
+    async def main() -> int:
+        async with Aether() as medium:
+            before = len(weakref.finalize._registry)  # type: ignore[attr-defined]
+            for _ in range(5):
+                for health in (HealthConfig(), None):
+                    medium.reconfigure(medium.config.replace(health=health))
+            return len(weakref.finalize._registry) - before  # type: ignore[attr-defined]
+
+    assert asyncio.run(main()) <= 0
+
+
+def test_the_collector_does_not_wait_for_a_thread(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, looks = threading.Event(), threading.Event()
+
+    def look(*_: object, **__: object) -> None:
+        looks.set()
+        held.wait(20)
+
+    monkeypatch.setattr(Monitor, "look", look)
+    medium = Aether(AetherConfig(health=SETTINGS))
+    monitor = Monitor(medium, rig.posted.append)
+    monitor.start()
+    assert looks.wait(20)
+    finalizer = monitor._finalizer
+    assert finalizer is not None
+    assert not finalizer.atexit
+    calling = threading.Thread(target=finalizer)
+    calling.start()
+    calling.join(10)
+    waits = calling.is_alive()
+    held.set()
+    assert not waits
+    monitor.join(20)
+    assert monitor._thread is not None
+    assert not monitor._thread.is_alive(), "it was told"
+
+
+def test_a_thread_that_hangs_does_not_hold_up_the_end_of_the_interpreter() -> None:
+    program = (
+        "import asyncio, threading\n"
+        "from aether import *\n"
+        "from aether.monitoring import monitor\n"
+        "monitor.PATIENCE = 0.1\n"
+        "looks = threading.Event()\n"
+        "monitor.Monitor.look = lambda *_, **__: (looks.set(), threading.Event().wait())\n"
+        "medium = Aether(AetherConfig(health=HealthConfig()))\n"
+        "loop = asyncio.new_event_loop(); loop.run_until_complete(medium.__aenter__())\n"
+        "looks.wait(); print('ends')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "ends\n"), done.stderr
 
 
 def test_a_medium_that_is_thrown_away_is_looked_after_no_more() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -62,6 +65,49 @@ def test_a_loop_that_has_still_to_answer_is_asked_nothing_more() -> None:
     loop.run()
     lag.ping()
     assert (lag.silence, lag.take()) == (0.0, 10.0)
+
+
+def _taken_while_it_answers(step: int) -> tuple[list[float], int]:
+    """What is taken while the loop answers in another thread, before this instruction; and how many there were."""
+    loop = Loop()
+    lag = LoopLag(loop.posted.append, loop.clock)
+    lag.ping()
+    loop.now += 0.5
+    loop.run()
+    lag.ping()
+    loop.now += 2.0
+    answering = threading.Thread(target=loop.run)
+    seen = [0]
+
+    def trace(frame: FrameType, kind: str, _: Any) -> Any:
+        frame.f_trace_opcodes = True
+        if kind == "opcode":
+            if seen[0] == step:
+                answering.start()
+                # It waits where it must.
+                answering.join(0.02)
+            seen[0] += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, *_: trace(frame, "", _) if frame.f_code.co_name == "take" else None)
+    try:
+        taken = [lag.take()]
+    finally:
+        sys.settrace(before)
+    if not answering.ident:
+        answering.start()
+    answering.join()
+    return [*taken, lag.take()], seen[0]
+
+
+def test_nothing_is_lost_between_two_threads() -> None:
+    step, steps = 0, 1
+    while step < steps:
+        taken, steps = _taken_while_it_answers(step)
+        assert max(taken) == 2.0, f"before instruction {step}"
+        step += 1
+    assert steps > 10
 
 
 @pytest.mark.anyio

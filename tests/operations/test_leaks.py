@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from aether.monitoring.leaks import POINTS, LeakHint, Series, growth
+from aether.monitoring.leaks import LEAST, POINTS, LeakHint, Series, growth
 
 VALUES = st.lists(st.integers(0, 1000), max_size=40)
 
@@ -16,7 +16,7 @@ def test_growth_is_what_never_fell(samples: list[int], least: int) -> None:
     assert growth(samples, least) == (grown if rises and grown >= least else None)
 
 
-@given(st.integers(0, 1000), st.lists(st.integers(0, 50), min_size=POINTS - 1, max_size=3 * POINTS))
+@given(st.integers(0, 1000), st.lists(st.integers(0, 50), min_size=POINTS, max_size=3 * POINTS))
 def test_what_only_grows_is_found(start: int, steps: list[int]) -> None:
     series, value, values = Series(), start, [start]
     series.add(0.0, value, 30.0)
@@ -24,9 +24,9 @@ def test_what_only_grows_is_found(start: int, steps: list[int]) -> None:
         value += step
         values.append(value)
         series.add(float(now), value, 30.0)
-    window = values[-POINTS:]
+    window = values[-POINTS - 1 :]
     least = max(1, window[-1] - window[0])
-    expected = (window[0], window[-1]) if window[-1] > window[0] else None
+    expected = (window[0], window[-1], 30.0) if window[-1] > window[0] else None
     assert series.grown(least) == expected
     assert series.grown(least + 1) is None
 
@@ -66,11 +66,53 @@ def test_a_saw_that_is_faster_than_the_samples_does_not_seem_to_climb(
 
 def test_a_window_that_is_not_full_says_nothing() -> None:
     series = Series()
-    for now in range(POINTS - 1):
+    for now in range(POINTS):
         series.add(float(now), now * 1000, float(POINTS))
+        assert series.grown(1) is None
+    series.add(float(POINTS), POINTS * 1000, float(POINTS))
+    assert series.grown(1) == (0, POINTS * 1000, float(POINTS))
+
+
+def _hinted(
+    samples: list[tuple[float, int]], window: float
+) -> tuple[tuple[float, int], tuple[float, int]] | None:
+    """Plainly: the newest samples that are a window long, and `LEAST` at least, if they only grow."""
+    for begin in range(len(samples) - LEAST, -1, -1):
+        if samples[-1][0] - samples[begin][0] >= window:
+            values = [value for _, value in samples[begin:]]
+            grows = values == sorted(values) and values[-1] > values[0]
+            return (samples[begin], samples[-1]) if grows else None
+    return None
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(8, 40), st.integers(-2, 20)), min_size=1, max_size=60),
+    window=st.integers(1, 200),
+)
+def test_a_window_is_as_long_as_is_asked_for(steps: list[tuple[int, int]], window: int) -> None:
+    """However much less often than 30 times a window it is measured."""
+    series, now, value = Series(), 0.0, 100
+    samples: list[tuple[float, int]] = []
+    for passed, step in steps:
+        now, value = now + passed, value + step
+        samples.append((now, value))
+        series.add(now, value, float(window))
+        found = _hinted(samples, float(window))
+        expected = found and (found[0][1], found[1][1], found[1][0] - found[0][0])
+        assert series.grown(1) == expected
+
+
+def test_a_change_of_the_window_begins_anew() -> None:
+    series = Series()
+    for now in range(2 * POINTS):
+        series.add(float(now), now, 10.0)
+    assert series.grown(1) == (2 * POINTS - 11, 2 * POINTS - 1, 10.0)
+    series.add(2.0 * POINTS, 2 * POINTS, 20.0)
     assert series.grown(1) is None
-    series.add(POINTS - 1.0, POINTS * 1000, float(POINTS))
-    assert series.grown(1) is not None
+    for now in range(2 * POINTS + 1, 2 * POINTS + 21):
+        assert series.grown(1) is None
+        series.add(float(now), now, 20.0)
+    assert series.grown(1) == (2 * POINTS, 2 * POINTS + 20, 20.0)
 
 
 def test_a_hint_reads_as_a_sentence() -> None:

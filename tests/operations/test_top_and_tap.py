@@ -12,14 +12,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import IO
 
+import msgspec
 import pytest
 
 from aether.cli import main
+from aether.cli.errors import CliError
 from aether.cli.tap import line
 from aether.cli.top import parts, size
 from aether.console import server
@@ -36,6 +39,9 @@ from aether.console.protocol import (
 )
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs Unix sockets")
+
+# `aether.cli` has a function of this name.
+top_module = import_module("aether.cli.top")
 
 AETHER = [sys.executable, "-W", "error", "-m", "aether.cli"]
 README = Path(__file__).parents[2] / "README.md"
@@ -252,6 +258,48 @@ def test_a_first_screen_has_no_rates_and_one_without_media_says_so() -> None:
     assert _text(None, Snapshot(0.0, 0.0, []))[1:] == ["no medium is entered"]
 
 
+def _once(monkeypatch: pytest.MonkeyPatch, *snapshots: Snapshot) -> list[str]:
+    """What is shown once of a process that tells these."""
+    from aether.cli.console import Screen
+
+    @contextmanager
+    def asked(*_: object) -> Iterator[tuple[Hello, Iterator[Snapshot]]]:
+        yield Hello(1, 7, "shop.py", "0.1.0"), iter(snapshots)
+
+    monkeypatch.setattr(top_module, "asked", asked)
+    out = io.StringIO()
+    top_module.top(Screen(out=out), once=True)
+    return out.getvalue().splitlines()
+
+
+def _later(number: int, emitted: int) -> MediumView:
+    return msgspec.structs.replace(_medium(emitted, 0), number=number)
+
+
+def test_once_waits_for_a_medium_that_is_there_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one comes after the other, as in the demo."""
+    seen = [
+        Snapshot(0.0, 1.0, []),
+        Snapshot(0.0, 1.1, [_later(1, 5)]),
+        Snapshot(0.0, 1.2, [_later(2, 10)]),
+        Snapshot(0.0, 1.3, []),
+        Snapshot(0.0, 2.0, [_later(3, 20)]),
+        Snapshot(0.0, 2.25, [_later(3, 30)]),
+    ]
+    stays = [Snapshot(0.0, 2.5, [_later(3, 90)]), Snapshot(0.0, 2.6, [_later(3, 999)])]
+    assert "each second 140 emitted" in _once(monkeypatch, *seen, *stays)[2]
+    assert "each second 40 emitted" in _once(monkeypatch, *seen, Snapshot(0.0, 2.3, []))[2]
+
+
+def test_once_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = [Snapshot(0.0, float(one), []) for one in range(4)]
+    assert _once(monkeypatch, *nothing)[-1] == "no medium is entered"
+    never_twice = [Snapshot(0.0, 1.0 + one, [_later(one, 5)]) for one in range(100)]
+    assert "each second - emitted" in _once(monkeypatch, *never_twice)[2]
+    with pytest.raises(CliError, match="process 7 has ended"):
+        _once(monkeypatch, *nothing[:2])
+
+
 def test_a_wave_is_one_line_whatever_is_in_it() -> None:
     wave = WaveView(1, None, 0.25, "a", 1.0, "two\nlines", 1, "'\x1b[31m\n'")
     text = line(wave)
@@ -269,13 +317,16 @@ def test_sizes_in_their_unit() -> None:
     ]
 
 
-def test_the_readme_shows_a_screen_of_the_demo() -> None:
+def test_the_readme_shows_a_screen_of_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     """The piece in the README has the columns and vibrators of a real demo's screen."""
+    # Wide enough for names, however many digits there are.
+    monkeypatch.setenv("COLUMNS", "120")
     with subprocess.Popen([*AETHER, "demo", "--console"], stdout=subprocess.DEVNULL) as demo:
         try:
             shown = _screen_of(demo)
         finally:
             demo.kill()
+    assert re.search(r"each second \d[\d,]* emitted", shown), "of a medium that was there twice"
     block = re.search(
         r"\$ aether top --once\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL
     )

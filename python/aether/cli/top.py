@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.table import Table
@@ -20,6 +20,10 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _STEP = 1000
 _ONCE = 0.5
 """Seconds over which rates are taken for a single screen."""
+_LOOK = 0.1
+"""Seconds between two looks for it: a medium may be there for less than that."""
+_PATIENCE = 3.0
+"""Seconds for which a medium is waited for."""
 
 Rows = Sequence["str | Table"]
 
@@ -38,19 +42,45 @@ def top(
     Raises:
         CliError: There is nobody to ask.
     """
-    before: Snapshot | None = None
-    with asked(Watch(_ONCE if once else 1.0), path, pid) as (hello, answers), screen.live() as show:
-        for answer in answers:
-            if isinstance(answer, Snapshot):
-                if once and before is not None:
-                    screen.print(*parts(hello, before, answer))
-                    return
-                if not once:
-                    show(parts(hello, before, answer))
-                before = answer
-    if once:
-        raise CliError(f"process {hello.pid} has ended, or shows nothing any more")
+    with asked(Watch(_LOOK if once else 1.0), path, pid) as (hello, answers):
+        snapshots = (answer for answer in answers if isinstance(answer, Snapshot))
+        if once:
+            found = _pair(snapshots)
+            if found is None:
+                raise CliError(f"process {hello.pid} has ended, or shows nothing any more")
+            screen.print(*parts(hello, *found))
+            return
+        before: Snapshot | None = None
+        with screen.live() as show:
+            for now in snapshots:
+                show(parts(hello, before, now))
+                before = now
     screen.complain(f"process {hello.pid} has ended, or shows nothing any more")
+
+
+def _pair(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, Snapshot] | None:
+    """Two with a medium that is in both, so that there are rates: `_ONCE` apart, or less if it is gone before."""
+    begun: Snapshot | None = None
+    first: Snapshot | None = None
+    last: Snapshot | None = None
+    for now in snapshots:
+        begun = begun or now
+        if first is not None and _share(first, now):
+            last = now
+            if now.clock - first.clock >= _ONCE:
+                break
+        elif first is not None and last is not None:
+            break
+        else:
+            first = now
+        if now.clock - begun.clock >= _PATIENCE:
+            return first, now
+    return None if first is None or last is None else (first, last)
+
+
+def _share(before: Snapshot, now: Snapshot) -> bool:
+    known = {medium.number for medium in before.media}
+    return any(medium.number in known for medium in now.media)
 
 
 def parts(hello: Hello, before: Snapshot | None, now: Snapshot) -> Rows:

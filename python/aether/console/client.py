@@ -38,15 +38,16 @@ def find(path: Path | None = None, pid: int | None = None) -> Path:
     """The socket to ask: a path as it is, that of a process, or the only one there is.
 
     Raises:
-        ConsoleError: There is none, or more than one, or this system has no such sockets.
+        ConsoleError: There is none, or more than one, or this system has no such sockets, or somebody else could have put
+            them there.
     """
     try:
         places.check_system()
+        if path is not None:
+            return path
+        found = places.found()
     except ConfigError as error:
         raise ConsoleError(str(error)) from None
-    if path is not None:
-        return path
-    found = places.found()
     if pid is not None:
         for own, where in found:
             if own == pid:

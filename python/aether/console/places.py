@@ -58,17 +58,22 @@ def own_path() -> Path:
     """
     check_system()
     folder = default_folder()
+    with _as_mistake(folder), contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    _check_owner(folder)
+    return folder / f"{os.getpid()}.sock"
+
+
+def _check_owner(folder: Path) -> None:
+    """Sees to it that nobody else can have put sockets there."""
     with _as_mistake(folder):
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-        found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        seen = folder.lstat()
+    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid() or seen.st_mode & 0o077:
         message = (
             f"console: {folder} must be a folder that belongs to this user alone (0700); remove it, or name a socket: "
-            "ConsoleConfig(path=...)"
+            "ConsoleConfig(path=...), and --socket of the commands"
         )
         raise ConfigError(message)
-    return folder / f"{os.getpid()}.sock"
 
 
 def bound(path: Path) -> socket.socket:
@@ -126,10 +131,15 @@ def answers(path: Path) -> bool:
 
 
 def found() -> list[tuple[int, Path]]:
-    """The processes that answer in the folder of this user, with their sockets."""
+    """The processes that answer in the folder of this user, with their sockets.
+
+    Raises:
+        ConfigError: The folder is not this user's alone: who answers there may be anybody.
+    """
     folder = default_folder()
-    if not folder.is_dir():
+    if not folder.is_dir() and not folder.is_symlink():
         return []
+    _check_owner(folder)
     named = [(_pid(path), path) for path in folder.glob("*.sock")]
     return sorted((pid, path) for pid, path in named if pid and _is_alive(pid) and answers(path))
 

@@ -52,7 +52,7 @@ class Hello(msgspec.Struct, tag="hello", frozen=True):
 
 
 class Watch(msgspec.Struct, tag="watch", frozen=True):
-    """Asks for snapshots, one after so many seconds."""
+    """Asks for snapshots, one after so many seconds: 0.1 at least, and an hour at most."""
 
     interval: float = 1.0
 
@@ -120,7 +120,7 @@ class Snapshot(msgspec.Struct, tag="snapshot", frozen=True):
 
 
 class WaveView(msgspec.Struct, tag="wave", frozen=True):
-    """A wave that has passed; `payload` is its `repr`, cut short."""
+    """A wave that has passed; `payload` is what `aether.console.payloads` shows of it."""
 
     medium: int
     sequence: int | None

@@ -4,8 +4,9 @@ Contract:
 - The medium never waits for it: waves are kept in a bounded ring, and what it has no room for is counted and told.
   Texts are made in this thread, for at most `WAVES_AT_ONCE` waves each `DRAINED` seconds.
 - A client that does not read is sent nothing more until it does, and is dropped after `PATIENCE` seconds.
-- The socket is there from the first medium that is entered to the last one that is left, and is taken away then. In the
-  child of a fork it is closed, and stays the parent's.
+- The socket is there from the first medium that is entered to the last one that is left, or is gone without that, and is
+  taken away then. In the child of a fork it is closed, and stays the parent's.
+- Where the process has no more files to open, whoever connects waits, and is looked for once in `DEAF` seconds.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import queue
 import selectors
 import socket
 import sys
@@ -53,9 +55,11 @@ _log = said()
 WAVES_AT_ONCE = 250
 DRAINED = 0.1
 PATIENCE = 10.0
+DEAF = 1.0
 _CLIENTS = 16
 _LONGEST_REQUEST = 65_536
 _LEAST_INTERVAL = 0.1
+_LONGEST_INTERVAL = 3600.0
 _LONGEST_TEXT = 10_000
 
 
@@ -94,6 +98,10 @@ class Server:
         self._ended = threading.Event()
         self._selector = selectors.DefaultSelector()
         self._wakes, self._waker = socket.socketpair()
+        self._wakes.setblocking(False)
+        self._waker.setblocking(False)
+        self._left: queue.SimpleQueue[Serving] = queue.SimpleQueue()
+        self._deaf_until: float | None = None
         for one in (self._listener, self._wakes):
             self._selector.register(one, selectors.EVENT_READ)
         self._told = False
@@ -117,6 +125,14 @@ class Server:
             if self.path.lstat().st_ino == self._file:
                 self.path.unlink()
         self._ended.set()
+        self._wake()
+
+    def leave(self, serving: Serving) -> None:
+        """Has its thread close it: waits for nothing, and takes no lock, so that the collector may call it anywhere."""
+        self._left.put(serving)
+        self._wake()
+
+    def _wake(self) -> None:
         with contextlib.suppress(OSError):
             self._waker.send(b"x")
 
@@ -142,8 +158,11 @@ class Server:
                 for key, _ in self._selector.select(self._pause()):
                     if key.fileobj is self._listener:
                         self._accept()
-                    elif key.fileobj is not self._wakes:
+                    elif key.fileobj is self._wakes:
+                        self._close_left()
+                    else:
                         self._safely(key.data, self._read)
+                self._listen_again()
                 now = time.monotonic()
                 for client in list(self._clients):
                     self._safely(client, partial(self._serve, now=now))
@@ -158,7 +177,16 @@ class Server:
         """How long nothing is due."""
         now = time.monotonic()
         due = [client.due for client in self._clients]
-        return max(0.0, min(due) - now) if due else None
+        if self._deaf_until is not None:
+            due.append(self._deaf_until)
+        return min(max(0.0, min(due) - now), _LONGEST_INTERVAL) if due else None
+
+    def _close_left(self) -> None:
+        with contextlib.suppress(OSError):
+            self._wakes.recv(4096)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._left.get_nowait().close()
 
     def _safely(self, client: _Client, act: Callable[[_Client], None]) -> None:
         """Does something for one client, whose errors are no other's."""
@@ -167,17 +195,32 @@ class Server:
         except OSError:
             self._drop(client)
         except Exception:  # noqa: BLE001 - whatever a payload raises
-            if not self._told:
-                self._told = True
-                _log.exception(
-                    "the console could not answer somebody", extra={"event": "console.failed"}
-                )
+            self._tell()
             self._drop(client)
+
+    def _tell(self) -> None:
+        """Of what is handled, once."""
+        if not self._told:
+            self._told = True
+            _log.exception(
+                "the console could not answer somebody", extra={"event": "console.failed"}
+            )
+
+    def _listen_again(self) -> None:
+        if self._deaf_until is not None and time.monotonic() >= self._deaf_until:
+            self._deaf_until = None
+            self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _accept(self) -> None:
         try:
             connected, _ = self._listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            return
         except OSError:
+            # No file is left to be opened, and who waits would be seen again at once, and again.
+            self._selector.unregister(self._listener)
+            self._deaf_until = time.monotonic() + DEAF
+            self._tell()
             return
         connected.setblocking(False)
         client = _Client(connected, time.monotonic())
@@ -209,6 +252,8 @@ class Server:
             asked = decode_request(line)
             if isinstance(asked, Tap):
                 check_pattern(asked.pattern)
+            else:
+                asked = Watch(min(max(asked.interval, _LEAST_INTERVAL), _LONGEST_INTERVAL))
             client.asked = asked
             self._open_rings(client)
         except (ValueError, AetherError) as error:
@@ -233,7 +278,7 @@ class Server:
                 client.due = now + DRAINED
             else:
                 client.said = encode(snapshot(self._alive()))
-                client.due = now + max(_LEAST_INTERVAL, client.asked.interval)
+                client.due = now + client.asked.interval
         if not client.said:
             if client.asked is not None:
                 client.stuck = now
@@ -267,7 +312,7 @@ class Server:
             missed += more
             lines += [encode(wave_view(number, wave, length)) for wave in waves]
             if gone:
-                del client.rings[number]
+                _end(client.rings.pop(number))
         if missed:
             lines.append(encode(Missed(missed)))
         return b"".join(lines)
@@ -277,7 +322,14 @@ class Server:
             self._clients.remove(client)
             self._selector.unregister(client.socket)
             client.socket.close()
-            client.rings.clear()
+            while client.rings:
+                _end(client.rings.popitem()[1])
+
+
+def _end(ring: Ring) -> None:
+    """Taps no more: now, and not when the last reference is gone."""
+    with contextlib.suppress(AetherError):
+        ring.close()
 
 
 def _program() -> str:
@@ -289,13 +341,21 @@ def _program() -> str:
 class Serving:
     """A medium, or somebody else, for whom a socket is there, until it is closed."""
 
-    def __init__(self, server: Server, number: int | None) -> None:
+    def __init__(self, server: Server, medium: Aether | None) -> None:
         self.path = server.path
         self._server: Server | None = server
-        self._number = number
+        self._number: int | None = None
+        self._finalizer: weakref.finalize[[Serving], Aether] | None = None
+        if medium is not None:
+            self._number = server.add(medium)
+            # One that is thrown away without being left shows nothing any more.
+            self._finalizer = weakref.finalize(medium, server.leave, self)
+            self._finalizer.atexit = False
 
     def close(self) -> None:
         """The last one has the socket taken away; a second time does nothing."""
+        if self._finalizer is not None:
+            self._finalizer.detach()
         with _serving:
             server, self._server = self._server, None
             if server is None or _servers.get(str(server.path)) is not server:
@@ -341,7 +401,7 @@ def _hold(path: str | PathLike[str] | None, medium: Aether | None) -> Serving:
         if server is None:
             server = _servers[str(where)] = Server(where)
         server.holders += 1
-        return Serving(server, None if medium is None else server.add(medium))
+        return Serving(server, medium)
 
 
 def _end_all() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import reprlib
 import time
 from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from aether.console.payloads import short
 from aether.console.protocol import (
     HandlerView,
     HealthView,
@@ -95,7 +95,7 @@ def _name_of(handler: object) -> str:
 
 
 def wave_view(medium: int, wave: Wave[Any], length: int) -> WaveView:
-    """A wave, with so many characters of its payload's `repr`."""
+    """A wave, with so many characters of its payload."""
     return WaveView(
         medium=medium,
         sequence=wave.sequence,
@@ -106,41 +106,3 @@ def wave_view(medium: int, wave: Wave[Any], length: int) -> WaveView:
         headers=len(wave.headers),
         payload=short(wave.payload, length),
     )
-
-
-def short(payload: object, length: int) -> str:
-    """The `repr` of a payload, cut to a length; of what is large, only the beginning is looked at."""
-    try:
-        text = _Short(length).repr(payload)
-    except BaseException as error:  # noqa: BLE001 - whatever a `repr` raises must not end the thread
-        text = f"<{type(payload).__name__}, whose repr raises {type(error).__name__}>"
-    return text if len(text) <= length else f"{text[: length - 3]}..."
-
-
-class _Short(reprlib.Repr):
-    """Looks at no more of a container or text than is shown."""
-
-    def __init__(self, length: int) -> None:
-        super().__init__()
-        self.maxstring = self.maxother = self.maxlong = length
-        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = 20
-        self.maxdeque = self.maxdict = self.maxarray = 20
-        self.maxlevel = 4
-
-    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
-        """In its own order: to sort a large one would take long."""
-        if level <= 0:
-            return "{...}"
-        shown = [
-            f"{self.repr1(key, level - 1)}: {self.repr1(value, level - 1)}"
-            for key, value in islice(x.items(), self.maxdict)
-        ]
-        return f"{{{', '.join([*shown, '...'] if len(x) > self.maxdict else shown)}}}"
-
-    def repr_bytes(self, x: bytes, _level: int) -> str:
-        """The beginning."""
-        return repr(x[: self.maxstring])
-
-    def repr_bytearray(self, x: bytearray, _level: int) -> str:
-        """The beginning."""
-        return repr(x[: self.maxstring])

@@ -6,6 +6,7 @@ behind in it: no timer, no task.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -13,14 +14,14 @@ __all__ = ["LoopLag"]
 
 
 class LoopLag:
-    """Measures one loop, from another thread.
+    """Measures one loop, from another thread: nothing that it has answered is lost between the two.
 
     Args:
         post: Has a function called in the loop, soon; never if it has ended.
         clock: Seconds that do not go back.
     """
 
-    __slots__ = ("_clock", "_post", "_sent", "_worst")
+    __slots__ = ("_clock", "_noting", "_post", "_sent", "_worst")
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class LoopLag:
     ) -> None:
         self._post = post
         self._clock = clock
+        self._noting = threading.Lock()
         self._sent: float | None = None
         self._worst = 0.0
 
@@ -39,9 +41,11 @@ class LoopLag:
             self._post(self._answer)
 
     def _answer(self) -> None:
-        sent, self._sent = self._sent, None
-        if sent is not None:
-            self._worst = max(self._worst, self._clock() - sent)
+        now = self._clock()
+        with self._noting:
+            sent, self._sent = self._sent, None
+            if sent is not None:
+                self._worst = max(self._worst, now - sent)
 
     @property
     def silence(self) -> float:
@@ -51,5 +55,8 @@ class LoopLag:
 
     def take(self) -> float:
         """How late it was at worst since the last time, in seconds; what it has not answered yet counts too."""
-        worst, self._worst = self._worst, 0.0
-        return max(worst, self.silence)
+        now = self._clock()
+        with self._noting:
+            worst, self._worst = self._worst, 0.0
+            sent = self._sent
+        return worst if sent is None else max(worst, now - sent)

@@ -4,6 +4,8 @@ Contract:
 - A hint is given for a window of samples, each of which is at least the one before, the last one greater than the first by
   a threshold. So whatever falls within a window, as what is collected or drained does, is no leak.
 - Of what is measured more often than is kept, the least counts: a saw with short teeth does not seem to climb.
+- A window is as long as is asked for, or as `LEAST` samples take; a hint says how long it was. After a change of the
+  window, it begins anew.
 - A series is bounded, however long the window is.
 """
 
@@ -14,10 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["POINTS", "LeakHint", "Series", "growth"]
+__all__ = ["LEAST", "POINTS", "LeakHint", "Series", "growth"]
 
 POINTS = 30
-"""How many samples a window has."""
+"""Into how many parts a window falls, with a sample at each end of each; fewer, if that is more often than is measured."""
+
+LEAST = 5
+"""How many samples a window has at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class LeakHint:
             there is one.
         first: Waves or bytes, at the beginning of the window.
         last: At its end.
-        seconds: How long the window is.
+        seconds: How long the window was.
     """
 
     what: Literal["mailbox", "memory"]
@@ -71,23 +76,35 @@ def growth(samples: Sequence[int], least: int) -> int | None:
 class Series:
     """The samples of one thing over a window."""
 
-    __slots__ = ("_least", "_points", "_since")
+    __slots__ = ("_least", "_points", "_window")
 
     def __init__(self) -> None:
-        self._points: deque[int] = deque(maxlen=POINTS)
-        self._since = 0.0
+        self._points: deque[tuple[float, int]] = deque(maxlen=POINTS + 1)
+        self._window = 0.0
         self._least: int | None = None
 
     def add(self, now: float, value: int, window: float) -> None:
         """One more measurement, in seconds of any clock that does not go back."""
+        points = self._points
+        if window != self._window:
+            points.clear()
+            self._window, self._least = window, None
         self._least = value if self._least is None else min(self._least, value)
-        if not self._points or now - self._since >= window / POINTS:
-            self._points.append(self._least)
-            self._since, self._least = now, None
+        if not points or now - points[-1][0] >= window / POINTS:
+            points.append((now, self._least))
+            self._least = None
+            # Those that a window does without, if it is measured less often than it has parts.
+            while len(points) > LEAST and now - points[1][0] >= window:
+                points.popleft()
 
-    def grown(self, least: int) -> tuple[int, int] | None:
-        """The first and the last sample, if the window is full and they have grown so."""
+    def grown(self, least: int) -> tuple[int, int, float] | None:
+        """The first and the last sample and the seconds between, if the window is full and they have grown so."""
         points = list(self._points)
-        if len(points) < POINTS or growth(points, least) is None:
+        if len(points) < LEAST:
             return None
-        return points[0], points[-1]
+        (begun, first), (ended, last) = points[0], points[-1]
+        # With all its parts it is full, whatever the last digit of a sum says.
+        is_full = len(points) > POINTS or ended - begun >= self._window
+        if not is_full or growth([value for _, value in points], least) is None:
+            return None
+        return first, last, ended - begun

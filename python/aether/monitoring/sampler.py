@@ -108,6 +108,7 @@ class Sampler:
         self._clock = clock
         self._ask = ask
         self._mailboxes: dict[int, _Mailbox] = {}
+        self._unread: tuple[Unread, ...] = ()
         self._memory = Series()
 
     def sample(self, medium: Medium, limits: Limits, loop_lag: float | None = None) -> Resources:
@@ -137,6 +138,11 @@ class Sampler:
             known.payloads.add(now, size, limits.window)
             followed[number] = known
         self._mailboxes = followed
+        # Kept as it is now: whether somebody has taken one since, only the next look knows.
+        self._unread = tuple(
+            Unread(one.vibrator, one.is_handler, one.waiting, now - one.since)
+            for one in followed.values()
+        )
         self._memory.add(now, figures.rss, limits.window)
         return Resources(
             taken=time.time(),
@@ -156,21 +162,16 @@ class Sampler:
 
     def unread(self, limit: float) -> list[Unread]:
         """Mailboxes of which nobody has taken a wave for longer than this, as of the last look."""
-        now = self._clock()
-        return [
-            Unread(one.vibrator, one.is_handler, one.waiting, now - one.since)
-            for one in list(self._mailboxes.values())
-            if now - one.since > limit
-        ]
+        return [one for one in self._unread if one.seconds > limit]
 
     def _leaks(self, limits: Limits) -> tuple[LeakHint, ...]:
         hints = [
-            LeakHint("mailbox", one.vibrator, *grown, limits.window)
+            LeakHint("mailbox", one.vibrator, *grown)
             for one in self._mailboxes.values()
             if (grown := one.waves.grown(limits.waves))
         ]
         if grown := self._memory.grown(limits.bytes):
-            first, last = grown
+            first, last, seconds = grown
             half = max(1, (last - first) // 2)
             waits = {
                 one.vibrator: more[1] - more[0]
@@ -178,5 +179,5 @@ class Sampler:
                 if (more := one.payloads.grown(half))
             }
             most = max(waits, key=waits.__getitem__, default=None)
-            hints.append(LeakHint("memory", most, first, last, limits.window))
+            hints.append(LeakHint("memory", most, first, last, seconds))
         return tuple(hints)

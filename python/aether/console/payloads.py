@@ -1,0 +1,160 @@
+"""What is shown of a payload: a text like its `repr`, which is cut to a length.
+
+Contract:
+- Only as much is looked at as is shown, however large the payload is, so the interpreter is never held for long: a `repr`
+  in C would hold it for all of a large list.
+- No `__repr__` of anybody's is called. Shown are numbers, texts, bytes, dates, the usual containers, what is derived from
+  them, and the fields of a dataclass whose `__repr__` shows them too; of everything else there is its type.
+- What is changed meanwhile by another thread is shown as it was met, or the type alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import decimal
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+__all__ = ["short"]
+
+_LEVELS = 4
+
+_PLAIN = (
+    *(type(None), type(...), bool, complex),
+    *(dt.date, dt.datetime, dt.time, dt.timedelta),
+    *(decimal.Decimal, uuid.UUID),
+)
+"""Types whose `repr` is short, and made by nobody else."""
+
+_MOST_BITS = 8192
+
+
+def short(payload: object, length: int) -> str:
+    """A payload in so many characters.
+
+    Example:
+        >>> short({"id": 7, "text": "x" * 1_000_000}, 20)
+        "{'id': 7, 'text':..."
+    """
+    writing = _Writing(length + 1)
+    try:
+        writing.show(payload, _LEVELS)
+        text = "".join(writing.parts)
+    except BaseException as error:  # noqa: BLE001 - whatever a field raises must not end the thread
+        text = f"<{type(payload).__name__}, which cannot be shown: {type(error).__name__}>"
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+class _Writing:
+    """A text that is written until it is long enough."""
+
+    def __init__(self, left: int) -> None:
+        self.parts: list[str] = []
+        self._left = left
+
+    def _write(self, text: str) -> None:
+        self.parts.append(text)
+        self._left -= len(text)
+
+    def show(self, given: Any, level: int) -> None:
+        """Writes one thing, and what is in it."""
+        # By its type: what it says of its class itself may be anything.
+        kind = _type_of(given)
+        name = kind.__name__
+        if kind in _PLAIN:
+            self._write(repr(given))
+        elif issubclass(kind, int):
+            bits = int.bit_length(given)
+            text = int.__repr__(given) if bits <= _MOST_BITS else f"<int of {bits:,} bits>"
+            self._write(text if kind is int else f"{name}({text})")
+        elif issubclass(kind, float):
+            text = float.__repr__(given)
+            self._write(text if kind is float else f"{name}({text})")
+        elif base := next((one for one in (str, bytes, bytearray) if issubclass(kind, one)), None):
+            beginning = base.__getitem__(given, slice(0, max(0, self._left)))
+            text = repr(beginning)
+            self._write(text if kind is base else f"{name}({text})")
+        elif base := next((one for one in _CONTAINERS if issubclass(kind, one)), None):
+            self._container(given, kind, base, level)
+        elif _shows_fields(kind):
+            self._fields(given, kind, level)
+        else:
+            self._write(f"<{name}>")
+
+    def _container(self, given: Any, kind: type[Any], base: type[Any], level: int) -> None:
+        opening, closing = _CONTAINERS[base]
+        if base in (set, frozenset) and not _SIZED[base](given):
+            opening, closing = f"{base.__name__}(", ")"
+        elif base is tuple and _SIZED[base](given) == 1:
+            closing = ",)"
+        if kind is not base:
+            opening, closing = f"{kind.__name__}({opening}", f"{closing})"
+        self._write(opening)
+        if level <= 0:
+            self._write("...")
+        else:
+            entries: Iterable[Any] = _ITERATED[base](given)
+            # Taken in one step, which other threads cannot come between; each of them writes a character at least.
+            self._entries(list(islice(entries, max(0, self._left))), level, paired=base is dict)
+        self._write(closing)
+
+    def _entries(self, entries: Iterable[Any], level: int, *, paired: bool) -> None:
+        for number, entry in enumerate(entries):
+            if self._left <= 0:
+                return
+            if number:
+                self._write(", ")
+            if paired:
+                self.show(entry[0], level - 1)
+                self._write(": ")
+            self.show(entry[1] if paired else entry, level - 1)
+
+    def _fields(self, given: Any, kind: type[Any], level: int) -> None:
+        self._write(f"{kind.__name__}(")
+        if level <= 0:
+            self._write("...")
+        else:
+            for number, name in enumerate(_shown_fields(kind)):
+                if self._left <= 0:
+                    break
+                self._write(f"{', ' if number else ''}{name}=")
+                self.show(object.__getattribute__(given, name), level - 1)
+        self._write(")")
+
+
+_CONTAINERS: dict[type[Any], tuple[str, str]] = {
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    dict: ("{", "}"),
+    set: ("{", "}"),
+    frozenset: ("frozenset({", "})"),
+    deque: ("deque([", "])"),
+}
+
+
+def _pairs(given: dict[object, object]) -> Iterable[tuple[object, object]]:
+    return dict[object, object].items(given)
+
+
+# Their own: what is derived from them may count and iterate in another way.
+_SIZED: dict[type[Any], Callable[[Any], int]] = {base: base.__len__ for base in _CONTAINERS}
+_ITERATED: dict[type[Any], Callable[[Any], Iterable[Any]]] = {
+    base: _pairs if base is dict else base.__iter__ for base in _CONTAINERS
+}
+
+
+def _type_of(given: object) -> type[Any]:
+    return type(given)
+
+
+def _shows_fields(kind: type[Any]) -> bool:
+    """Whether it is a dataclass with the `__repr__` that it was given: one of its own may leave out what is secret."""
+    return dataclasses.is_dataclass(kind) and hasattr(kind.__repr__, "__wrapped__")
+
+
+def _shown_fields(kind: type[Any]) -> Iterator[str]:
+    return (field.name for field in dataclasses.fields(kind) if field.repr)

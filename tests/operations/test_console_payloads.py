@@ -1,0 +1,157 @@
+"""What the console shows of payloads: their beginning, without any code of theirs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import time
+from collections import OrderedDict, deque, namedtuple
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from aether.console.payloads import short
+
+LARGE = 1_000_000
+Point = namedtuple("Point", "x y")  # noqa: PYI024 - the plain one
+
+
+class Many(list[int]):
+    """A list of its own type."""
+
+
+class Text(str):
+    """A text of its own type."""
+
+    __slots__ = ()
+
+    def __getitem__(self, _: object) -> str:
+        pytest.fail("no code of a payload is run")
+
+
+class Color(enum.IntEnum):
+    RED = 1
+
+
+@dataclass
+class Order:
+    id: int
+    rows: Any = None
+    secret: str = field(default="x", repr=False)
+
+
+@dataclass
+class Hidden:
+    secret: str = "x"
+
+    def __repr__(self) -> str:
+        return "Hidden()"
+
+
+class Bad:
+    """What fails, whoever asks it."""
+
+    def __repr__(self) -> str:
+        raise SystemExit
+
+    @property
+    def __class__(self) -> Any:
+        raise SystemExit
+
+
+@pytest.mark.parametrize(
+    ("payload", "shown"),
+    [
+        ({"b": 1, "a": [1, 2]}, "{'b': 1, 'a': [1, 2]}"),
+        (b"abc", "b'abc'"),
+        (bytearray(b"abc"), "bytearray(b'abc')"),
+        (set(), "set()"),
+        ({1}, "{1}"),
+        (frozenset(), "frozenset()"),
+        (frozenset({1}), "frozenset({1})"),
+        ((), "()"),
+        ((1,), "(1,)"),
+        (deque([1, "a"]), "deque([1, 'a'])"),
+        (OrderedDict(a=1), "OrderedDict({'a': 1})"),
+        (Many([1, 2]), "Many([1, 2])"),
+        (Text("abc"), "Text('abc')"),
+        (Point(1, 2), "Point((1, 2))"),
+        (Color.RED, "Color(1)"),
+        ([None, True, 1.5, 2j, ...], "[None, True, 1.5, 2j, Ellipsis]"),
+        (dt.date(2026, 1, 2), "datetime.date(2026, 1, 2)"),
+        (decimal.Decimal("1.5"), "Decimal('1.5')"),
+        (Order(7, [None]), "Order(id=7, rows=[None])"),
+        (Hidden(), "<Hidden>"),
+        (Order, "<type>"),
+        ([[[[[[[1]]]]]]], "[[[[[...]]]]]"),
+        ([1 << 100_000], "[<int of 100,001 bits>]"),
+    ],
+    ids=lambda given: given if type(given) is str else type(given).__name__,
+)
+def test_a_payload_reads_as_its_repr_would(payload: object, shown: str) -> None:
+    assert short(payload, 200) == shown
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "x" * LARGE,
+        b"x" * LARGE,
+        bytearray(LARGE),
+        dict.fromkeys(range(LARGE)),
+        list(range(LARGE)),
+        tuple(range(LARGE)),
+        set(range(LARGE)),
+        frozenset(range(LARGE)),
+        deque(range(LARGE)),
+        Many(range(LARGE)),
+        Text("x" * LARGE),
+        Order(7, list(range(LARGE))),
+        {"a": [set(range(LARGE))]},
+        [[[["x"] * 50] * 50] * 50] * 50,
+    ],
+    ids=lambda payload: type(payload).__name__,
+)
+def test_only_the_beginning_is_looked_at(payload: object) -> None:
+    begun = time.thread_time()
+    text = short(payload, 200)
+    assert time.thread_time() - begun < 0.02
+    assert len(text) == 200
+    assert text.endswith("...")
+
+
+def test_no_code_of_a_payload_is_run() -> None:
+    assert [short(Bad(), 99), short([1, Bad()], 99)] == ["<Bad>", "[1, <Bad>]"]
+
+
+def test_a_field_that_is_missing_is_told() -> None:
+    order = Order(7)
+    del order.rows
+    # It has the default of its class; without one there is nothing.
+    assert short(order, 99) == "Order(id=7, rows=None)"
+    del order.id
+    assert short(order, 99) == "<Order, which cannot be shown: AttributeError>"
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+def _depth(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value
+    if not isinstance(value, list | tuple | dict):
+        return 0
+    return 1 + max(map(_depth, inner), default=0)  # type: ignore[call-overload]
+
+
+@given(VALUES.filter(lambda value: _depth(value) <= 4), st.integers(4, 200))
+def test_it_is_the_repr_cut_to_the_length(value: object, length: int) -> None:
+    text = repr(value)
+    expected = text if len(text) <= length else f"{text[: length - 3]}..."
+    assert short(value, length) == expected
