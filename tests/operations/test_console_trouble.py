@@ -6,7 +6,6 @@ import asyncio
 import errno
 import gc
 import os
-import resource
 import socket
 import threading
 import time
@@ -110,6 +109,8 @@ def test_without_a_free_file_it_does_not_spin(
 
 
 def test_the_real_limit_of_files_costs_no_time(held: server.Server) -> None:
+    import resource
+
     waiting = socket.socket(socket.AF_UNIX)
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     used = os.dup(0)
