@@ -2,7 +2,7 @@
 
 Contract:
 - Without the sections `health` and `console` of the configuration nothing runs in the background.
-- With them, it runs while the medium is entered, keeps it not alive, and ends with it.
+- With them, it runs while the medium is entered, does not keep it alive, and ends with it.
 """
 
 from __future__ import annotations

@@ -326,5 +326,5 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         "importlib.util.find_spec",
         lambda name, *rest: None if name == "prometheus_client" else real(name, *rest),
     )
-    with pytest.raises(ImportError, match=r"pip install 'aether-medium\[ops\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'aether-medium\[ops\]'"):
         aether.metrics.collector(medium)

@@ -28,10 +28,11 @@ def serving(port: int | None, screen: Screen) -> Generator[MetricsServer | None]
         yield None
         return
     import aether.metrics
+    from aether import ConfigError
 
     try:
         server = aether.metrics.serve(port=port)
-    except ImportError as error:
+    except ConfigError as error:
         raise CliError(f"--metrics-port: {error}", status=MISUSED) from None
     except OSError as error:
         raise CliError(f"--metrics-port {port}: {error.strerror or error}") from None

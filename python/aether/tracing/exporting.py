@@ -12,6 +12,7 @@ Contract:
 from __future__ import annotations
 
 import atexit
+import queue
 import threading
 import time
 import weakref
@@ -107,7 +108,8 @@ class Exporting:
         self._exporter = exporter
         self._resource = Resource.create()
         self._next = tracer.count
-        self._stopping = threading.Event()
+        # A queue: told by the collector too, in whatever thread and whatever it holds, which no event can be.
+        self._ended: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._fails = self._given_up = False
         self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="aether-spans", daemon=True)
@@ -117,7 +119,7 @@ class Exporting:
 
     def stop(self) -> None:
         """Has it send what there is, and end."""
-        self._stopping.set()
+        self._ended.put(None)
 
     def join(self, timeout: float) -> None:
         """Waits for that, for so many seconds; what is left then is lost."""
@@ -135,10 +137,18 @@ class Exporting:
     def _run(self) -> None:
         # What exports is not to be traced itself.
         otel.attach(otel.set_value(otel._SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: SLF001 - as its own SDK does
-        while not self._stopping.wait(_INTERVAL):
+        while not self._is_over():
             self._send()
         self._send()
         self._exporter.shutdown()
+
+    def _is_over(self) -> bool:
+        """Waits a while, and whether it is told to end meanwhile."""
+        try:
+            self._ended.get(timeout=_INTERVAL)
+        except queue.Empty:
+            return False
+        return True
 
     def _send(self) -> None:
         end = self._tracer.count

@@ -140,20 +140,10 @@ impl Draft {
         }
         let source = origin.name.as_ref().map(|name| name.clone_ref(py));
         let payload = payload.unwrap_or_else(|| py.None());
-        let mut wave = PyWave::new(py, channel, payload, source, strength, timestamp, rare);
+        let wave = PyWave::new(py, channel, payload, source, strength, timestamp, rare);
         let cause = options.cause.or(options.compensates).map(Bound::get);
-        let sending = Sending::begin(py, shared, origin, &mut wave, Behind { named, cause })?;
-        let wave = Held(wave.into_object(py)?);
-        let encoded = Self::encoded(py, shared, &wave, spent)?;
-        Ok(Self {
-            wave,
-            hint,
-            require: options.require.unwrap_or(0),
-            spent,
-            encoded,
-            sending,
-            begun: f64::NAN,
-        })
+        let draft = (hint, options.require, spent);
+        Self::ready(py, (shared, origin), wave, Behind { named, cause }, draft)
     }
 
     /// A new wave of which nothing is said but its strength after the first hop; `None`: there is no memory.
@@ -211,18 +201,23 @@ impl Draft {
             hand_on(py, &mut hopped.rare, handled.get(), false)?;
         }
         let behind = Behind { named, cause: (!first).then_some(given) };
-        let sending = Sending::begin(py, shared, origin, &mut hopped, behind)?;
-        let wave = Held(hopped.into_object(py)?);
+        Self::ready(py, (shared, origin), hopped, behind, (hint, options.require, spent))
+    }
+
+    /// A checked wave as it goes out: followed if it is to be, and encoded if it is to be written.
+    #[inline]
+    fn ready(
+        py: Python<'_>,
+        (shared, origin): (&Shared, &Origin),
+        mut wave: PyWave,
+        behind: Behind<'_>,
+        (hint, require, spent): (Hint, Option<usize>, Option<Spent>),
+    ) -> PyResult<Self> {
+        let sending = Sending::begin(py, shared, origin, &mut wave, behind)?;
+        let wave = Held(wave.into_object(py)?);
         let encoded = Self::encoded(py, shared, &wave, spent)?;
-        Ok(Self {
-            wave,
-            hint,
-            require: options.require.unwrap_or(0),
-            spent,
-            encoded,
-            sending,
-            begun: f64::NAN,
-        })
+        let require = require.unwrap_or(0);
+        Ok(Self { wave, hint, require, spent, encoded, sending, begun: f64::NAN })
     }
 
     /// The record of a wave that goes somewhere, if there is a journal to write it to.

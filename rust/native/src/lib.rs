@@ -15,6 +15,7 @@ mod awaitable;
 mod blocking;
 mod causes;
 mod channel;
+mod clock;
 #[allow(unsafe_code)] // `PyContextVar_Get`
 mod context;
 mod detect;
@@ -89,6 +90,8 @@ mod _native {
         check_pattern, covers, literal_token, overlaps, parse_pattern, restore_channel,
     };
     #[pymodule_export]
+    use crate::clock::PyManualClock;
+    #[pymodule_export]
     use crate::context::PyHandling;
     #[pymodule_export]
     use crate::detect::PyEngine;
@@ -112,7 +115,7 @@ mod _native {
     #[pymodule_export]
     use crate::mailbox::PyMailbox;
     #[pymodule_export]
-    use crate::medium::{PyManualClock, PyMedium, new_identity};
+    use crate::medium::{PyMedium, new_identity};
     #[pymodule_export]
     use crate::panics::panics;
     #[pymodule_export]

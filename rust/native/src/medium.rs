@@ -1,10 +1,10 @@
 //! `Medium`: the native half of `Aether`.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 
 use aether_core::channel::{Limits, Pattern, check_channel, relate};
-use aether_core::clock::{Clock, ManualClock};
+use aether_core::clock::Clock;
 use aether_core::decay::Fading;
 use aether_core::mailbox::{Order, Overflow, Role, Spec};
 use aether_core::medium::{self, Phase, Verdict};
@@ -17,12 +17,13 @@ use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::awaitable::awaitable;
 use crate::channel::{exact, text};
+use crate::clock::PyManualClock;
 use crate::context::PyHandling;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{Closed, at_most, channel_error, count, number, quietly, seconds, type_error};
 use crate::figures;
-use crate::guarded::{Counter, Guarded};
+use crate::guarded::Counter;
 use crate::journal::PyJournalWriter;
 use crate::last;
 use crate::mailbox::PyMailbox;
@@ -35,92 +36,13 @@ use crate::survey;
 use crate::tap::PyTap;
 use crate::tracing::PyTracer;
 use crate::tuning::Tuned;
-use crate::waker::{Aftermath, Gate};
+use crate::waker::Aftermath;
 use crate::wave::PyWave;
 
 /// The native half of a medium: an emitter in nobody's name.
 #[pyclass(frozen, subclass, weakref, extends = PyEmitter, name = "Medium", module = "aether._native")]
 pub struct PyMedium {
     pub shared: Arc<Shared>,
-}
-
-/// A clock that stands still until it is moved: for tests of what happens in time.
-///
-/// Give it to a medium: the timestamps of what is emitted, `ttl` and fading go by it. Timeouts go
-/// by the loop's clock.
-///
-/// Args:
-///     start: What it shows first, in Unix seconds: finite.
-///
-/// Raises:
-///     ValueError: `start` is not finite.
-///
-/// Example:
-///     >>> from aether import Aether, ManualClock
-///     >>> clock = ManualClock(start=100.0)
-///     >>> inbox = Aether(clock=clock).vibrator("inbox")
-///     >>> clock.advance(2.5)
-///     102.5
-#[pyclass(frozen, name = "ManualClock", module = "aether")]
-pub struct PyManualClock {
-    clock: Arc<ManualClock>,
-    /// Threads that wait for a moment of it.
-    gates: Guarded<Vec<Weak<Gate>>>,
-}
-
-impl PyManualClock {
-    /// Calls a thread when it is moved.
-    fn call(&self, py: Python<'_>, gate: &Arc<Gate>) {
-        self.gates.with(py, |gates| {
-            gates.retain(|gate| gate.strong_count() > 0);
-            gates.push(Arc::downgrade(gate));
-        });
-    }
-}
-
-#[pymethods]
-impl PyManualClock {
-    #[new]
-    #[pyo3(signature = (start=0.0))]
-    fn new(#[pyo3(from_py_with = numbers::start)] start: f64) -> PyResult<Self> {
-        if !start.is_finite() {
-            return Err(PyValueError::new_err(format!(
-                "start must be finite seconds, not {start}"
-            )));
-        }
-        Ok(Self { clock: Arc::new(ManualClock::new(start)), gates: Guarded::default() })
-    }
-
-    /// What the clock shows, in seconds.
-    fn now(&self) -> f64 {
-        self.clock.now()
-    }
-
-    /// Moves the clock on.
-    ///
-    /// Args:
-    ///     seconds: By how much: finite, 0 or more.
-    ///
-    /// Returns:
-    ///     What it shows then, in seconds.
-    ///
-    /// Raises:
-    ///     ValueError: `seconds` is negative or not finite.
-    fn advance(
-        &self,
-        py: Python<'_>,
-        #[pyo3(from_py_with = numbers::seconds)] seconds: f64,
-    ) -> PyResult<f64> {
-        if !(seconds.is_finite() && seconds >= 0.0) {
-            return Err(PyValueError::new_err(format!(
-                "a clock moves on by a number of seconds, 0 or more, not {seconds}"
-            )));
-        }
-        let shown = self.clock.advance(seconds);
-        let gates = self.gates.with(py, |gates| gates.clone());
-        gates.iter().filter_map(Weak::upgrade).for_each(|gate| gate.open());
-        Ok(shown)
-    }
 }
 
 fn word<'a>(what: &str, given: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
@@ -223,8 +145,7 @@ impl PyMedium {
         tracer: Option<&Bound<'_, PyTracer>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let moved = clock.map(Bound::get);
-        let manual = |clock: &PyManualClock| Clock::Manual(Arc::clone(&clock.clock));
-        let clock = moved.map_or(Clock::System, manual);
+        let clock = moved.map_or(Clock::System, PyManualClock::shared);
         let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
         let limits = Limits { max_bytes: max_channel_length, ..Limits::DEFAULT };
         let medium = medium::Medium::with_lock(clock);
