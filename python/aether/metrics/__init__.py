@@ -3,9 +3,8 @@
 Contract:
 - A medium counts and measures for it where its configuration has a section `metrics`; `METRICS` lists all there is.
 - Counters are exact. Times are taken of one wave in 64, chosen by its position, so that no regular traffic is favoured.
-- A scrape reads the counters of waves at one moment, in less than a millisecond for thousands of vibrators; what waits, what
-  stalls and health come a moment later. Emitters and readers wait for nobody else; the text is made in the thread that asks.
-  It may come from any thread, and also finds a medium that is closed.
+- A scrape reads the counters of waves at one moment; what stalls, what handlers are at and health come a moment later. Then
+  the text is made, in the thread that asks, which may be any. It also finds a medium that is closed.
 - There are never more series than the configuration says: beyond that, what is new is counted as `other`. A series once
   there stays, so that no counter ever falls.
 - Media are told apart by the label `medium`: the `name` of their configuration. A collector keeps no medium alive.
