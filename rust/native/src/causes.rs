@@ -4,7 +4,6 @@ use aether_core::wave::{Rules, Spent, Strength};
 use pyo3::prelude::*;
 
 use crate::context::handled;
-use crate::draft::REPLY_HEADER;
 use crate::rare::Rare;
 use crate::shared::Shared;
 use crate::wave::PyWave;
@@ -14,7 +13,7 @@ use crate::wave::PyWave;
 pub fn inherits(py: Python<'_>, shared: &Shared) -> bool {
     handled(py, shared).is_some_and(|handled| {
         let handled = handled.into_bound(py);
-        handled.get().headers(py).is_some()
+        handled.get().rare.as_ref().is_some_and(|rare| !rare.headers.is_empty())
     })
 }
 
@@ -37,7 +36,8 @@ pub fn hand_on(
     cause: &PyWave,
     chain: bool,
 ) -> PyResult<()> {
-    let inherited = cause.headers(py);
+    let inherited = cause.rare.as_ref().map(|rare| &rare.headers);
+    let inherited = inherited.filter(|headers| !headers.is_empty());
     if inherited.is_none() && !chain {
         return Ok(());
     }
@@ -45,20 +45,5 @@ pub fn hand_on(
     if chain {
         rare.trail = Some(cause.trail(py)?);
     }
-    let Some(inherited) = inherited else { return Ok(()) };
-    let addressed = inherited.contains(REPLY_HEADER)?;
-    if rare.headers.is_none() && !addressed {
-        // Nobody changes the headers of a wave, so the two can share them.
-        rare.headers = Some(inherited.clone().unbind());
-        return Ok(());
-    }
-    let headers = inherited.copy()?;
-    if addressed {
-        headers.del_item(REPLY_HEADER)?;
-    }
-    if let Some(given) = &rare.headers {
-        headers.update(given.bind(py).as_mapping())?;
-    }
-    rare.headers = (!headers.is_empty()).then(|| headers.unbind());
-    Ok(())
+    inherited.map_or(Ok(()), |inherited| rare.headers.inherit(py, inherited))
 }

@@ -58,7 +58,8 @@ impl PyHandling {
 
     pub fn new(py: Python<'_>, shared: &Shared, wave: Py<PyWave>, mailbox: &PyMailbox) -> Self {
         HANDLERS.store(true, Ordering::Relaxed);
-        let processing = Processing::begin(py, shared, wave.get(), || mailbox.name(py));
+        let processing =
+            Processing::begin(py, shared, wave.get(), || Some(mailbox.name(py).into()));
         let span = processing.as_ref().map(|processing| processing.context());
         let handling = Self {
             wave,

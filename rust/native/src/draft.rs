@@ -1,8 +1,8 @@
 //! A wave on its way out: made from what was asked, checked, and tried.
 
 use std::f64::consts::PI;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use aether_core::medium::{Carry, Emission, Refusal, Reserved, Sent, Ticket};
 use aether_core::router::Hint;
@@ -27,9 +27,6 @@ use crate::tracing::{Behind, Sending};
 use crate::waker::{Aftermath, rouse_all};
 use crate::wave::{Hands, Held, PyWave};
 
-/// The header that carries the address of a request's answer. Waves that a request causes do not have it.
-pub const REPLY_HEADER: &str = "aether-reply";
-
 /// Who emits.
 pub struct Origin {
     /// 0 for the medium itself.
@@ -37,9 +34,23 @@ pub struct Origin {
     pub name: Option<Py<PyString>>,
     pub emitted: Counter,
     pub closed: AtomicBool,
+    /// The name, once somebody has asked for it beyond Python.
+    label: OnceLock<Arc<str>>,
 }
 
 impl Origin {
+    pub fn new(identity: u64, name: Option<Py<PyString>>) -> Self {
+        let closed = AtomicBool::new(false);
+        Self { identity, name, emitted: Counter::new(), closed, label: OnceLock::new() }
+    }
+
+    /// The name; the medium itself has none.
+    pub fn label(&self, py: Python<'_>) -> Option<Arc<str>> {
+        let name = self.name.as_ref()?;
+        let made = || Arc::from(&*name.bind(py).to_string_lossy());
+        Some(Arc::clone(self.label.get_or_init(made)))
+    }
+
     /// Counts an emission.
     #[inline]
     pub fn count(&self, py: Python<'_>) {
@@ -99,8 +110,7 @@ impl Draft {
         let (channel, hint) = shared.channel(name)?;
         let amplitude = options.amplitude.map(checked_amplitude).transpose()?;
         let mut rare = Rare::checked(&options.given)?;
-        let headers = rare.as_ref().and_then(|rare| rare.headers.as_ref());
-        let named = Behind::names(py, shared, headers);
+        let named = Behind::names(py, shared, rare.as_deref());
         let timestamp = shared.medium.clock().unix();
         let (hopped, before) = match (options.cause, options.compensates) {
             (None, None) => {
@@ -193,8 +203,7 @@ impl Draft {
             hopped.source = Some(name.clone_ref(py));
         }
         let first = given.strength.hops == 0;
-        let headers = hopped.rare.as_ref().and_then(|rare| rare.headers.as_ref());
-        let named = first && Behind::names(py, shared, headers);
+        let named = first && Behind::names(py, shared, hopped.rare.as_deref());
         if !first {
             hopped.rare.get_or_insert_default().trail = Some(given.trail(py)?);
         } else if let Some(handled) = handled(py, shared) {

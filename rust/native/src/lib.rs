@@ -32,6 +32,7 @@ mod figures;
 mod fork;
 #[allow(unsafe_code)] // a lock that is the interpreter's
 mod guarded;
+mod headers;
 mod here;
 mod ids;
 mod journal;
@@ -153,7 +154,7 @@ mod _native {
         }
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("DEBUG_BUILD", cfg!(debug_assertions))?;
-        module.add("REPLY_HEADER", crate::draft::REPLY_HEADER)?;
+        module.add("REPLY_HEADER", crate::headers::REPLY_HEADER)?;
         module.add("handling", crate::context::variable(py)?)?;
         Ok(())
     }

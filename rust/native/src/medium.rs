@@ -1,7 +1,7 @@
 //! `Medium`: the native half of `Aether`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aether_core::channel::{Limits, Pattern, check_channel, relate};
 use aether_core::clock::Clock;
@@ -23,7 +23,6 @@ use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{Closed, at_most, channel_error, count, number, quietly, seconds, type_error};
 use crate::figures;
-use crate::guarded::Counter;
 use crate::journal::PyJournalWriter;
 use crate::last;
 use crate::mailbox::PyMailbox;
@@ -178,13 +177,8 @@ impl PyMedium {
         if let (Some(clock), Some(journal)) = (moved, journal) {
             clock.call(journal.py(), &shared.gate());
         }
-        let origin = Origin {
-            identity: 0,
-            name: None,
-            emitted: Counter::new(),
-            closed: AtomicBool::new(false),
-        };
-        let emitter = PyEmitter { shared: Arc::clone(&shared), origin: Arc::new(origin) };
+        let origin = Arc::new(Origin::new(0, None));
+        let emitter = PyEmitter { shared: Arc::clone(&shared), origin };
         Ok(PyClassInitializer::from(emitter).add_subclass(Self { shared }))
     }
 

@@ -22,7 +22,7 @@ pub fn reduced<'py>(
     let Strength { amplitude, priority, hops } = wave.strength;
     let numbers = (amplitude, priority, hops, sequence, wave.timestamp);
     let undoes = undone(wave);
-    let rare = (wave.phase(), wave.frequency(), wave.ttl(), wave.headers(py), undoes);
+    let rare = (wave.phase(), wave.frequency(), wave.ttl(), wave.headers(py)?, undoes);
     let named = (&wave.channel, &wave.payload, &wave.source, wave.id_text());
     Ok((restore, (named, numbers, rare).into_pyobject(py)?))
 }

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use aether_core::wave::{clamped, wrapped};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyMapping, PyString};
 
-use crate::errors::type_error;
+use crate::headers::Headers;
 use crate::ids::WaveId;
 
 /// What most waves do not have.
 #[derive(Default)]
 pub struct Rare {
-    pub headers: Option<Py<PyDict>>,
+    pub headers: Headers,
     pub phase: f64,
     /// `None`: 1.0.
     pub frequency: Option<f64>,
@@ -91,7 +90,7 @@ impl Rare {
         if let Some(ttl) = given.ttl.filter(|ttl| ttl.is_nan() || *ttl < 0.0) {
             return Err(bad("ttl", ttl, "a number of seconds, 0 or more"));
         }
-        let headers = given.headers.map(checked_headers).transpose()?.flatten();
+        let headers = given.headers.map(Headers::checked).transpose()?.unwrap_or_default();
         Ok(Some(Box::new(Self {
             headers,
             phase,
@@ -104,7 +103,7 @@ impl Rare {
     /// The same again.
     pub fn copied(&self, py: Python<'_>) -> Self {
         Self {
-            headers: self.headers.as_ref().map(|headers| headers.clone_ref(py)),
+            headers: self.headers.copied(py),
             phase: self.phase,
             frequency: self.frequency,
             ttl: self.ttl,
@@ -127,23 +126,4 @@ pub fn bad(what: &str, value: f64, rule: &str) -> PyErr {
 #[inline]
 pub fn checked_amplitude(amplitude: f64) -> PyResult<f64> {
     clamped(amplitude).ok_or_else(|| bad("amplitude", amplitude, "a number in 0..1"))
-}
-
-/// A copy of the headers, which nobody else can change; `None` if there are none.
-fn checked_headers(headers: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyDict>>> {
-    let py = headers.py();
-    let Ok(mapping) = headers.cast::<PyMapping>() else {
-        return Err(type_error("headers", "a mapping of str to str", headers));
-    };
-    let copy = PyDict::new(py);
-    copy.update(mapping)?;
-    for (key, value) in &copy {
-        for part in [&key, &value] {
-            if !part.is_instance_of::<PyString>() {
-                let what = format!("headers[{}]", key.repr()?);
-                return Err(type_error(&what, "a str to a str", part));
-            }
-        }
-    }
-    Ok((!copy.is_empty()).then(|| copy.unbind()))
 }

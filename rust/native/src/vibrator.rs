@@ -16,7 +16,6 @@ use crate::channel::exact;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
 use crate::errors::{at_most, seconds};
-use crate::guarded::Counter;
 use crate::here::Thread;
 use crate::journal::AckOp;
 use crate::mailbox::PyMailbox;
@@ -93,10 +92,8 @@ impl PyVibrator {
     pub fn took(slf: &Bound<'_, Self>, shared: &Shared, taken: &[Held]) {
         if shared.tracing.is_some() {
             for held in taken {
-                received(slf.py(), shared, held.0.get(), || {
-                    let name = slf.as_super().get().origin.name.as_ref();
-                    name.map_or_else(String::new, |name| name.bind(slf.py()).to_string())
-                });
+                let by = || slf.as_super().get().origin.label(slf.py());
+                received(slf.py(), shared, held.0.get(), by);
             }
         }
     }
@@ -114,12 +111,7 @@ impl PyVibrator {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let origin = Origin {
-            identity,
-            name: Some(exact(name)?.unbind()),
-            emitted: Counter::new(),
-            closed: AtomicBool::new(false),
-        };
+        let origin = Origin::new(identity, Some(exact(name)?.unbind()));
         let shared = Arc::clone(&medium.as_super().get().shared);
         let journaled = shared.writer.is_some();
         let emitter = PyEmitter { shared, origin: Arc::new(origin) };

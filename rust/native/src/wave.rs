@@ -220,8 +220,8 @@ impl PyWave {
         self.ttl().map_or(f64::INFINITY, |ttl| ttl - (clock.unix() - self.timestamp))
     }
 
-    pub fn headers<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyDict>> {
-        self.rare.as_ref().and_then(|rare| rare.headers.as_ref()).map(|headers| headers.bind(py))
+    pub fn headers<'py>(&self, py: Python<'py>) -> PyResult<Option<&Bound<'py, PyDict>>> {
+        self.rare.as_ref().map_or(Ok(None), |rare| rare.headers.all(py))
     }
 
     /// Where a wave comes through that this one causes.
@@ -381,10 +381,9 @@ impl PyWave {
 
     /// Text by name, read-only; empty if there is none.
     #[getter(headers)]
-    fn py_headers<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
-        let empty = || PyDict::new(py);
-        let headers = self.headers(py).map_or_else(empty, Clone::clone);
-        PyMappingProxy::new(py, headers.as_mapping())
+    fn py_headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyMappingProxy>> {
+        let headers = self.headers(py)?.map_or_else(|| PyDict::new(py), Clone::clone);
+        Ok(PyMappingProxy::new(py, headers.as_mapping()))
     }
 
     /// How many hops it has behind it: 1 once it was emitted.
@@ -524,7 +523,7 @@ impl PyWave {
             ttl: self.ttl(),
             headers: None,
         };
-        let mut headers = self.headers(py).map(|headers| headers.clone().into_any());
+        let mut headers = self.headers(py)?.map(|headers| headers.clone().into_any());
         for (key, value) in changes.into_iter().flatten() {
             let some = || (!value.is_none()).then_some(&value);
             match key.cast::<PyString>()?.to_str()? {
@@ -600,10 +599,7 @@ impl PyWave {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.channel)?;
         visit.call(&self.payload)?;
-        match self.rare.as_ref().and_then(|rare| rare.headers.as_ref()) {
-            Some(headers) => visit.call(headers),
-            None => Ok(()),
-        }
+        self.rare.as_ref().map_or(Ok(()), |rare| rare.headers.traverse(&visit))
     }
 }
 

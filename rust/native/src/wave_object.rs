@@ -95,7 +95,9 @@ unsafe extern "C" fn dealloc(this: *mut ffi::PyObject) {
         // As `Bound`: what is `Py` would be put off, as `PyO3` does not know that we are attached.
         drop(channel.into_bound(py));
         drop(source.map(|source| source.into_bound(py)));
-        drop(rare.map(|rare| rare.headers.map(|headers| headers.into_bound(py))));
+        if let Some(rare) = rare {
+            rare.headers.release(py);
+        }
         // Whatever the end of a payload may run.
         let inside = (ffi::Py_REFCNT(payload.as_ptr()) == 1).then(|| Inside::enter(py));
         let_go(payload.into_bound(py));

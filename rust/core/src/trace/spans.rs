@@ -39,41 +39,50 @@ pub struct Trouble {
     pub message: String,
 }
 
-/// One thing that was done with one wave.
-#[derive(Clone, Debug)]
-pub struct Span {
-    /// Which one it is.
+/// A followed wave as it was sent: what all spans that are about it have in common. `I`: the ids of waves.
+#[derive(Debug)]
+pub struct Sent<I> {
+    /// The span of its emission.
     pub context: SpanContext,
-    /// The span that led to it, of the same trace.
-    pub parent: Option<u64>,
-    /// Others that it came from.
-    pub links: Vec<SpanContext>,
-    /// What was done.
-    pub work: Work,
-    /// The channel of the wave.
-    pub channel: String,
     /// The id of the wave.
-    pub wave: String,
-    /// 0: it has none.
-    pub sequence: u64,
+    pub wave: I,
+    /// Its channel.
+    pub channel: Box<str>,
     /// 0..1.
     pub amplitude: f64,
+}
+
+/// One thing that was done with one wave.
+#[derive(Clone, Debug)]
+pub struct Span<I> {
+    /// The wave.
+    pub about: Arc<Sent<I>>,
+    /// Which span it is, of the trace of the wave.
+    pub id: u64,
+    /// The span that led to it, of the same trace.
+    pub parent: Option<u64>,
+    /// Another one that it came from.
+    pub link: Option<SpanContext>,
+    /// What was done.
+    pub work: Work,
+    /// 0: it has none.
+    pub sequence: u64,
     /// The vibrator; `None`: the medium itself.
-    pub by: Option<String>,
+    pub by: Option<Arc<str>>,
     /// In Unix seconds.
     pub began: f64,
     /// How long it took, in seconds.
     pub took: f64,
     /// How many it reached, and how many of those let it go; of what was emitted.
-    pub reached: Option<(usize, usize)>,
+    pub reached: Option<(u32, u32)>,
     /// Why it came to nothing.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<Box<Trouble>>,
 }
 
 /// The last spans.
 #[derive(Debug)]
-pub struct Spans {
-    kept: VecDeque<Arc<Span>>,
+pub struct Spans<I> {
+    kept: VecDeque<Span<I>>,
     most: usize,
     /// The number of the first that is kept.
     first: u64,
@@ -81,23 +90,23 @@ pub struct Spans {
 
 /// What came after a number.
 #[derive(Debug)]
-pub struct Since {
+pub struct Since<I> {
     /// In order.
-    pub spans: Vec<Arc<Span>>,
+    pub spans: Vec<Span<I>>,
     /// Where to go on.
     pub next: u64,
     /// How many were gone already.
     pub lost: u64,
 }
 
-impl Spans {
+impl<I: Clone + PartialEq> Spans<I> {
     /// Room for so many; at least one.
     pub fn new(most: usize) -> Self {
         Self { kept: VecDeque::new(), most: most.max(1), first: 0 }
     }
 
     /// One more. The one that goes for it is handed back, to be dropped elsewhere.
-    pub fn push(&mut self, span: Arc<Span>) -> Option<Arc<Span>> {
+    pub fn push(&mut self, span: Span<I>) -> Option<Span<I>> {
         let gone = if self.kept.len() == self.most { self.kept.pop_front() } else { None };
         self.first += u64::from(gone.is_some());
         self.kept.push_back(span);
@@ -110,7 +119,7 @@ impl Spans {
     }
 
     /// At most so many from this number on.
-    pub fn since(&self, number: u64, most: usize) -> Since {
+    pub fn since(&self, number: u64, most: usize) -> Since<I> {
         let from = number.clamp(self.first, self.count());
         let spans: Vec<_> =
             self.kept.iter().skip((from - self.first) as usize).take(most).cloned().collect();
@@ -120,12 +129,12 @@ impl Spans {
 
     /// All of the trace to which a wave of this id belongs, as far as they are kept, in the order in which they ended; of
     /// several traces, the latest.
-    pub fn of_wave(&self, wave: &str) -> Vec<Arc<Span>> {
-        let Some(found) = self.kept.iter().rev().find(|span| span.wave == wave) else {
+    pub fn of_wave(&self, wave: &I) -> Vec<Span<I>> {
+        let Some(found) = self.kept.iter().rev().find(|span| span.about.wave == *wave) else {
             return Vec::new();
         };
-        let trace = found.context.trace;
-        self.kept.iter().filter(|span| span.context.trace == trace).cloned().collect()
+        let trace = found.about.context.trace;
+        self.kept.iter().filter(|span| span.about.context.trace == trace).cloned().collect()
     }
 }
 
@@ -135,25 +144,25 @@ mod tests {
 
     use super::*;
 
-    fn span(trace: u128, number: u64, wave: &str) -> Arc<Span> {
-        Arc::new(Span {
-            context: SpanContext { trace, span: number + 1, sampled: true },
+    fn span(trace: u128, number: u64, wave: &'static str) -> Span<&'static str> {
+        let context = SpanContext { trace, span: number + 1, sampled: true };
+        let about = Arc::new(Sent { context, wave, channel: "a.b".into(), amplitude: 1.0 });
+        Span {
+            about,
+            id: number + 1,
             parent: None,
-            links: Vec::new(),
+            link: None,
             work: Work::Send,
-            channel: "a.b".to_owned(),
-            wave: wave.to_owned(),
             sequence: number,
-            amplitude: 1.0,
             by: None,
             began: 0.0,
             took: 0.0,
             reached: None,
             trouble: None,
-        })
+        }
     }
 
-    fn numbers(spans: &[Arc<Span>]) -> Vec<u64> {
+    fn numbers(spans: &[Span<&str>]) -> Vec<u64> {
         spans.iter().map(|span| span.sequence).collect()
     }
 
@@ -165,13 +174,13 @@ mod tests {
         {
             spans.push(span(trace, number as u64, wave));
         }
-        assert_eq!(numbers(&spans.of_wave("z")), [0, 2]);
+        assert_eq!(numbers(&spans.of_wave(&"z")), [0, 2]);
         assert_eq!(
-            numbers(&spans.of_wave("x")),
+            numbers(&spans.of_wave(&"x")),
             [3],
             "the latest trace of a wave that was emitted again"
         );
-        assert!(spans.of_wave("none").is_empty());
+        assert!(spans.of_wave(&"none").is_empty());
     }
 
     proptest! {

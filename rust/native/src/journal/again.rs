@@ -16,7 +16,6 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use aether_core::channel::check_channel;
 use aether_core::medium::Emission;
@@ -33,9 +32,9 @@ use super::kept::KeptWave;
 use super::restore::Restorer;
 use super::writer::{Appended, Writer};
 use crate::channel::{channel_object, text};
-use crate::draft::{Origin, REPLY_HEADER, emission_of};
+use crate::draft::{Origin, emission_of};
 use crate::errors::channel_error;
-use crate::guarded::Counter;
+use crate::headers::REPLY_HEADER;
 use crate::ids::Own;
 use crate::log;
 use crate::rare::Rare;
@@ -163,7 +162,7 @@ fn emitted(
     }
     let name = format!("dead.{from}");
     check_channel(&name, shared.limits.derived()).map_err(|fault| channel_error(&name, &fault))?;
-    let headers = match wave.headers(py) {
+    let headers = match wave.headers(py)? {
         Some(headers) => headers.copy()?,
         None => PyDict::new(py),
     };
@@ -175,7 +174,7 @@ fn emitted(
     headers.set_item("aether-deliveries", deliveries.to_string())?;
     headers.set_item("aether-cursor", &*cursor.name)?;
     let rare = Rare {
-        headers: Some(headers.unbind()),
+        headers: headers.into(),
         phase: wave.phase(),
         frequency: Some(wave.frequency()),
         trail: Some(wave.trail(py)?),
@@ -188,8 +187,7 @@ fn emitted(
         PyWave::new(py, channel, payload, source, wave.strength, timestamp, Some(Box::new(rare)));
     let dead = Held(dead.into_object(py)?);
     let mut encoded = writer.encoded(py, dead.0.get())?;
-    let origin =
-        Origin { identity: 0, name: None, emitted: Counter::new(), closed: AtomicBool::new(false) };
+    let origin = Origin::new(0, None);
     let emission = Emission { inside: true, ..emission_of(shared, &origin, &dead, &name) };
     let mut after = Aftermath::default();
     let reserved = shared.medium.reserve(&emission, &mut Hint::default(), None, &mut after);

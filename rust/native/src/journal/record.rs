@@ -6,8 +6,8 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::restore::{NONE, RAW};
 use crate::channel::text;
-use crate::draft::REPLY_HEADER;
 use crate::errors::PayloadError;
+use crate::headers::REPLY_HEADER;
 use crate::wave::PyWave;
 
 /// What a payload becomes on the disk.
@@ -50,7 +50,7 @@ pub fn encoded(
     }
     let source = wave.source.as_ref().map(|source| utf8(channel, "source", source.bind(py)));
     let source = source.transpose()?;
-    let headers = wave.headers(py).map(|headers| header_bytes(channel, headers));
+    let headers = wave.headers(py)?.map(|headers| header_bytes(channel, headers));
     let headers = headers.transpose()?.unwrap_or_default();
     let own;
     let id = if let Some(foreign) = wave.foreign() {

@@ -100,7 +100,7 @@ fn rare(py: Python<'_>, own: &Own, kept: &KeptWave) -> PyResult<Option<Box<Rare>
         for (name, text) in headers {
             dict.set_item(&**name, &**text)?;
         }
-        rare.headers = Some(dict.unbind());
+        rare.headers = dict.into();
     }
     Ok(Some(Box::new(rare)))
 }

@@ -4,7 +4,7 @@
 //! - Whether a wave is followed is decided when it is emitted. It is if what led to it is: the span that it names in its
 //!   header `traceparent`, that which OpenTelemetry has as the current one, the handler that emits, or its cause, in this
 //!   order. If nothing led to it, a share of the waves is, as [`aether_core::trace::sampling`] says.
-//! - A wave that is followed has the header `traceparent` of its own span. Others get none.
+//! - A wave that is followed has the header `traceparent` of its own span, made when somebody reads it. Others get none.
 //! - An emission is one span, from the call to its receipt; a handler is another, from its begin to its end; a reader that
 //!   takes a wave, a third, without a length. They are kept here once they have ended, the last ones, without Python.
 //! - A medium that does not trace pays one look for each emission, and for each wave that is taken.
@@ -20,7 +20,7 @@ use std::sync::{Arc, OnceLock};
 use aether_core::clock::Clock;
 use aether_core::trace::context::SpanContext;
 use aether_core::trace::sampling::{Pace, Share, mix};
-use aether_core::trace::spans::{Span, Spans, Trouble, Work};
+use aether_core::trace::spans::{self, Spans, Trouble};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -31,11 +31,14 @@ pub use sending::{Behind, Sending};
 
 use crate::channel::text;
 use crate::context;
-use crate::ids;
+use crate::ids::{self, WaveId};
 use crate::wave::{PyWave, next_number};
 
-/// The header of the W3C.
-pub const HEADER: &str = "traceparent";
+/// A followed wave, as it was sent.
+pub type Sent = spans::Sent<WaveId>;
+
+/// One thing that was done with one wave.
+pub type Span = spans::Span<WaveId>;
 
 /// What of a medium is traced, and what was seen last.
 pub struct Tracing {
@@ -52,7 +55,7 @@ pub struct Tracing {
 
 struct State {
     pace: Pace,
-    spans: Spans,
+    spans: Spans<WaveId>,
 }
 
 struct Current {
@@ -152,7 +155,7 @@ impl Tracing {
     }
 
     fn keep(&self, span: Span) {
-        let gone = self.state.lock().spans.push(Arc::new(span));
+        let gone = self.state.lock().spans.push(span);
         drop(gone);
     }
 
@@ -163,40 +166,30 @@ impl Tracing {
     }
 }
 
-/// Where a wave is in its trace, by its header.
+/// Where a wave is in its trace.
 pub fn context_of(py: Python<'_>, wave: &PyWave) -> Option<SpanContext> {
-    context_in(wave.headers(py)?)
+    wave.rare.as_ref()?.headers.context(py)
 }
 
-fn context_in(headers: &Bound<'_, PyDict>) -> Option<SpanContext> {
-    let header = headers.get_item(pyo3::intern!(headers.py(), HEADER)).ok()??;
-    SpanContext::parse(text(&header).ok()?)
-}
-
-/// A span of a wave, which begins now.
-fn span_of(
-    py: Python<'_>,
-    tracing: &Tracing,
-    wave: &PyWave,
-    work: Work,
-    by: Option<String>,
-    (context, parent): (SpanContext, Option<u64>),
-) -> Span {
-    Span {
-        context,
-        parent,
-        links: Vec::new(),
-        work,
-        channel: text(wave.channel.bind(py)).unwrap_or("?").to_owned(),
-        wave: wave.id_text(),
-        sequence: wave.sequence.load(Relaxed),
-        amplitude: wave.strength.amplitude,
-        by,
-        began: tracing.clock().unix(),
-        took: 0.0,
-        reached: None,
-        trouble: None,
+/// How a wave was sent, if it is followed.
+fn sent(py: Python<'_>, wave: &PyWave) -> Option<Arc<Sent>> {
+    let headers = &wave.rare.as_ref()?.headers;
+    match headers.sent() {
+        Some(sent) => Some(Arc::clone(sent)),
+        None => headers
+            .context(py)
+            .filter(|context| context.sampled)
+            .map(|context| as_sent(py, wave, context)),
     }
+}
+
+fn as_sent(py: Python<'_>, wave: &PyWave, context: SpanContext) -> Arc<Sent> {
+    Arc::new(Sent {
+        context,
+        wave: wave.wave_id(),
+        channel: text(wave.channel.bind(py)).unwrap_or("?").into(),
+        amplitude: wave.strength.amplitude,
+    })
 }
 
 /// So much of what an error says is kept, in bytes.

@@ -1,12 +1,13 @@
 //! The spans of those who get a wave: a handler at work, a reader that takes it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use aether_core::trace::context::SpanContext;
-use aether_core::trace::spans::{Span, Trouble, Work};
+use aether_core::trace::spans::{Trouble, Work};
 use pyo3::prelude::*;
 
-use super::{Tracing, context_of, span_of};
+use super::{Span, Tracing, sent};
 use crate::shared::Shared;
 use crate::wave::PyWave;
 
@@ -24,7 +25,7 @@ impl Processing {
         py: Python<'_>,
         shared: &Shared,
         wave: &PyWave,
-        by: impl FnOnce() -> String,
+        by: impl FnOnce() -> Option<Arc<str>>,
     ) -> Option<Box<Self>> {
         let tracing = shared.tracing.as_ref()?;
         let span = follow(py, tracing, wave, Work::Process, by)?;
@@ -40,11 +41,11 @@ impl Processing {
 
     /// The first trouble is the one that counts.
     pub fn fails(&mut self, trouble: Trouble) {
-        self.span.trouble.get_or_insert(trouble);
+        self.span.trouble.get_or_insert_with(|| Box::new(trouble));
     }
 
     pub fn context(&self) -> SpanContext {
-        self.span.context
+        SpanContext { span: self.span.id, ..self.span.about.context }
     }
 
     pub fn end(self) {
@@ -54,7 +55,12 @@ impl Processing {
 
 /// A reader has taken a wave.
 #[inline]
-pub fn received(py: Python<'_>, shared: &Shared, wave: &PyWave, by: impl FnOnce() -> String) {
+pub fn received(
+    py: Python<'_>,
+    shared: &Shared,
+    wave: &PyWave,
+    by: impl FnOnce() -> Option<Arc<str>>,
+) {
     if let (Some(tracing), true) = (&shared.tracing, wave.rare.is_some()) {
         if let Some(span) = follow(py, tracing, wave, Work::Receive, by) {
             tracing.keep(span);
@@ -68,11 +74,20 @@ fn follow(
     tracing: &Tracing,
     wave: &PyWave,
     work: Work,
-    by: impl FnOnce() -> String,
+    by: impl FnOnce() -> Option<Arc<str>>,
 ) -> Option<Span> {
-    let sent = context_of(py, wave).filter(|sent| sent.sampled)?;
-    let context = SpanContext { span: tracing.new_span(), ..sent };
-    let mut span = span_of(py, tracing, wave, work, Some(by()), (context, Some(sent.span)));
-    span.links.push(sent);
-    Some(span)
+    let about = sent(py, wave)?;
+    Some(Span {
+        id: tracing.new_span(),
+        parent: Some(about.context.span),
+        link: Some(about.context),
+        work,
+        sequence: wave.sequence.load(Relaxed),
+        by: by(),
+        began: tracing.clock().unix(),
+        took: 0.0,
+        reached: None,
+        trouble: None,
+        about,
+    })
 }

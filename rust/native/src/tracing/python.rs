@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use aether_core::trace::context::SpanContext;
 use aether_core::trace::sampling::Share;
-use aether_core::trace::spans::Span;
 use pyo3::prelude::*;
 
-use super::{Current, Tracing};
+use super::{Current, Span, Tracing};
+use crate::ids::WaveId;
 
 /// What traces a medium; see `aether.tracing`.
 #[pyclass(frozen, name = "Tracer", module = "aether._native")]
@@ -43,7 +42,7 @@ impl PyTracer {
 
     /// All that is known of the trace of a wave.
     fn of_wave(&self, wave: &str) -> Vec<PySpan> {
-        let spans = self.tracing.state.lock().spans.of_wave(wave);
+        let spans = self.tracing.state.lock().spans.of_wave(&WaveId::parse(wave));
         spans.into_iter().map(PySpan).collect()
     }
 
@@ -56,18 +55,18 @@ impl PyTracer {
 
 /// One thing that was done with one wave; see `aether.tracing.Span`.
 #[pyclass(frozen, name = "Span", module = "aether._native")]
-pub struct PySpan(Arc<Span>);
+pub struct PySpan(Span);
 
 #[pymethods]
 impl PySpan {
     #[getter]
     fn trace_id(&self) -> u128 {
-        self.0.context.trace
+        self.0.about.context.trace
     }
 
     #[getter]
     fn span_id(&self) -> u64 {
-        self.0.context.span
+        self.0.id
     }
 
     #[getter]
@@ -77,7 +76,7 @@ impl PySpan {
 
     #[getter]
     fn links(&self) -> Vec<(u128, u64)> {
-        self.0.links.iter().map(|link: &SpanContext| (link.trace, link.span)).collect()
+        self.0.link.iter().map(|link| (link.trace, link.span)).collect()
     }
 
     #[getter]
@@ -87,12 +86,12 @@ impl PySpan {
 
     #[getter]
     fn channel(&self) -> &str {
-        &self.0.channel
+        &self.0.about.channel
     }
 
     #[getter]
-    fn wave_id(&self) -> &str {
-        &self.0.wave
+    fn wave_id(&self) -> String {
+        self.0.about.wave.text()
     }
 
     #[getter]
@@ -102,7 +101,7 @@ impl PySpan {
 
     #[getter]
     fn amplitude(&self) -> f64 {
-        self.0.amplitude
+        self.0.about.amplitude
     }
 
     #[getter]
@@ -121,7 +120,7 @@ impl PySpan {
     }
 
     #[getter]
-    fn reached(&self) -> Option<(usize, usize)> {
+    fn reached(&self) -> Option<(u32, u32)> {
         self.0.reached
     }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use aether_core::trace::context::SpanContext;
-use aether_core::trace::spans::{Span, Trouble, Work};
+use aether_core::trace::spans::{Trouble, Work};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
-use super::{HEADER, Parent, Tracing, context_in, context_of, span_of, trouble};
+use super::{Parent, Span, Tracing, as_sent, context_of, trouble};
 use crate::context;
 use crate::draft::Origin;
+use crate::rare::Rare;
 use crate::shared::Shared;
 use crate::wave::PyWave;
 
@@ -35,9 +35,8 @@ pub struct Behind<'a> {
 
 impl Behind<'_> {
     /// Whether headers that were given name a span.
-    pub fn names(py: Python<'_>, shared: &Shared, headers: Option<&Py<PyDict>>) -> bool {
-        let named = |headers: &Py<PyDict>| context_in(headers.bind(py)).is_some();
-        shared.tracing.is_some() && headers.is_some_and(named)
+    pub fn names(py: Python<'_>, shared: &Shared, rare: Option<&Rare>) -> bool {
+        shared.tracing.is_some() && rare.is_some_and(|rare| rare.headers.names_span(py))
     }
 }
 
@@ -74,18 +73,22 @@ impl Sending {
             }
         };
         let context = SpanContext { trace, span: tracing.new_span(), sampled: true };
-        let rare = wave.rare.get_or_insert_default();
-        let headers = match &rare.headers {
-            // Other waves may have the same.
-            Some(headers) => headers.bind(py).copy()?,
-            None => PyDict::new(py),
+        let about = as_sent(py, wave, context);
+        wave.rare.get_or_insert_default().headers.follow(py, Arc::clone(&about))?;
+        let span = Span {
+            about,
+            id: context.span,
+            parent,
+            // A cause that is not the parent.
+            link: caused.filter(|cause| Some(cause.span) != parent),
+            work: Work::Send,
+            sequence: 0,
+            by: origin.label(py),
+            began: tracing.clock().unix(),
+            took: 0.0,
+            reached: None,
+            trouble: None,
         };
-        headers.set_item(pyo3::intern!(py, HEADER), context.to_string())?;
-        rare.headers = Some(headers.unbind());
-        let by = origin.name.as_ref().map(|name| name.bind(py).to_string());
-        let mut span = span_of(py, tracing, wave, Work::Send, by, (context, parent));
-        // A cause that is not the parent.
-        span.links.extend(caused.filter(|cause| Some(cause.span) != parent));
         let since = tracing.clock().monotonic();
         Ok(Some(Box::new(Self {
             tracing: Arc::clone(tracing),
@@ -98,7 +101,8 @@ impl Sending {
     /// It was delivered: to so many, of whom so many have let it go.
     pub fn sent(&mut self, wave: &PyWave, matched: usize, dropped: usize) {
         if let Some(span) = &mut self.span {
-            span.reached = Some((matched, dropped));
+            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            span.reached = Some((count(matched), count(dropped)));
         }
         self.appended(wave);
         self.end();
@@ -124,7 +128,7 @@ impl Sending {
 
     fn fails(&mut self, trouble: Trouble) {
         if let Some(span) = &mut self.span {
-            span.trouble = Some(trouble);
+            span.trouble = Some(Box::new(trouble));
         }
         self.end();
     }
@@ -147,15 +151,15 @@ impl Drop for Sending {
 
 /// A wave that is not followed does not name the span of the one that has caused it.
 fn forget(py: Python<'_>, wave: &mut PyWave, behind: Behind<'_>) -> PyResult<()> {
-    let inherited = !behind.named && context_of(py, wave).is_some_and(|context| context.sampled);
-    if let Some(rare) = wave.rare.as_mut().filter(|_| inherited) {
-        if let Some(headers) = rare.headers.take() {
-            let headers = headers.bind(py).copy()?;
-            headers.del_item(pyo3::intern!(py, HEADER))?;
-            rare.headers = (!headers.is_empty()).then(|| headers.unbind());
-        }
+    if behind.named {
+        return Ok(());
     }
-    Ok(())
+    match &mut wave.rare {
+        Some(rare) if rare.headers.context(py).is_some_and(|context| context.sampled) => {
+            rare.headers.forget(py)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What led to a wave.

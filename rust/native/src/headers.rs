@@ -1,0 +1,171 @@
+//! The headers of a wave: those that it was given or has inherited, and its place in a trace.
+//!
+//! Contract: nobody changes the headers of a wave, so that waves share them. A wave that is followed has one more,
+//! `traceparent`, which is made when somebody reads them: few ever do.
+
+use std::sync::Arc;
+
+use aether_core::trace::context::SpanContext;
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyMapping, PyString};
+
+use crate::channel::text;
+use crate::errors::type_error;
+use crate::tracing::Sent;
+
+/// The header that carries the address of a request's answer. Waves that a request causes do not have it.
+pub const REPLY_HEADER: &str = "aether-reply";
+
+/// The header of the W3C for a place in a trace.
+pub const TRACE_HEADER: &str = "traceparent";
+
+/// The headers of a wave.
+pub struct Headers {
+    /// Not empty; without [`TRACE_HEADER`] if the wave is followed.
+    given: Option<Py<PyDict>>,
+    sent: Option<Arc<Sent>>,
+    /// Both as one, once somebody has asked for it. What is in it, the collector sees in what was given.
+    whole: PyOnceLock<Py<PyDict>>,
+}
+
+impl Default for Headers {
+    fn default() -> Self {
+        Self { given: None, sent: None, whole: PyOnceLock::new() }
+    }
+}
+
+impl From<Bound<'_, PyDict>> for Headers {
+    fn from(given: Bound<'_, PyDict>) -> Self {
+        let given = (!given.is_empty()).then(|| given.unbind());
+        Self { given, ..Self::default() }
+    }
+}
+
+impl Headers {
+    /// A copy of what was given, which nobody else can change.
+    pub fn checked(headers: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = headers.py();
+        let Ok(mapping) = headers.cast::<PyMapping>() else {
+            return Err(type_error("headers", "a mapping of str to str", headers));
+        };
+        let copy = PyDict::new(py);
+        copy.update(mapping)?;
+        for (key, value) in &copy {
+            for part in [&key, &value] {
+                if !part.is_instance_of::<PyString>() {
+                    let what = format!("headers[{}]", key.repr()?);
+                    return Err(type_error(&what, "a str to a str", part));
+                }
+            }
+        }
+        Ok(copy.into())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.given.is_none() && self.sent.is_none()
+    }
+
+    /// All of them; `None`: there are none.
+    pub fn all<'py>(&self, py: Python<'py>) -> PyResult<Option<&Bound<'py, PyDict>>> {
+        let Some(sent) = &self.sent else {
+            return Ok(self.given.as_ref().map(|given| given.bind(py)));
+        };
+        let whole = self.whole.get_or_try_init(py, || {
+            let whole = match &self.given {
+                Some(given) => given.bind(py).copy()?,
+                None => PyDict::new(py),
+            };
+            whole.set_item(pyo3::intern!(py, TRACE_HEADER), sent.context.to_string())?;
+            PyResult::Ok(whole.unbind())
+        })?;
+        Ok(Some(whole.bind(py)))
+    }
+
+    /// The same for another wave.
+    pub fn copied(&self, py: Python<'_>) -> Self {
+        let given = self.given.as_ref().map(|given| given.clone_ref(py));
+        Self { given, sent: self.sent.clone(), whole: PyOnceLock::new() }
+    }
+
+    /// Those of a cause, under the own ones; but for the address of its answer.
+    pub fn inherit(&mut self, py: Python<'_>, cause: &Self) -> PyResult<()> {
+        if !self.names_span(py) {
+            self.sent.clone_from(&cause.sent);
+        }
+        let Some(inherited) = &cause.given else { return Ok(()) };
+        let inherited = inherited.bind(py);
+        let addressed = inherited.contains(pyo3::intern!(py, REPLY_HEADER))?;
+        if self.given.is_none() && !addressed {
+            self.given = Some(inherited.clone().unbind());
+            return Ok(());
+        }
+        let merged = inherited.copy()?;
+        if addressed {
+            merged.del_item(pyo3::intern!(py, REPLY_HEADER))?;
+        }
+        if let Some(given) = &self.given {
+            merged.update(given.bind(py).as_mapping())?;
+        }
+        self.given = (!merged.is_empty()).then(|| merged.unbind());
+        Ok(())
+    }
+
+    /// The wave is followed from here on.
+    pub fn follow(&mut self, py: Python<'_>, sent: Arc<Sent>) -> PyResult<()> {
+        self.forget(py)?;
+        self.sent = Some(sent);
+        Ok(())
+    }
+
+    /// The wave is not followed, whatever its headers say.
+    pub fn forget(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.sent = None;
+        self.whole.take();
+        if let Some(given) = &self.given {
+            let name = pyo3::intern!(py, TRACE_HEADER);
+            if given.bind(py).contains(name)? {
+                let given = given.bind(py).copy()?;
+                given.del_item(name)?;
+                self.given = (!given.is_empty()).then(|| given.unbind());
+            }
+        }
+        Ok(())
+    }
+
+    /// How the wave was sent, if it is followed and has not come from elsewhere.
+    #[inline]
+    pub fn sent(&self) -> Option<&Arc<Sent>> {
+        self.sent.as_ref()
+    }
+
+    /// Where the wave is in its trace.
+    pub fn context(&self, py: Python<'_>) -> Option<SpanContext> {
+        match &self.sent {
+            Some(sent) => Some(sent.context),
+            None => self.named_span(py),
+        }
+    }
+
+    /// Whether what was given names a span.
+    pub fn names_span(&self, py: Python<'_>) -> bool {
+        self.named_span(py).is_some()
+    }
+
+    fn named_span(&self, py: Python<'_>) -> Option<SpanContext> {
+        let given = self.given.as_ref()?.bind(py);
+        let header = given.get_item(pyo3::intern!(py, TRACE_HEADER)).ok()??;
+        SpanContext::parse(text(&header).ok()?)
+    }
+
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.given.as_ref().map_or(Ok(()), |given| visit.call(given))
+    }
+
+    /// Drops them in a thread that is attached though `PyO3` may not know it.
+    pub fn release(self, py: Python<'_>) {
+        drop(self.given.map(|given| given.into_bound(py)));
+        drop(self.whole.into_inner().map(|whole| whole.into_bound(py)));
+    }
+}
