@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import anyio
 import pytest
+from tests.operations.followed import following, vibrating
 
 from aether import (
     Aether,
@@ -16,39 +17,10 @@ from aether import (
     ConfigError,
     ManualClock,
     TracingConfig,
-    Vibrator,
     Wave,
     WouldBlock,
 )
 from aether.tracing import Span, Trace
-
-TRACE, ABOVE = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-SAMPLED, UNSAMPLED = f"00-{TRACE}-{ABOVE}-01", f"00-{TRACE}-{ABOVE}-00"
-
-
-def following(sample: float = 1.0, **tracing: Any) -> AetherConfig:
-    """A configuration that follows waves."""
-    tracing.setdefault("traces_per_second", 1e9)
-    return AetherConfig(tracing=TracingConfig(sample=sample, **tracing))
-
-
-@pytest.fixture(autouse=True)
-def closed_at_the_end() -> Iterator[None]:
-    """Closes what `vibrating` has made."""
-    yield
-    while OPEN:
-        OPEN.pop().close()
-
-
-OPEN: list[Vibrator] = []
-
-
-def vibrating(medium: Aether, name: str, *patterns: str, **options: Any) -> Vibrator:
-    """A vibrator that resonates on these patterns until the test ends."""
-    made = medium.vibrator(name, **options)
-    made.resonate_on(*patterns)
-    OPEN.append(made)
-    return made
 
 
 def said(trace: Trace) -> list[tuple[str, str | None, str]]:
@@ -240,94 +212,6 @@ async def test_the_share_may_change_while_it_runs(anyio_backend: object) -> None
     assert "traceparent" in reader.receive_nowait().headers
 
 
-def parents_of(medium: Aether, wave: Wave[Any]) -> tuple[str, int | None]:
-    """Trace and parent of a wave that was emitted."""
-    sent = next(
-        span for span in medium.trace(wave) if span.work == "send" and span.wave_id == wave.id
-    )
-    return f"{sent.trace_id:032x}", sent.parent_id
-
-
-@pytest.mark.parametrize("sample", [0.0, 1.0])
-async def test_a_header_that_is_given_counts(sample: float, anyio_backend: object) -> None:
-    medium = Aether(following(sample))
-    reader = vibrating(medium, "reader", "a")
-    await medium.emit_wave("a", headers={"traceparent": SAMPLED, "tenant": "b"})
-    wave = reader.receive_nowait()
-    assert wave.headers["tenant"] == "b"
-    assert wave.headers["traceparent"] != SAMPLED, "it names the span of the emission"
-    assert parents_of(medium, wave) == (TRACE, int(ABOVE, 16))
-    await medium.emit(Wave("a", headers={"traceparent": SAMPLED}))
-    assert parents_of(medium, reader.receive_nowait()) == (TRACE, int(ABOVE, 16))
-    for header in (UNSAMPLED,):
-        await medium.emit_wave("a", headers={"traceparent": header})
-        wave = reader.receive_nowait()
-        assert wave.headers["traceparent"] == header, "what is not followed elsewhere is not here"
-        assert not medium.trace(wave)
-    await medium.emit_wave("a", headers={"traceparent": "nonsense"})
-    assert bool(medium.trace(reader.receive_nowait())) is (sample == 1.0), "it is no header at all"
-
-
-async def test_a_cause_counts_where_nothing_else_does(anyio_backend: object) -> None:
-    medium = Aether(following(0.0))
-    reader = vibrating(medium, "reader", "a", buffer_size=10)
-    await medium.emit_wave("a", headers={"traceparent": SAMPLED})
-    first = reader.receive_nowait()
-    await medium.emit_wave("a", cause=first)
-    await medium.emit(first)
-    await medium.emit_wave("a", compensates=first)
-    for _ in range(3):
-        wave = reader.receive_nowait()
-        trace, _ = parents_of(medium, wave)
-        assert trace == TRACE
-        assert wave.headers["traceparent"] != first.headers["traceparent"]
-    every = Aether(following(1.0))
-    other = vibrating(every, "other", "a")
-    await every.emit_wave("a", headers={"traceparent": UNSAMPLED})
-    cause = other.receive_nowait()
-    await every.emit_wave("a", cause=cause)
-    assert not every.trace(other.receive_nowait()), "what led to it is not followed"
-
-
-async def test_what_a_handler_emits_is_its_child(anyio_backend: object) -> None:
-    medium = Aether(following(0.0))
-    worker, reader = medium.vibrator("worker"), vibrating(medium, "reader", "b")
-
-    @worker.on("a")
-    async def work(wave: Wave[Any]) -> None:
-        await worker.emit_wave("b", wave.payload)
-        medium.emit_nowait("b", wave.payload)
-
-    async with medium.running():
-        await medium.emit_wave("a", "followed", headers={"traceparent": SAMPLED})
-        await medium.emit_wave("a", "not followed")
-        await medium.settle()
-    waves = [reader.receive_nowait() for _ in range(4)]
-    for wave in waves:
-        trace = medium.trace(wave)
-        assert bool(trace) is (wave.payload == "followed")
-        if trace:
-            handled = next(span for span in trace if span.work == "process")
-            assert {child.by for child in trace.children(handled)} == {"worker", None}
-
-
-async def test_a_wave_of_a_trace_that_is_not_followed_begins_none(anyio_backend: object) -> None:
-    clock = ManualClock()
-    medium = Aether(following(1.0, traces_per_second=1), clock=clock)
-    worker, reader = medium.vibrator("worker"), vibrating(medium, "reader", "b")
-
-    @worker.on("a")
-    async def work(wave: Wave[Any]) -> None:
-        clock.advance(10.0)  # there would be room for a trace
-        await worker.emit_wave("b")
-
-    async with medium.running():
-        assert medium.emit_nowait("c").matched == 0  # takes the one that may begin
-        await medium.emit_wave("a")
-        await medium.settle()
-    assert "traceparent" not in reader.receive_nowait().headers
-
-
 async def test_what_stands_behind_a_key_is_not_being_handled(anyio_backend: object) -> None:
     clock = ManualClock()
     medium = Aether(following(), clock=clock)
@@ -424,27 +308,6 @@ def test_spans_of_many_threads_are_all_there() -> None:
     assert {span.wave_id for span in spans if span.work == "send"} == {wave.id for wave in waves}
 
 
-async def test_headers_that_waves_share_stay_as_they_were(anyio_backend: object) -> None:
-    medium = Aether(following())
-    worker, reader = medium.vibrator("worker"), vibrating(medium, "reader", "b")
-    seen: list[Wave[Any]] = []
-
-    @worker.on("a")
-    async def work(wave: Wave[Any]) -> None:
-        seen.append(wave)
-        await worker.emit_wave("b")
-
-    async with medium.running():
-        await medium.emit_wave("a", headers={"tenant": "x"})
-        before = None
-        await medium.settle()
-    before = dict(seen[0].headers)
-    wave = reader.receive_nowait()
-    assert wave.headers["tenant"] == "x"
-    assert wave.headers["traceparent"] != before["traceparent"]
-    assert seen[0].headers["traceparent"] == before["traceparent"]
-
-
 class Unsayable(Exception):
     """An error that cannot say what it is."""
 
@@ -486,33 +349,6 @@ def test_waves_that_nobody_hears_are_sampled_alike() -> None:
     for _ in range(10_000):
         medium.emit_nowait("nobody")
     assert 4_500 <= medium.tracing.statistics().ended <= 5_500
-
-
-async def test_a_wave_that_is_not_followed_names_no_span_of_its_cause(
-    anyio_backend: object,
-) -> None:
-    medium = Aether(following(0.0))
-    reader = vibrating(medium, "reader", "a", "b", buffer_size=10)
-    await medium.emit_wave("a", headers={"traceparent": SAMPLED})
-    followed = reader.receive_nowait()
-    other = Aether(following(0.0))
-    worker = other.vibrator("worker")
-
-    @worker.on("c")
-    async def work(wave: Wave[Any]) -> None:
-        # It handles a wave that is not followed: so is what it emits, of whatever cause and on whatever medium.
-        await medium.emit_wave("b", headers={"tenant": "x"})
-
-    async with other.running():
-        await other.emit_wave("c")
-        await other.settle()
-    assert dict(reader.receive_nowait().headers) == {"tenant": "x"}
-    unsampled = Aether(following(1.0, traces_per_second=0.001), clock=ManualClock())
-    inbox = vibrating(unsampled, "inbox", "b")
-    unsampled.emit_nowait("nobody")
-    await unsampled.emit_wave("b", headers={"tenant": "x"})
-    assert "traceparent" not in inbox.receive_nowait().headers
-    assert medium.trace(followed)
 
 
 def test_a_long_chain_prints() -> None:
