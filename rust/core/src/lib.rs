@@ -8,6 +8,7 @@
 //! - [`router`]: which mailboxes a channel reaches.
 //! - [`mailbox`]: what waits for one reader, in which order, and what goes when it is full.
 //! - [`medium`]: emitting, taking, waiting and closing; the one lock.
+//! - [`limits`]: so many in a second; nothing for a while, once too much has failed.
 //! - [`times`]: how long waves wait and are handled.
 //! - [`trace`]: which waves are followed, and what was seen of them.
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ pub mod channel;
 pub mod clock;
 pub mod decay;
 pub mod histogram;
+pub mod limits;
 pub mod mailbox;
 pub mod medium;
 pub mod reason;

@@ -1,10 +1,10 @@
-//! Which waves without a parent begin a trace: a share of them, and no more than so many in a second.
+//! Which waves without a parent begin a trace: a share of them. No more begin than a
+//! [bucket](crate::limits::bucket) lets pass.
 //!
 //! Contract:
 //! - The share is decided by a hash of the wave's number: the same wave is followed at each of its hops or at none, and
 //!   traffic that repeats itself is sampled without a bias.
-//! - Traces are begun whole or not at all. Over the rate none is begun; what one second has left over, the next may use, but
-//!   no second ever has more than twice the rate (a token bucket one second deep, as GCRA: ITU-T I.371, annex A).
+//! - Traces are begun whole or not at all.
 
 /// A share of all numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,46 +43,8 @@ pub fn mix(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// So many in a second, and no more.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// Seconds from one to the next; 0: no bound.
-    interval: f64,
-    /// When the next would be due, had they come evenly.
-    due: f64,
-    /// When the last one came.
-    last: f64,
-}
-
-impl Pace {
-    /// `rate` in a second: above 0; infinite: no bound.
-    pub fn new(rate: f64) -> Self {
-        Self { interval: 1.0 / rate, due: f64::NEG_INFINITY, last: f64::NEG_INFINITY }
-    }
-
-    /// Goes on by another rate. What the old one has used up counts for no longer than one step of the new one.
-    pub fn change(&mut self, rate: f64) {
-        self.interval = 1.0 / rate;
-        self.due = self.due.min(self.last + self.interval);
-    }
-
-    /// Whether one more may come at this moment, in monotonic seconds; then it has.
-    pub fn admits(&mut self, now: f64) -> bool {
-        let due = self.due.max(now);
-        // A rate below one in a second admits the first one too; sums of intervals are no exact numbers.
-        if due - now > (1.0 - self.interval).max(0.0) + 1e-9 {
-            return false;
-        }
-        self.due = due + self.interval;
-        self.last = now;
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -102,54 +64,6 @@ mod tests {
         for kind in 0..64 {
             let picked = (0..20_000).filter(|round| share.has(round * 64 + kind)).count();
             assert!((140..=260).contains(&picked), "kind {kind}: {picked}");
-        }
-    }
-
-    #[test]
-    fn a_rate_below_one_lets_the_first_pass() {
-        let mut pace = Pace::new(0.1);
-        assert!(pace.admits(0.0));
-        assert!(!pace.admits(9.9));
-        assert!(pace.admits(10.0));
-    }
-
-    #[test]
-    fn another_rate_counts_from_the_next_one_on() {
-        let mut pace = Pace::new(0.001);
-        assert!(pace.admits(0.0));
-        assert!(!pace.admits(1.0));
-        pace.change(1_000.0);
-        assert!(pace.admits(1.0));
-        pace.change(0.001);
-        assert!(pace.admits(500.0));
-        assert!(!pace.admits(1_499.0));
-        assert!(pace.admits(1_500.0));
-    }
-
-    proptest! {
-        /// Against a plain list of the moments that were admitted.
-        #[test]
-        fn no_second_has_more_than_twice_the_rate(
-            rate in 1.0_f64..50.0,
-            steps in prop::collection::vec(0.0_f64..0.2, 1..400),
-        ) {
-            let (mut pace, mut now, mut passed) = (Pace::new(rate), 0.0, Vec::new());
-            for step in steps {
-                now += step;
-                if pace.admits(now) {
-                    passed.push(now);
-                }
-                let lately = passed.iter().filter(|&&moment| moment > now - 1.0).count();
-                prop_assert!(lately as f64 <= 2.0 * rate + 1.0, "{lately} at {rate}");
-            }
-        }
-
-        #[test]
-        fn who_keeps_to_the_rate_always_passes(rate in 1.0_f64..1_000.0) {
-            let mut pace = Pace::new(rate);
-            for number in 0..100 {
-                prop_assert!(pace.admits(f64::from(number) * (1.0 + 1e-9) / rate));
-            }
         }
     }
 }

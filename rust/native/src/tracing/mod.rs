@@ -18,8 +18,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
 use aether_core::clock::Clock;
+use aether_core::limits::bucket::Bucket;
 use aether_core::trace::context::SpanContext;
-use aether_core::trace::sampling::{Pace, Share, mix};
+use aether_core::trace::sampling::{Share, mix};
 use aether_core::trace::spans::{self, Spans, Trouble};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -54,7 +55,8 @@ pub struct Tracing {
 }
 
 struct State {
-    pace: Pace,
+    /// What one second has left over, the next may use.
+    rate: Bucket,
     spans: Spans<WaveId>,
 }
 
@@ -90,7 +92,7 @@ impl Tracing {
     fn new(share: Share, rate: f64, keep: usize) -> Self {
         Self {
             share: AtomicU64::new(share.bits()),
-            state: Mutex::new(State { pace: Pace::new(rate), spans: Spans::new(keep) }),
+            state: Mutex::new(State { rate: Bucket::new(rate, rate), spans: Spans::new(keep) }),
             seeds: [ids::random(), ids::random(), ids::random()],
             made: AtomicU64::new(0),
             clock: OnceLock::new(),
@@ -151,7 +153,7 @@ impl Tracing {
 
     /// Whether a wave of this number that nothing led to begins a trace.
     fn begins(&self, number: u64) -> bool {
-        self.share().has(number) && self.state.lock().pace.admits(self.clock().monotonic())
+        self.share().has(number) && self.state.lock().rate.take(self.clock().monotonic())
     }
 
     fn keep(&self, span: Span) {

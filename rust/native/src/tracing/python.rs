@@ -25,7 +25,7 @@ impl PyTracer {
     /// Goes on by another share of the waves, and another rate.
     fn tune(&self, sample: f64, rate: f64) {
         self.tracing.share.store(Share::new(sample).bits(), Relaxed);
-        self.tracing.state.lock().pace.change(rate);
+        self.tracing.state.lock().rate.change(rate, rate);
     }
 
     /// Where OpenTelemetry has its current context, and what says which span that has.
