@@ -922,6 +922,12 @@ class ManualClock:
             ValueError: `seconds` is negative or not finite.
         """
 
+    def follow(self, follower: Callable[[], object]) -> None:
+        """Calls a function each time that the clock has been moved, in the thread that moves it."""
+
+    def unfollow(self, follower: Callable[[], object]) -> None:
+        """Calls it no more."""
+
 class _MediumCounters(TypedDict):
     emitted: int
     delivered: int
@@ -1153,6 +1159,9 @@ class Medium(Emitter):
 
     def now(self) -> float:
         """What the medium's clock shows, in Unix seconds."""
+
+    def monotonic(self) -> float:
+        """What the medium's clock shows, in seconds from some moment on; never goes back."""
 
     def check_process(self) -> None:
         """Raises `ForkedMedium` in the child of a fork."""

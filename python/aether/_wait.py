@@ -1,4 +1,4 @@
-"""Where waiting meets the event loops: the only file that knows asyncio and trio.
+"""Where waiting meets the event loops: with `aether._alarm`, all that knows asyncio and trio.
 
 Neither library is imported before it runs. Whatever waits here loses nothing when it is cancelled: it
 waits for wake-ups, and what they announce stays where it is.
@@ -406,16 +406,37 @@ class Home:
 
         return trio.lowlevel.in_trio_run() and trio.lowlevel.current_trio_token() is self._token
 
+    @property
+    def key(self) -> object:
+        """What is the same for all who are at home in one loop."""
+        return self._loop or self._token
+
+    def is_over(self) -> bool:
+        """Whether that loop has ended."""
+        if self._loop is not None:
+            return self._loop.is_closed()
+        return not self._soon(lambda: None)
+
     def run(self, function: Callable[[], object]) -> None:
         """Runs a function in that loop: at once if that is here, soon otherwise; never if it has ended."""
         if self.is_here():
             function()
-            return
-        with contextlib.suppress(RuntimeError):
+        else:
+            self._soon(function)
+
+    def soon(self, function: Callable[[], object]) -> None:
+        """Runs a function in that loop, outside of all tasks; never if it has ended."""
+        self._soon(function)
+
+    def _soon(self, function: Callable[[], object]) -> bool:
+        try:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(function)
             elif self._token is not None:
                 self._token.run_sync_soon(function)
+        except RuntimeError:
+            return False
+        return True
 
 
 def is_stray_cancellation(error: BaseException) -> bool:

@@ -103,6 +103,7 @@ EVENTS = {
     "on_error.failed": Event("ERROR", "An `on_error` has raised an error.", ("vibrator",)),
     "stalls.failed": Event("ERROR", "Looking after emissions that wait has failed."),
     "task.failed": Event("ERROR", "A task of the library has failed while it was cancelled."),
+    "timer.failed": Event("ERROR", "What was to happen at a moment of the clock has failed."),
     "tracing.export_failed": Event(
         "WARNING", "Spans cannot be exported; once, until they can again."
     ),

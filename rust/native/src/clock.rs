@@ -1,10 +1,11 @@
-//! `ManualClock`: time that a test moves by hand, and the threads that wait for a moment of it.
+//! `ManualClock`: time that a test moves by hand, and the threads and loops that wait for a moment of it.
 
 use std::sync::{Arc, Weak};
 
 use aether_core::clock::{Clock, ManualClock};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
 
 use crate::guarded::Guarded;
 use crate::numbers;
@@ -32,6 +33,8 @@ pub struct PyManualClock {
     clock: Arc<ManualClock>,
     /// Threads that wait for a moment of it.
     gates: Guarded<Vec<Weak<Gate>>>,
+    /// What is called when it has been moved.
+    followers: Guarded<Vec<Py<PyAny>>>,
 }
 
 impl PyManualClock {
@@ -59,7 +62,8 @@ impl PyManualClock {
                 "start must be finite seconds, not {start}"
             )));
         }
-        Ok(Self { clock: Arc::new(ManualClock::new(start)), gates: Guarded::default() })
+        let clock = Arc::new(ManualClock::new(start));
+        Ok(Self { clock, gates: Guarded::default(), followers: Guarded::default() })
     }
 
     /// What the clock shows, in seconds.
@@ -90,6 +94,35 @@ impl PyManualClock {
         let shown = self.clock.advance(seconds);
         let gates = self.gates.with(py, |gates| gates.clone());
         gates.iter().filter_map(Weak::upgrade).for_each(|gate| gate.open());
+        let followers = self.followers.with(py, |all| {
+            all.iter().map(|one| one.clone_ref(py)).collect::<Vec<_>>()
+        });
+        for one in followers {
+            one.call0(py)?;
+        }
         Ok(shown)
+    }
+
+    /// Calls a function each time that the clock has been moved, in the thread that moves it.
+    fn follow(&self, py: Python<'_>, follower: Py<PyAny>) {
+        self.followers.with(py, |all| all.push(follower));
+    }
+
+    /// Calls it no more.
+    fn unfollow(&self, py: Python<'_>, follower: Py<PyAny>) {
+        let gone = self.followers.with(py, |all| {
+            all.iter().position(|one| one.is(&follower)).map(|at| all.swap_remove(at))
+        });
+        drop(gone);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // If somebody holds the lock, less is reported than there is: it only lives longer.
+        let visited = self.followers.look(|all| all.iter().try_for_each(|one| visit.call(one)));
+        visited.unwrap_or(Ok(()))
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        drop(self.followers.with(py, std::mem::take));
     }
 }
