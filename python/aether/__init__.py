@@ -22,6 +22,7 @@ from aether.channel import Channel
 from aether.errors import (
     AetherError,
     ChannelError,
+    CircuitOpen,
     Closed,
     ConfigError,
     Deadlock,
@@ -39,6 +40,7 @@ from aether.errors import (
 )
 from aether.expectation import Expectation
 from aether.explanation import Explanation, ExplanationRow
+from aether.handling import CircuitBreaker, CircuitChange, Rate, Retry
 from aether.medium import Aether
 from aether.statistics import Health, MediumStatistics, VibratorStatistics
 from aether.threads import Emitter
@@ -73,6 +75,9 @@ __all__ = [
     "AetherError",
     "Channel",
     "ChannelError",
+    "CircuitBreaker",
+    "CircuitChange",
+    "CircuitOpen",
     "Closed",
     "ConfigError",
     "ConsoleConfig",
@@ -102,9 +107,11 @@ __all__ = [
     "NotAllowed",
     "PayloadError",
     "PhysicsEngine",
+    "Rate",
     "Receipt",
     "RequestFailed",
     "Resources",
+    "Retry",
     "TracingConfig",
     "Vibrator",
     "VibratorStatistics",

@@ -39,6 +39,9 @@ from aether.physics.detection import Detection
 __all__ = [
     "DEBUG_BUILD",
     "REPLY_HEADER",
+    "Bucket",
+    "Budget",
+    "Circuit",
     "Emitter",
     "Engine",
     "Fate",
@@ -50,6 +53,7 @@ __all__ = [
     "Mailbox",
     "ManualClock",
     "Medium",
+    "Permit",
     "Receipt",
     "Ring",
     "Span",
@@ -68,11 +72,13 @@ __all__ = [
     "count_event",
     "counted_events",
     "covers",
+    "emit_derived",
     "end_threads",
     "handling",
     "histogram_bounds",
     "import_ahead",
     "interfere",
+    "is_derived",
     "new_identity",
     "overlaps",
     "panics",
@@ -84,6 +90,7 @@ __all__ = [
     "threads_inside",
     "undone_by",
     "verify_journal",
+    "with_header",
 ]
 
 _Surveyed: TypeAlias = tuple[int, str, bool, int, int, int, int, int, list[Any]]
@@ -1160,9 +1167,6 @@ class Medium(Emitter):
     def now(self) -> float:
         """What the medium's clock shows, in Unix seconds."""
 
-    def monotonic(self) -> float:
-        """What the medium's clock shows, in seconds from some moment on; never goes back."""
-
     def check_process(self) -> None:
         """Raises `ForkedMedium` in the child of a fork."""
 
@@ -1666,6 +1670,94 @@ class Wave(Generic[_T_co]):
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+_Turn: TypeAlias = tuple[str, str, int, int, int]
+"""From, to, calls, failed, slow."""
+
+@final
+class Bucket:
+    """So many in a second, and so many at once; told the time in monotonic seconds, as all of these."""
+
+    def __new__(cls, rate: float, burst: float) -> Self: ...
+    def take(self, now: float) -> float:
+        """Takes one token: 0.0; or says in how many seconds there will be one."""
+
+    def give_back(self) -> None:
+        """One that was taken is not used: another may take it."""
+
+    def level(self, now: float) -> float:
+        """How many tokens there are."""
+
+    def change(self, rate: float, burst: float) -> None:
+        """Goes on by another rate."""
+
+@final
+class Budget:
+    """No more retries than a share of all attempts."""
+
+    def __new__(cls, share: float) -> Self: ...
+    def begin(self, now: float) -> None:
+        """A first attempt is made."""
+
+    def retry(self, now: float) -> bool:
+        """Whether there may be one more retry; then there is."""
+
+@final
+class Permit:
+    """The right to one call that a circuit has let pass."""
+
+@final
+class Circuit:
+    """Nothing passes for a while, once too much has failed."""
+
+    def __new__(
+        cls,
+        calls: int,
+        seconds: float,
+        least: int,
+        failed: float,
+        slow: float,
+        slow_after: float,
+        open_for: float,
+        probes: int,
+    ) -> Self:
+        """A window of `calls`, or of `seconds` if that is above 0."""
+
+    def ask(self, now: float) -> tuple[Permit | None, float, _Turn | None]:
+        """A call asks: a permit, or in how many seconds it may ask again (NaN: once a probe has ended); and whether the
+        circuit has changed by that."""
+
+    def ended(self, permit: Permit, failed: bool, took: float, now: float) -> _Turn | None:
+        """A call has ended; whether the circuit has changed by that."""
+
+    def given_up(self, permit: Permit) -> bool:
+        """A call has come to no end that says anything; whether another may ask for its place."""
+
+    @property
+    def phase(self) -> str:
+        """closed, open or half_open."""
+
+    def tally(self, now: float) -> tuple[int, int, int]:
+        """What it has seen lately: calls, failed, slow."""
+
+def emit_derived(
+    medium: Medium,
+    channel: str,
+    payload: Any,
+    *,
+    headers: dict[str, str],
+    about: Wave[Any] | None = None,
+) -> bool:
+    """Emits a wave on a derived channel: about another one, whose numbers it has then, or about none.
+
+    Returns whether it went out; false: somebody is full, or the medium takes no more.
+    """
+
+def is_derived(channel: str) -> bool:
+    """Whether a channel is one that the library derives, of which nothing is derived again."""
+
+def with_header(wave: Wave[_T], name: str, value: str) -> Wave[_T]:
+    """The same wave as it was admitted, with one more header: for whoever gets it once more."""
 
 def restore_wave(
     named: tuple[str, Any, str | None, str],

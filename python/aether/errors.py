@@ -22,6 +22,7 @@ from __future__ import annotations
 __all__ = [
     "AetherError",
     "ChannelError",
+    "CircuitOpen",
     "Closed",
     "ConfigError",
     "Deadlock",
@@ -108,6 +109,14 @@ class NoReceiver(AetherError):
 
     Nothing was emitted. The message says of each vibrator why the wave does not reach it.
     Resonate first, and emit then.
+    """
+
+
+class CircuitOpen(AetherError):
+    """The circuit breaker of a handler is open, and refuses what comes.
+
+    The wave was not handled: it goes out as a dead letter, unless its handler says otherwise. Wait until the circuit has
+    closed, or give the breaker another `when_open`.
     """
 
 

@@ -46,6 +46,11 @@ EVENTS = {
         "A chain of waves has died out by `max_propagation` or `min_amplitude`; once an episode for each channel.",
         ("reason", "chain"),
     ),
+    "circuit.changed": Event(
+        "WARNING",
+        "A circuit breaker has opened; `INFO` where it is half open or closed again.",
+        ("circuit", "target", "state"),
+    ),
     "config.callback_failed": Event(
         "ERROR", "What `on_config_change` was given has raised an error."
     ),
@@ -64,6 +69,11 @@ EVENTS = {
     "cursor.gave_up": Event(
         "ERROR", "A wave that was not acknowledged at a durable cursor comes no more.", ("cursor",)
     ),
+    "dead_letter.lost": Event(
+        "ERROR",
+        "The dead letter of a wave whose handler has failed for good could not be emitted.",
+        ("vibrator", "channel", "wave_id"),
+    ),
     "emission.stalled": Event(
         "WARNING",
         "An emission has waited longer than `stall_warning`; once for each.",
@@ -73,6 +83,16 @@ EVENTS = {
         "ERROR",
         "A handler has raised an error, and has no `on_error`.",
         ("vibrator", "channel", "wave_id"),
+    ),
+    "handler.over_budget": Event(
+        "WARNING",
+        "A retry was due and not made, since the budget of retries is used up.",
+        ("vibrator", "channel", "wave_id", "attempt"),
+    ),
+    "handler.retried": Event(
+        "INFO",
+        "An attempt of a handler has failed, and there will be another.",
+        ("vibrator", "channel", "wave_id", "attempt"),
     ),
     "handler.unraised": Event(
         "CRITICAL", "A handler ends the program, and no block is open that could raise it."

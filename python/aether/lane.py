@@ -6,6 +6,7 @@ Contract:
 - With `key`, waves of one key are handled one after the other, in the order in which they were taken. A wave
   whose key is busy stands behind it, and the worker goes on with others, while fewer than `buffer_size`
   waves stand so; then the lane takes no more until one of them is done.
+- What stands around a handler, such as retries and a time limit, is in `aether.handling`. Its waiting is the worker's.
 - A handler that raises is logged and counted and stops nobody, unless `run(on_error=...)` says otherwise.
 - What stands behind a key still waits: it is counted so, and `clear` drops it.
 - A worker that is cancelled ends its handler; the wave and those that stand behind its key are counted as
@@ -27,12 +28,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from aether._native import REPLY_HEADER
 from aether._wait import Background, Flag, Home, is_stray_cancellation, spawn
 from aether.events import said
+from aether.handling.guard import Guard
 from aether.statistics import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from aether._native import Handling, Mailbox, Wave
+    from aether.handling.guard import Guards
     from aether.medium import Aether
 
 _log = said()
@@ -81,6 +84,7 @@ class Lane:
 
     __slots__ = (
         "_busy",
+        "_call",
         "_closed",
         "_counting",
         "_home",
@@ -93,6 +97,7 @@ class Lane:
         "dropped",
         "ended",
         "failed",
+        "guard",
         "handler",
         "key",
         "mailbox",
@@ -112,11 +117,15 @@ class Lane:
         concurrency: int,
         key: Callable[[Wave[Any]], Hashable] | None,
         limit: int,
+        guards: Guards | None = None,
     ) -> None:
         self._medium = medium
         self.name = name
         self.mailbox = mailbox
         self.handler = handler
+        self.guard = None if guards is None else Guard(medium, name, handler, guards)
+        """What stands around the handler, if it has options."""
+        self._call: Handler = handler if self.guard is None else self.guard
         self.concurrency = concurrency
         self.key = key
         self.on_error: OnError = None
@@ -297,7 +306,7 @@ class Lane:
         entered = self._medium.enter_handler(begun)
         ended = False
         try:
-            answer: Any = self.handler(wave)
+            answer: Any = self._call(wave)
             if type(answer) is CoroutineType or hasattr(answer, "__await__"):
                 answer = await answer  # pyright: ignore[reportUnknownVariableType]
             ended = True

@@ -131,11 +131,11 @@ class Aether(Emitting, Monitored):
         journal: Journal | None = None,
         clock: ManualClock | None = None,
     ) -> None:
-        del config, clock, journal  # `__new__` has seen to them
+        del config, journal  # `__new__` has seen to them
         self._requests = Requests()
         self._groups = Groups()
         self._begin_observed()
-        self._begin_running()
+        self._begin_running(clock)
         self._begin_monitored()
         end_with_the_program(self)
 

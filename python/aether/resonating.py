@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from aether import _native
 from aether.errors import Closed
+from aether.handling.guard import Guards
 from aether.journaled import Ack, Replayed, cursor_settings, history_after
 from aether.lane import Lane, checked_handler
 from aether.run import OnError, Run
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable
 
     from aether._native import Wave
+    from aether.handling import CircuitBreaker, Rate, Retry
     from aether.medium import Aether
     from aether.options import Options, Order, Overflow
     from aether.vibrator import Vibrator
@@ -174,6 +176,11 @@ class Resonating(_native.Vibrator):
         order: Order | None = None,
         overflow: Overflow | None = None,
         buffer_size: int | None = None,
+        retry: Retry | None = None,
+        timeout: float | None = None,
+        circuit: CircuitBreaker | None = None,
+        rate: Rate | float | None = None,
+        dead_letter: bool | None = None,
     ) -> Callable[[_Handler], _Handler]:
         """Has a function, async or plain, handle the waves of these patterns.
 
@@ -188,6 +195,12 @@ class Resonating(_native.Vibrator):
             order: As for the vibrator, whose order holds otherwise.
             overflow: As for the vibrator, whose policy holds otherwise.
             buffer_size: As for the vibrator, whose size holds otherwise.
+            retry: When a wave whose handler failed is handled again. Meanwhile its worker waits with it.
+            timeout: Seconds that each attempt may take, above 0; then it is cancelled and has failed. Async ones only.
+            circuit: Nothing is handled for a while once too much has failed.
+            rate: So many in a second, as a number or a `Rate` with a burst.
+            dead_letter: Whether a wave that has failed for good goes out on `dead.<channel>`; by default it does if it has
+                `retry`, `timeout` or `circuit`.
 
         Raises:
             ChannelError: A pattern is no pattern.
@@ -208,6 +221,7 @@ class Resonating(_native.Vibrator):
         if key is not None and not callable(key):
             message = f"key must be a function of a wave, not {type(key).__name__}"
             raise TypeError(message)
+        guards = Guards.checked(retry, timeout, circuit, rate, dead_letter)
         options = self._options.copy()
         if order is not None:
             options["order"] = order
@@ -231,6 +245,7 @@ class Resonating(_native.Vibrator):
                 concurrency=concurrency,
                 key=key,
                 limit=options["buffer_size"],
+                guards=guards,
             )
             self._add(lane)
             return handler

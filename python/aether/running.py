@@ -23,6 +23,7 @@ from aether.errors import Closed, JournalError, WrongLoop
 from aether.events import said
 from aether.lane import others_idle
 from aether.lanes import Lanes
+from aether.timers import Timers
 from aether.traced import Traced
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from aether._native import ManualClock
     from aether.journal import Journal
     from aether.vibrator import Vibrator
 
@@ -49,13 +51,15 @@ class Running(Traced):
         "_journal",
         "_lanes",
         "_runs",
+        "_timers",
         "_vibrators",
     )
 
     _journal: Journal | None
 
-    def _begin_running(self) -> None:
+    def _begin_running(self, clock: ManualClock | None) -> None:
         self._blocks = Blocks()
+        self._timers = Timers(clock)
         self._lanes = Lanes()
         self._vibrators: weakref.WeakValueDictionary[int, Vibrator] = weakref.WeakValueDictionary()
         self._home: Home | None = None
@@ -71,6 +75,11 @@ class Running(Traced):
     def blocks(self) -> Blocks:
         """The blocks that run its handlers; for what ends the program."""
         return self._blocks
+
+    @property
+    def timers(self) -> Timers:
+        """What is to happen at a moment of its clock; for what waits for one."""
+        return self._timers
 
     @property
     def lanes(self) -> Lanes:

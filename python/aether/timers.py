@@ -10,6 +10,7 @@ Contract:
 from __future__ import annotations
 
 import heapq
+import time
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -62,14 +63,18 @@ class Timer:
 
 
 class Timers:
-    """The timers of one medium, in all loops."""
+    """The timers of one medium, in all loops. Without a clock of its own, it goes by the machine's."""
 
     __slots__ = ("_clock", "_loops", "_monotonic")
 
-    def __init__(self, clock: ManualClock | None, monotonic: Callable[[], float]) -> None:
+    def __init__(self, clock: ManualClock | None) -> None:
         self._clock = clock
-        self._monotonic = monotonic
+        self._monotonic = time.monotonic if clock is None else clock.now
         self._loops: dict[object, _LoopTimers] = {}
+
+    def now(self) -> float:
+        """What the clock shows, in monotonic seconds."""
+        return self._monotonic()
 
     def after(self, seconds: float, call: Callable[[], object]) -> Timer:
         """Has a function called in so many seconds, in the running loop."""

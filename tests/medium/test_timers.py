@@ -7,29 +7,21 @@ import gc
 import logging
 import threading
 import weakref
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from tests.probes import turns
 
-from aether import Aether, ManualClock
+from aether import ManualClock
 from aether.timers import Timer, Timers
 
 
 def manual() -> tuple[ManualClock, Timers]:
     """Timers that go by a clock of the test."""
     clock = ManualClock()
-    return clock, Timers(clock, clock.now)
-
-
-def of_the_machine() -> Timers:
-    medium = Aether()
-    return Timers(None, medium.monotonic)
+    return clock, Timers(clock)
 
 
 async def test_calls_come_when_the_clock_is_moved_there(anyio_backend: object) -> None:
@@ -101,7 +93,7 @@ async def test_a_call_that_fails_keeps_no_other_back(
 
 
 async def test_by_the_machine_they_come_too(anyio_backend: object) -> None:
-    timers = of_the_machine()
+    timers = Timers(None)
     done, seen = anyio.Event(), list[int]()
     timers.after(3600.0, partial(seen.append, 0)).cancel()
     timers.after(0.02, done.set)
@@ -227,5 +219,3 @@ async def play(timers: Timers, clock: ManualClock, steps: list[tuple[str, int]])
 def test_they_are_a_sorted_list(backend: str, steps: list[tuple[str, int]]) -> None:
     clock, timers = manual()
     anyio.run(play, timers, clock, steps, backend=backend)
-
-

@@ -94,9 +94,9 @@ impl PyManualClock {
         let shown = self.clock.advance(seconds);
         let gates = self.gates.with(py, |gates| gates.clone());
         gates.iter().filter_map(Weak::upgrade).for_each(|gate| gate.open());
-        let followers = self.followers.with(py, |all| {
-            all.iter().map(|one| one.clone_ref(py)).collect::<Vec<_>>()
-        });
+        let followers = self
+            .followers
+            .with(py, |all| all.iter().map(|one| one.clone_ref(py)).collect::<Vec<_>>());
         for one in followers {
             one.call0(py)?;
         }

@@ -4,6 +4,7 @@ use std::f64::consts::PI;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use aether_core::channel::check_channel;
 use aether_core::medium::{Carry, Emission, Refusal, Reserved, Sent, Ticket};
 use aether_core::router::Hint;
 use aether_core::wave::{Spent, Strength, wrapped};
@@ -13,9 +14,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::causes::{caused, hand_on};
-use crate::channel::text;
+use crate::channel::{channel_object, text};
 use crate::context::{handled, is_inside};
-use crate::errors::{Closed, NoReceiver, WouldBlock};
+use crate::errors::{Closed, NoReceiver, WouldBlock, channel_error};
 use crate::guarded::Counter;
 use crate::journal::{Admitted, Appended, Fate, Writer};
 use crate::machine::{Quickly, Raised};
@@ -211,6 +212,26 @@ impl Draft {
         }
         let behind = Behind { named, cause: (!first).then_some(given) };
         Self::ready(py, (shared, origin), hopped, behind, (hint, options.require, spent))
+    }
+
+    /// A wave that the library emits itself, on a channel that it derives.
+    pub fn derived(
+        py: Python<'_>,
+        (shared, origin): (&Shared, &Origin),
+        name: &str,
+        payload: Py<PyAny>,
+        strength: Strength,
+        rare: Rare,
+        cause: Option<&PyWave>,
+    ) -> PyResult<Self> {
+        shared.home.enter()?;
+        check_channel(name, shared.limits.derived())
+            .map_err(|fault| channel_error(name, &fault))?;
+        let channel = channel_object(&PyString::new(py, name))?;
+        let timestamp = shared.medium.clock().unix();
+        let wave = PyWave::new(py, channel, payload, None, strength, timestamp, Some(rare.into()));
+        let behind = Behind { named: false, cause };
+        Self::ready(py, (shared, origin), wave, behind, (Hint::default(), None, None))
     }
 
     /// A checked wave as it goes out: followed if it is to be, and encoded if it is to be written.

@@ -4,6 +4,7 @@
 //! `traceparent`, which is made when somebody reads them: few ever do.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use aether_core::trace::context::SpanContext;
 use pyo3::prelude::*;
@@ -14,6 +15,7 @@ use pyo3::types::{PyDict, PyMapping, PyString};
 use crate::channel::text;
 use crate::errors::type_error;
 use crate::tracing::Sent;
+use crate::wave::PyWave;
 
 /// The header that carries the address of a request's answer. Waves that a request causes do not have it.
 pub const REPLY_HEADER: &str = "aether-reply";
@@ -112,6 +114,17 @@ impl Headers {
         Ok(())
     }
 
+    /// One more of them, or another value of one.
+    fn add(&mut self, py: Python<'_>, name: &str, value: &str) -> PyResult<()> {
+        let given = match &self.given {
+            Some(given) => given.bind(py).copy()?,
+            None => PyDict::new(py),
+        };
+        given.set_item(name, value)?;
+        self.given = Some(given.unbind());
+        Ok(())
+    }
+
     /// The wave is followed from here on.
     pub fn follow(&mut self, py: Python<'_>, sent: Arc<Sent>) -> PyResult<()> {
         self.forget(py)?;
@@ -168,4 +181,16 @@ impl Headers {
         drop(self.given.map(|given| given.into_bound(py)));
         drop(self.whole.into_inner().map(|whole| whole.into_bound(py)));
     }
+}
+
+/// The same wave as it was admitted, with one more header: for whoever gets it once more.
+#[pyfunction]
+pub fn with_header(wave: &Bound<'_, PyWave>, name: &str, value: &str) -> PyResult<Py<PyWave>> {
+    let (py, given) = (wave.py(), wave.get());
+    let mut again = given.with(py, given.strength);
+    again.sequence.store(given.sequence.load(Relaxed), Relaxed);
+    let rare = again.rare.get_or_insert_default();
+    rare.deliveries = given.deliveries();
+    rare.headers.add(py, name, value)?;
+    again.into_object(py)
 }

@@ -18,6 +18,7 @@ mod channel;
 mod clock;
 #[allow(unsafe_code)] // `PyContextVar_Get`
 mod context;
+mod derived;
 mod detect;
 mod digest;
 mod draft;
@@ -37,6 +38,7 @@ mod here;
 mod ids;
 mod journal;
 mod last;
+mod limits;
 mod log;
 mod machine;
 mod mailbox;
@@ -95,6 +97,8 @@ mod _native {
     #[pymodule_export]
     use crate::context::PyHandling;
     #[pymodule_export]
+    use crate::derived::{emit_derived, py_is_derived};
+    #[pymodule_export]
     use crate::detect::PyEngine;
     #[pymodule_export]
     use crate::emitter::PyEmitter;
@@ -107,10 +111,14 @@ mod _native {
     #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
+    use crate::headers::with_header;
+    #[pymodule_export]
     use crate::journal::{
         PyJournalImport, PyJournalReader, PyJournalWriter, backup_journal, prune_journal,
         repair_journal, verify_journal,
     };
+    #[pymodule_export]
+    use crate::limits::{PyBucket, PyBudget, PyCircuit, PyPermit};
     #[pymodule_export]
     use crate::log::{count_event, counted_events};
     #[pymodule_export]

@@ -541,11 +541,6 @@ impl PyMedium {
         self.shared.medium.clock().unix()
     }
 
-    /// What the medium's clock shows, in seconds from some moment on; never goes back.
-    fn monotonic(&self) -> f64 {
-        self.shared.medium.clock().monotonic()
-    }
-
     /// Raises `ForkedMedium` in the child of a fork.
     fn check_process(&self) -> PyResult<()> {
         self.shared.home.enter()

@@ -52,6 +52,11 @@ impl Bucket {
         true
     }
 
+    /// One that had passed did not, after all: another may.
+    pub fn give_back(&mut self) {
+        self.full -= self.interval;
+    }
+
     /// How many may pass at once at this moment.
     pub fn level(&self, now: f64) -> f64 {
         if self.interval == 0.0 {
@@ -104,10 +109,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_back_may_pass_at_once_and_is_never_more_than_a_burst() {
+        let mut bucket = Bucket::new(10.0, 2.0);
+        assert!(bucket.take(0.0) && bucket.take(0.0));
+        bucket.give_back();
+        assert!(bucket.take(0.0));
+        assert!(!bucket.take(0.0));
+        bucket.give_back();
+        assert_eq!([0, 1, 2].map(|_| bucket.take(9.0)), [true, true, false]);
+    }
+
+    #[test]
     fn without_a_bound_all_pass() {
         let mut bucket = Bucket::new(f64::INFINITY, 1.0);
         assert!((0..1_000).all(|_| bucket.take(0.0)));
-        assert_eq!(bucket.level(0.0), f64::INFINITY);
+        assert!(bucket.level(0.0).is_infinite());
     }
 
     #[test]

@@ -299,12 +299,22 @@ mod tests {
         assert!(!circuit.given_up(late));
     }
 
+    /// What became of a call that passed.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Call {
+        Out,
+        Ended(bool, bool),
+        GivenUp,
+    }
+
     /// The same by a list of all that was let through, looked at as a whole each time.
     struct Plain {
         phase: Phase,
         since: usize,
         until: f64,
-        calls: Vec<Option<Option<(bool, bool)>>>,
+        calls: Vec<Call>,
+        /// Which of them have ended, in that order.
+        ended: Vec<usize>,
     }
 
     impl Plain {
@@ -312,39 +322,34 @@ mod tests {
             if self.phase == Phase::Open && now >= self.until {
                 (self.phase, self.since) = (Phase::HalfOpen, self.calls.len());
             }
-            let out = self.calls[self.since..].iter().filter(|call| call.is_some()).count();
+            let of_phase = self.calls[self.since..].iter();
+            let places = of_phase.filter(|&&call| call != Call::GivenUp).count();
             let may = match self.phase {
                 Phase::Closed => true,
                 Phase::Open => false,
-                Phase::HalfOpen => out < RULES.probes as usize,
+                Phase::HalfOpen => places < RULES.probes as usize,
             };
             may.then(|| {
-                self.calls.push(Some(None));
+                self.calls.push(Call::Out);
                 self.calls.len() - 1
             })
         }
 
-        fn end(
-            &mut self,
-            call: usize,
-            came_to: Option<(bool, bool)>,
-            ended: &mut Vec<usize>,
-            now: f64,
-        ) {
-            self.calls[call] = came_to.map(Some);
-            if call < self.since || came_to.is_none() {
+        fn end(&mut self, call: usize, came_to: Call, now: f64) {
+            self.calls[call] = came_to;
+            if call < self.since || came_to == Call::GivenUp {
                 return;
             }
-            ended.push(call);
-            let of_phase: Vec<_> = ended.iter().filter(|&&call| call >= self.since).collect();
-            let last =
-                of_phase.iter().rev().take(10).filter_map(|&&call| self.calls[call].flatten());
-            let last: Vec<_> = last.collect();
-            let bad = |share: f64, of: usize, is: fn(&(bool, bool)) -> bool| {
-                last.iter().filter(|call| is(call)).count() as f64 >= share * of as f64
+            self.ended.push(call);
+            let of_phase = self.ended.iter().rev().filter(|&&call| call >= self.since);
+            let last: Vec<Call> = of_phase.take(10).map(|&call| self.calls[call]).collect();
+            let share = |share: f64, of: usize, is: fn(&&Call) -> bool| {
+                last.iter().filter(is).count() as f64 >= share * of as f64
             };
-            let fails =
-                |of| bad(RULES.failed, of, |call| call.0) || bad(RULES.slow, of, |call| call.1);
+            let fails = |of| {
+                share(RULES.failed, of, |call| matches!(call, Call::Ended(true, _)))
+                    || share(RULES.slow, of, |call| matches!(call, Call::Ended(_, true)))
+            };
             let next = match self.phase {
                 Phase::Closed if last.len() >= 4 && fails(last.len()) => Phase::Open,
                 Phase::HalfOpen if fails(3) => Phase::Open,
@@ -363,15 +368,17 @@ mod tests {
             steps in prop::collection::vec((0_u8..6, any::<prop::sample::Index>(), any::<bool>(), any::<bool>()), 1..300),
         ) {
             let mut circuit = Circuit::new(RULES);
-            let mut plain = Plain { phase: Phase::Closed, since: 0, until: 0.0, calls: Vec::new() };
-            let (mut out, mut ended, mut now) = (Vec::new(), Vec::new(), 0.0);
+            let (phase, calls, ended) = (Phase::Closed, Vec::new(), Vec::new());
+            let mut plain = Plain { phase, since: 0, until: 0.0, calls, ended };
+            let (mut out, mut now) = (Vec::new(), 0.0);
             for (kind, which, failed, slow) in steps {
                 match kind {
                     0..=2 => {
                         let call = plain.ask(now);
-                        match circuit.ask(now).0 {
-                            Answer::Passes(permit) => out.push((permit, call.unwrap())),
-                            _ => prop_assert_eq!(call, None),
+                        if let (Answer::Passes(permit), _) = circuit.ask(now) {
+                            out.push((permit, call.unwrap()));
+                        } else {
+                            prop_assert_eq!(call, None);
                         }
                     }
                     3 => now += 10.0,
@@ -381,10 +388,10 @@ mod tests {
                         if kind == 4 {
                             let took = if slow { 2.0 } else { 1.0 };
                             circuit.ended(permit, failed, took, now);
-                            plain.end(call, Some((failed, slow)), &mut ended, now);
+                            plain.end(call, Call::Ended(failed, slow), now);
                         } else {
                             circuit.given_up(permit);
-                            plain.end(call, None, &mut ended, now);
+                            plain.end(call, Call::GivenUp, now);
                         }
                     }
                 }

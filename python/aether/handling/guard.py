@@ -1,0 +1,241 @@
+"""What stands around one handler that has options: it waits for its turn, asks its circuit, has a time limit, and is tried
+again.
+
+Contract:
+- In this order: a wave waits for its turn (`rate`), once. Each attempt asks the circuit, which may have it wait, and has its
+  own time limit. After an error, `retry` says whether there is another.
+- A handler that is cancelled has not failed: it is not tried again, and its circuit counts nothing.
+- The last error is what the handler has failed with. `dead_letter` then has the wave go out on `dead.<channel>`.
+- All waiting is by the medium's clock, and can be cancelled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, cast
+
+from aether._native import Budget, with_header
+from aether.events import said
+from aether.handling.circuit import CircuitBreaker
+from aether.handling.deadlines import Deadlines
+from aether.handling.letters import bury
+from aether.handling.numbers import checked_seconds
+from aether.handling.rate import Rate, Turns
+from aether.handling.retry import Retry
+
+if TYPE_CHECKING:
+    from aether._native import Wave
+    from aether._wait import Flag
+    from aether.handling.circuit import Passage
+    from aether.lane import Handler
+    from aether.medium import Aether
+
+__all__ = ["Guard", "Guards"]
+
+_log = said()
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What a handler is given to stand by: the options of `on`."""
+
+    retry: Retry | None = None
+    timeout: float | None = None
+    circuit: CircuitBreaker | None = None
+    rate: Rate | None = None
+    dead_letter: bool = False
+
+    @classmethod
+    def checked(
+        cls,
+        retry: object,
+        timeout: object,
+        circuit: object,
+        rate: object,
+        dead_letter: object,
+    ) -> Guards | None:
+        """The options as they were given; `None`: there are none.
+
+        Raises:
+            TypeError: One is of the wrong type.
+            ValueError: A number is out of its range.
+        """
+        for what, given, kind in (("retry", retry, Retry), ("circuit", circuit, CircuitBreaker)):
+            if given is not None and not isinstance(given, kind):
+                hint = f"{what}={kind.__name__}(...)"
+                message = f"{what} must be a {kind.__name__}, not {type(given).__name__}: {hint}"
+                raise TypeError(message)
+        if dead_letter is not None and not isinstance(dead_letter, bool):
+            message = f"dead_letter must be a bool, not {type(dead_letter).__name__}"
+            raise TypeError(message)
+        seconds = None if timeout is None else checked_seconds("timeout", timeout, zero=False)
+        if dead_letter is None:
+            dead_letter = (retry, timeout, circuit) != (None, None, None)
+        guards = cls(
+            cast("Retry | None", retry),
+            seconds,
+            cast("CircuitBreaker | None", circuit),
+            None if rate is None else Rate.of(cast("Rate | float", rate)),
+            dead_letter,
+        )
+        return None if guards == cls() else guards
+
+
+class Guard:
+    """One handler with its guards; it is called as the handler is."""
+
+    __slots__ = (
+        "_budget",
+        "_circuits",
+        "_handler",
+        "_medium",
+        "_name",
+        "_retry",
+        "_timers",
+        "buried",
+        "dead_letter",
+        "deadlines",
+        "denied",
+        "retried",
+        "turns",
+    )
+
+    def __init__(self, medium: Aether, name: str, handler: Handler, guards: Guards) -> None:
+        self._medium = medium
+        self._timers = medium.timers
+        self._name = name
+        self._handler = handler
+        self._retry = guards.retry
+        budget = None if guards.retry is None else guards.retry.budget
+        self._budget = None if budget is None else Budget(budget)
+        self._circuits = None if guards.circuit is None else guards.circuit.of(medium)
+        self.deadlines = None if guards.timeout is None else Deadlines(guards.timeout, self._timers)
+        self.turns = None if guards.rate is None else Turns(guards.rate, self._timers)
+        self.dead_letter = guards.dead_letter
+        self.retried = 0
+        """Attempts after a first one."""
+        self.denied = 0
+        """Retries that were due and over the budget."""
+        self.buried = 0
+        """Waves that went out as dead letters."""
+
+    @property
+    def circuit(self) -> str | None:
+        """The name of its circuit breaker."""
+        return None if self._circuits is None else self._circuits.name
+
+    @property
+    def phases(self) -> dict[str | None, str]:
+        """The states of its circuits, by target."""
+        return {} if self._circuits is None else self._circuits.phases()
+
+    async def __call__(self, wave: Wave[Any]) -> Any:
+        """Has the wave handled, and returns the answer."""
+        attempts = 1
+        try:
+            if self.turns is not None:
+                await self.turns.turn()
+            if self._retry is None:
+                return await self._attempt(wave)
+            begun = self._timers.now()
+            if self._budget is not None:
+                self._budget.begin(begun)
+            again = wave
+            while True:
+                try:
+                    return await self._attempt(again)
+                except Exception as error:
+                    pause = self._pause(error, attempts, self._timers.now() - begun, wave)
+                    if pause is None:
+                        raise
+                attempts += 1
+                self.retried += 1
+                await self._timers.sleep(pause)
+                again = with_header(wave, "aether-attempt", str(attempts))
+        except Exception as error:
+            if self.dead_letter and bury(self._medium, wave, error, attempts, self._name):
+                self.buried += 1
+            raise
+
+    def _pause(self, error: Exception, attempt: int, spent: float, wave: Wave[Any]) -> float | None:
+        assert self._retry is not None, "only who retries asks"
+        pause = self._retry.pause(error, attempt, spent)
+        if pause is None:
+            return None
+        allowed = self._budget is None or self._budget.retry(self._timers.now())
+        self.denied += not allowed
+        _log.log(
+            20 if allowed else 30,
+            "attempt %d of %r at a wave of %r failed with %s: %s",
+            attempt,
+            self._name,
+            str(wave.channel),
+            type(error).__name__,
+            f"the next is in {pause:.3g} s" if allowed else "the budget of retries is used up",
+            extra={
+                "event": "handler.retried" if allowed else "handler.over_budget",
+                "vibrator": self._name,
+                "channel": str(wave.channel),
+                "wave_id": wave.id,
+                "attempt": attempt,
+            },
+        )
+        return pause if allowed else None
+
+    async def _attempt(self, wave: Wave[Any]) -> Any:
+        if self._circuits is None:
+            return await self._timed(wave)
+        passage = self._circuits.of(wave)
+        when_open = self._circuits.when_open
+        while True:
+            changed = passage.changed
+            wait = passage.asks(self._timers.now())
+            if wait is None:
+                break
+            if when_open == "wait":
+                await self._until(changed, wait, passage)
+                continue
+            self._circuits.refused += 1
+            if when_open == "refuse":
+                raise passage.refused(wait)
+            return await _called(when_open, wave)
+        begun = self._timers.now()
+        try:
+            answer = await self._timed(wave)
+        except Exception as error:
+            now = self._timers.now()
+            passage.ended(error, now - begun, now)
+            raise
+        except BaseException:
+            passage.given_up()
+            raise
+        now = self._timers.now()
+        passage.ended(None, now - begun, now)
+        return answer
+
+    async def _until(self, changed: Flag, seconds: float, passage: Passage) -> None:
+        """Returns when a circuit may be asked again."""
+        timer = None if seconds == inf else self._timers.after(seconds, passage.wake)
+        try:
+            await changed.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def _timed(self, wave: Wave[Any]) -> Any:
+        if self.deadlines is None:
+            return await _called(self._handler, wave)
+        answer = self._handler(wave)
+        if type(answer) is CoroutineType or hasattr(answer, "__await__"):
+            with self.deadlines.begin():
+                return await answer
+        return answer
+
+
+async def _called(function: Handler, wave: Wave[Any]) -> Any:
+    answer = function(wave)
+    if type(answer) is CoroutineType or hasattr(answer, "__await__"):
+        return await answer
+    return answer
