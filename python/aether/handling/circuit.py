@@ -227,6 +227,11 @@ class Circuits:
         """What it protects."""
         return self._breaker.name
 
+    @property
+    def when_open(self) -> WhenOpen:
+        """What becomes of a wave that may not pass."""
+        return self._breaker.when_open
+
     def phases(self) -> dict[str | None, str]:
         """By target: `closed`, `open` or `half_open`."""
         with self._finding:
