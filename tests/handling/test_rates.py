@@ -18,7 +18,7 @@ from aether.timers import Timers
 
 async def test_a_handler_has_so_many_turns_a_second(anyio_backend: object) -> None:
     seen: list[float] = []
-    config = AetherConfig(channel_buffer_size=20_000)
+    config = AetherConfig(channel_buffer_size=20_000, drain_timeout=0.0)
     async with entered(config) as (medium, clock, worker, _):
 
         @worker.on("a", rate=Rate(1_000, burst=50))
@@ -30,7 +30,6 @@ async def test_a_handler_has_so_many_turns_a_second(anyio_backend: object) -> No
         await passes(clock, 10.0, 0.05)
         assert len(seen) == pytest.approx(10_000, rel=0.01)
         assert sum(when == 0.0 for when in seen) == 50
-        await medium.aclose()
 
 
 async def test_turns_come_in_order_and_are_not_lost_with_who_is_cancelled(
@@ -58,7 +57,9 @@ async def test_turns_come_in_order_and_are_not_lost_with_who_is_cancelled(
     assert turns_of.waiting == 0
 
 
-async def test_who_is_cancelled_as_its_turn_comes_leaves_it_to_the_next(anyio_backend: object) -> None:
+async def test_who_is_cancelled_as_its_turn_comes_leaves_it_to_the_next(
+    anyio_backend: object,
+) -> None:
     clock = ManualClock()
     turns_of = Turns(Rate(1.0), Timers(clock))
     dice = random.Random(5)

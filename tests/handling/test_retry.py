@@ -7,8 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from tests.handling.passing import entered, passes
 from tests.probes import turns
 
@@ -34,7 +33,11 @@ async def test_it_is_handled_again_until_it_goes_well(anyio_backend: object) -> 
 
         await medium.emit_wave("a", headers={"tenant": "x"})
         await passes(clock, 10.0, 0.5)
-        assert [(when, attempt) for when, attempt, _ in seen] == [(0.0, None), (1.0, "2"), (2.0, "3")]
+        assert [(when, attempt) for when, attempt, _ in seen] == [
+            (0.0, None),
+            (1.0, "2"),
+            (2.0, "3"),
+        ]
         assert len({wave for _, _, wave in seen}) == 1, "it is the same wave"
         assert heard.all() == []
         assert worker.statistics().failed == 0
@@ -169,7 +172,9 @@ async def test_over_the_budget_nothing_is_tried_again(
         # A fifth of all attempts, or a quarter of the first ones, and the ten that may always be.
         assert 40 <= retries <= 60
         assert len(heard.all()) == 200
-        denied = [one for one in caplog.records if getattr(one, "event", "") == "handler.over_budget"]
+        denied = [
+            one for one in caplog.records if getattr(one, "event", "") == "handler.over_budget"
+        ]
         assert denied
 
 

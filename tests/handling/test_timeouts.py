@@ -31,7 +31,9 @@ async def test_one_that_takes_too_long_is_cancelled_and_has_failed(anyio_backend
         await passes(clock, 1.0, 0.5)
         assert came == ["ended at 2.0"]
         (letter,) = heard.all()
-        assert letter.headers["aether-error"].startswith("TimeoutError: the handler was at work for longer")
+        assert letter.headers["aether-error"].startswith(
+            "TimeoutError: the handler was at work for longer"
+        )
         assert worker.statistics().failed == 1
         # The worker goes on.
         await medium.emit_wave("a")
@@ -79,8 +81,10 @@ async def test_who_takes_no_notice_ends_as_it_ends(anyio_backend: object) -> Non
 
         @worker.on("a", timeout=1.0)
         async def work(wave: Wave[Any]) -> None:
-            with contextlib.suppress(BaseException) if wave.payload == "asyncio" else anyio.CancelScope(
-                shield=True
+            with (
+                contextlib.suppress(BaseException)
+                if wave.payload == "asyncio"
+                else anyio.CancelScope(shield=True)
             ):
                 await medium.timers.sleep(3.0)
             ended.append(wave.payload)
@@ -157,7 +161,7 @@ async def test_who_asks_is_told(anyio_backend: object) -> None:
             await anyio.sleep_forever()
 
         async def ask() -> None:
-            with pytest.raises(RequestFailed, match="longer than its timeout of 1.0 s"):
+            with pytest.raises(RequestFailed, match="longer than its timeout of"):
                 await medium.request("ask", timeout=30)
 
         async with anyio.create_task_group() as group:

@@ -123,12 +123,15 @@ class CircuitBreaker:
             if checked_share(what, share) == 0:
                 message = f"{what} must be above 0: of 0, it would always be open"
                 raise ValueError(message)
-        for what, call in (("on", on), ("by", by)):
-            kinds = call if isinstance(call, tuple) else (call,)
-            if call is not None and not all(map(callable, kinds)):
-                message = f"{what} must be a function, not {call!r}"
+        functions: list[tuple[str, object]] = [
+            ("on", one) for one in (on if isinstance(on, tuple) else (on,))
+        ]
+        for what, function in [*functions, ("by", by or str)]:
+            if not callable(function):
+                message = f"{what} must be a function, not {function!r}"
                 raise TypeError(message)
-        if not callable(when_open) and when_open not in ("wait", "refuse"):
+        choice: object = when_open
+        if not callable(choice) and choice not in ("wait", "refuse"):
             message = (
                 f"when_open must be 'wait', 'refuse' or a function of a wave, not {when_open!r}"
             )

@@ -9,7 +9,7 @@ Contract:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from aether._wait import running_asyncio_loop
 
@@ -92,10 +92,9 @@ class _AsyncioDeadline:
         self._deadlines = deadlines
         self.when = when
         self._expired = False
-        task = asyncio.current_task()
-        assert task is not None, "a worker is a task"
-        self._task: asyncio.Task[object] = task
-        self._cancelling = task.cancelling()
+        # A worker is a task.
+        self._task = cast("asyncio.Task[object]", asyncio.current_task())
+        self._cancelling = self._task.cancelling()
 
     def __enter__(self) -> None: ...
 

@@ -1,5 +1,4 @@
-"""What stands around one handler that has options: it waits for its turn, asks its circuit, has a time limit, and is tried
-again.
+"""What stands around one handler: it waits for its turn, asks its circuit, has a time limit, and is tried again.
 
 Contract:
 - In this order: a wave waits for its turn (`rate`), once. Each attempt asks the circuit, which may have it wait, and has its
@@ -137,7 +136,8 @@ class Guard:
         try:
             if self.turns is not None:
                 await self.turns.turn()
-            if self._retry is None:
+            retry = self._retry
+            if retry is None:
                 return await self._attempt(wave)
             begun = self._timers.now()
             if self._budget is not None:
@@ -147,8 +147,8 @@ class Guard:
                 try:
                     return await self._attempt(again)
                 except Exception as error:
-                    pause = self._pause(error, attempts, self._timers.now() - begun, wave)
-                    if pause is None:
+                    pause = retry.pause(error, attempts, self._timers.now() - begun)
+                    if pause is None or not self._may(error, attempts, pause, wave):
                         raise
                 attempts += 1
                 self.retried += 1
@@ -159,11 +159,8 @@ class Guard:
                 self.buried += 1
             raise
 
-    def _pause(self, error: Exception, attempt: int, spent: float, wave: Wave[Any]) -> float | None:
-        assert self._retry is not None, "only who retries asks"
-        pause = self._retry.pause(error, attempt, spent)
-        if pause is None:
-            return None
+    def _may(self, error: Exception, attempt: int, pause: float, wave: Wave[Any]) -> bool:
+        """Whether the budget allows another attempt; it is said in any case."""
         allowed = self._budget is None or self._budget.retry(self._timers.now())
         self.denied += not allowed
         _log.log(
@@ -182,7 +179,7 @@ class Guard:
                 "attempt": attempt,
             },
         )
-        return pause if allowed else None
+        return allowed
 
     async def _attempt(self, wave: Wave[Any]) -> Any:
         if self._circuits is None:
@@ -227,15 +224,15 @@ class Guard:
     async def _timed(self, wave: Wave[Any]) -> Any:
         if self.deadlines is None:
             return await _called(self._handler, wave)
-        answer = self._handler(wave)
+        answer: Any = self._handler(wave)
         if type(answer) is CoroutineType or hasattr(answer, "__await__"):
             with self.deadlines.begin():
-                return await answer
-        return answer
+                answer = await answer  # pyright: ignore[reportUnknownVariableType]
+        return answer  # pyright: ignore[reportUnknownVariableType]
 
 
 async def _called(function: Handler, wave: Wave[Any]) -> Any:
-    answer = function(wave)
+    answer: Any = function(wave)
     if type(answer) is CoroutineType or hasattr(answer, "__await__"):
-        return await answer
-    return answer
+        answer = await answer  # pyright: ignore[reportUnknownVariableType]
+    return answer  # pyright: ignore[reportUnknownVariableType]

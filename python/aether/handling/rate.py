@@ -52,7 +52,7 @@ class Rate:
     @classmethod
     def of(cls, given: Rate | float) -> Rate:
         """The rate that was given, as such or as a number in a second."""
-        return given if isinstance(given, cls) else cls(given)  # type: ignore[arg-type]
+        return given if isinstance(given, Rate) else cls(given)
 
 
 class _Place:

@@ -64,10 +64,11 @@ class Retry:
     budget: float | None = 0.2
 
     def __post_init__(self) -> None:
-        kinds = self.on if isinstance(self.on, tuple) else (self.on,)
+        kinds: tuple[object, ...] = self.on if isinstance(self.on, tuple) else (self.on,)
         for kind in kinds:
             is_error = isinstance(kind, type) and issubclass(kind, Exception)
-            if not is_error and (isinstance(kind, type) or not callable(kind) or kinds is self.on):
+            is_function = kinds is not self.on and not isinstance(kind, type) and callable(kind)
+            if not (is_error or is_function):
                 message = (
                     "on must be a class of errors, a tuple of such, or a function of an error, not "
                     f"{kind!r}; BaseException and cancellations are never retried"
@@ -98,9 +99,12 @@ class Retry:
         """
         if self.attempts is not None and attempt >= self.attempts:
             return None
-        kinds = isinstance(self.on, (type, tuple))
-        asked = isinstance(error, self.on) if kinds else self.on(error)
-        if asked is False or asked is None:
+        asked: bool | float
+        if isinstance(self.on, (type, tuple)):  # noqa: SIM108 - checkers cannot tell the two apart otherwise
+            asked = isinstance(error, self.on)
+        else:
+            asked = self.on(error)
+        if asked is False:
             return None
         pause = self._grown(attempt) if asked is True else checked_seconds("on", asked)
         if self.timeout is not None and spent + pause > self.timeout:
