@@ -128,7 +128,7 @@ async def test_they_may_wait_until_it_has_closed(anyio_backend: object) -> None:
 
 async def test_or_go_to_somebody_else(anyio_backend: object) -> None:
     elsewhere: list[int] = []
-    async with entered() as (medium, clock, worker, heard):
+    async with entered() as (medium, _clock, worker, _heard):
 
         async def instead(wave: Wave[Any]) -> str:
             elsewhere.append(wave.payload)
@@ -196,7 +196,7 @@ async def test_what_is_slow_opens_it_too(anyio_backend: object) -> None:
 
 async def test_each_target_has_its_own(anyio_backend: object) -> None:
     handled: list[str] = []
-    async with entered() as (medium, clock, worker, heard):
+    async with entered() as (medium, _clock, worker, heard):
 
         @worker.on("a", circuit=breaker(by=lambda wave: wave.payload))
         async def work(wave: Wave[Any]) -> None:
@@ -214,7 +214,7 @@ async def test_each_target_has_its_own(anyio_backend: object) -> None:
 
 
 async def test_other_errors_are_no_failures_of_it(anyio_backend: object) -> None:
-    async with entered() as (medium, clock, worker, heard):
+    async with entered() as (medium, _clock, worker, heard):
 
         @worker.on("a", circuit=breaker(on=Down))
         async def work(wave: Wave[Any]) -> None:
