@@ -41,6 +41,7 @@ from aether.errors import (
 from aether.expectation import Expectation
 from aether.explanation import Explanation, ExplanationRow
 from aether.handling import CircuitBreaker, CircuitChange, Rate, Retry
+from aether.lifespan import Lifespan, run
 from aether.medium import Aether
 from aether.statistics import Health, MediumStatistics, VibratorStatistics
 from aether.threads import Emitter
@@ -100,6 +101,7 @@ __all__ = [
     "JournalFailed",
     "JournalFull",
     "LeakHint",
+    "Lifespan",
     "ManualClock",
     "MediumStatistics",
     "MetricsConfig",
@@ -122,6 +124,7 @@ __all__ = [
     "WouldBlock",
     "WrongLoop",
     "__version__",
+    "run",
 ]
 
 # What brings a heavy library in is imported when it is first used.

@@ -94,6 +94,11 @@ class Configured(Observed):
         return 1000 if self._config is None else self._config.channel_buffer_size
 
     @property
+    def shutdown_timeout(self) -> float:
+        """How long draining and closing may take at the end of a program, in seconds."""
+        return 30.0 if self._config is None else self._config.shutdown_timeout
+
+    @property
     def _drain_timeout(self) -> float:
         return 5.0 if self._config is None else self._config.drain_timeout
 

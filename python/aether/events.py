@@ -115,6 +115,9 @@ EVENTS = {
     "journal.unreadable": Event(
         "ERROR", "The journal cannot be read for a vibrator that is behind.", ("journal",)
     ),
+    "medium.abandoned": Event(
+        "WARNING", "The life of a medium has ended before all of its waves were done.", ("waves",)
+    ),
     "native.panicked": Event(
         "CRITICAL",
         "Rust code has panicked, which is a mistake in Aether; who called it got an `AetherError`.",

@@ -16,7 +16,7 @@ from aether.errors import Closed
 from aether.handling.guard import Guards
 from aether.journaled import Ack, Replayed, cursor_settings, history_after
 from aether.lane import Lane, checked_handler
-from aether.run import OnError, Run
+from aether.runs import OnError, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable

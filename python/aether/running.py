@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.errors import Closed, JournalError, WrongLoop
@@ -28,11 +28,14 @@ from aether.traced import Traced
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
     from typing import Self
 
     from aether._native import ManualClock
     from aether.journal import Journal
+    from aether.lifespan import Lifespan
+    from aether.medium import Aether
     from aether.vibrator import Vibrator
 
 _log = said()
@@ -224,15 +227,51 @@ class Running(Traced):
             if self.progress() == before and await self.until_quiet(0.0):
                 return True
 
-    async def aclose(self) -> None:
-        """Ends the medium as leaving `async with` does. A second time does nothing."""
+    def lifespan(
+        self, app: object = None, *, signals: bool | None = None, timeout: float | None = None
+    ) -> AbstractAsyncContextManager[Lifespan]:
+        """The medium for the length of a program: entered until SIGTERM or SIGINT comes, then drained and closed.
+
+        A signal stops the intake and cancels the block at its next wait; a second one ends at once. What is not done within
+        `timeout` is abandoned, counted and logged. A server that has a lifespan of its own, such as that of FastAPI and
+        Starlette, takes this method for it.
+
+        Args:
+            app: What such a server gives: it sees to signals itself then.
+            signals: Whether signals end it; `None`: unless there is an `app`. Only the main thread gets them.
+            timeout: Seconds for draining and closing; `None`: the configuration's `shutdown_timeout`.
+
+        Example:
+            >>> import asyncio
+            >>> from aether import Aether
+            >>> medium = Aether()
+            >>> async def main():
+            ...     async with medium.lifespan() as life:
+            ...         life.stop()  # as a signal would
+            ...         await life.stopped()
+            ...     return life.abandoned
+            >>> asyncio.run(main())
+            0
+        """
+        from aether.lifespan import lifespan
+
+        listens = app is None if signals is None else signals
+        return lifespan(cast("Aether", self), signals=listens, timeout=checked_timeout(timeout))
+
+    async def aclose(self, timeout: float | None = None) -> None:
+        """Ends the medium as leaving `async with` does. A second time does nothing.
+
+        Args:
+            timeout: Seconds in which handlers may finish; `None`: the configuration's `drain_timeout`.
+        """
         if self.phase == "closed":
             return
+        timeout = self._drain_timeout if timeout is None else checked_timeout(timeout)
         try:
             self.shut("draining", at_once=False)
             await self._until_written()
             if self._runs:
-                await self._until_handled(self._drain_timeout)
+                await self._until_handled(timeout)
         except BaseException:
             await shielded(self._end_at_once())
             raise

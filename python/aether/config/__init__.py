@@ -151,6 +151,12 @@ class AetherConfig(Settings):
         json_schema_extra=LIVE,
         description="How long handlers may finish when the medium is left, in seconds: 0 or more.",
     )
+    shutdown_timeout: Seconds = Field(
+        default=30.0,
+        ge=0,
+        json_schema_extra=LIVE,
+        description="How long `lifespan` and `run` drain and close after a signal, in seconds: 0 or more.",
+    )
     max_payload_bytes: Count = Field(
         default=1_048_576,
         json_schema_extra=RESTART,

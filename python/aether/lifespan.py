@@ -1,0 +1,174 @@
+"""A medium for the length of a program: until a signal comes, or the program is done.
+
+Contract:
+- Entering runs the handlers, as `async with medium` does. SIGTERM or SIGINT stops the intake at once, and has the block left
+  at its next wait, as a cancelled task is.
+- Leaving drains: handlers finish what waits for them, the journal is flushed, all is closed, within `shutdown_timeout`.
+  Then, or at a second signal, what is left is abandoned: counted, and logged with how much it was.
+- In the block's own thread and loop nothing else changes: handlers of signals that were there before are back afterwards.
+  Only the main thread gets signals; elsewhere, and under a server that sees to them, they are left alone.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from aether._wait import Flag, Home
+from aether.events import said
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+
+    import anyio
+
+    from aether.medium import Aether
+
+__all__ = ["Lifespan", "lifespan", "run"]
+
+_log = said()
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Lifespan:
+    """One life of a medium, from entering to closing."""
+
+    __slots__ = ("_body", "_closing", "_home", "_over", "abandoned", "forced", "medium", "signal")
+
+    def __init__(self, medium: Aether) -> None:
+        self.medium = medium
+        self.signal: int | None = None
+        """The signal that has ended it."""
+        self.abandoned = 0
+        """How many waves were abandoned at the end."""
+        self.forced = False
+        """Whether it was ended before all was done: by a second signal, or as its time was over."""
+        self._home = Home()
+        self._over = Flag()
+        self._body: anyio.CancelScope | None = None
+        self._closing: anyio.CancelScope | None = None
+
+    def stop(self) -> None:
+        """Ends it as a first signal does, from any thread; a second time as a second one."""
+        self._home.soon(self._stop)
+
+    async def stopped(self) -> None:
+        """Returns when it is to end."""
+        await self._over.wait()
+
+    def _stop(self) -> None:
+        if self._over.is_set():
+            if self._closing is not None:
+                self._closing.cancel()
+            return
+        self._over.set()
+        if self.medium.phase == "open":
+            self.medium.shut("draining", at_once=False)
+        if self._body is not None:
+            self._body.cancel()
+
+    @contextmanager
+    def _listening(self, *, listens: bool) -> Generator[None]:
+        """Signals end it meanwhile."""
+        if not listens or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def received(number: int, _frame: object) -> None:
+            self.signal = self.signal or number
+            self.stop()
+
+        before = {number: signal.signal(number, received) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@asynccontextmanager
+async def lifespan(
+    medium: Aether, *, signals: bool, timeout: float | None
+) -> AsyncGenerator[Lifespan]:
+    """See `Aether.lifespan`."""
+    import anyio
+
+    life = Lifespan(medium)
+    before = medium.statistics().dropped["abandoned"]
+    with life._listening(listens=signals):  # noqa: SLF001 - of this module
+        async with medium:
+            try:
+                with anyio.CancelScope() as life._body:  # noqa: SLF001
+                    yield life
+            finally:
+                life._body = None  # noqa: SLF001
+                life._over.set()  # noqa: SLF001
+            seconds = medium.shutdown_timeout if timeout is None else timeout
+            with anyio.move_on_after(seconds) as life._closing:  # noqa: SLF001
+                await medium.aclose(seconds)
+            life.forced = life._closing.cancelled_caught  # noqa: SLF001
+    life.abandoned = medium.statistics().dropped["abandoned"] - before
+    if life.abandoned:
+        _log.warning(
+            "the medium was closed with %d waves abandoned, after %s",
+            life.abandoned,
+            "a second signal" if life.forced and life.signal else f"{seconds} s",
+            extra={"event": "medium.abandoned", "waves": life.abandoned},
+        )
+
+
+def run(
+    app: Aether | Callable[..., Awaitable[Any]],
+    *,
+    medium: Aether | None = None,
+    backend: str = "asyncio",
+    timeout: float | None = None,
+) -> None:
+    """Runs a program until it is done, or SIGTERM or SIGINT comes; then drains its medium and returns.
+
+    Args:
+        app: A medium, whose handlers run until a signal comes; or an async function, which is called with the medium.
+        medium: The medium of that function; `None`: `Aether.default()`.
+        backend: The loop: `asyncio`, `uvloop` or `trio`.
+        timeout: Seconds for draining; `None`: the configuration's `shutdown_timeout`.
+
+    Raises:
+        SystemExit: Not all was done: with 128 + its number after a second signal, else with 1 where waves were abandoned.
+        ValueError: There is no such backend.
+
+    Example:
+        >>> import aether
+        >>> async def main(medium):
+        ...     print((await medium.emit_wave("orders.created", 7)).matched)
+        >>> aether.run(main)
+        0
+    """
+    import anyio
+
+    from aether.medium import Aether
+
+    if backend not in ("asyncio", "uvloop", "trio"):
+        message = f"backend must be 'asyncio', 'uvloop' or 'trio', not {backend!r}"
+        raise ValueError(message)
+    target = app if isinstance(app, Aether) else medium or Aether.default()
+    lives: list[Lifespan] = []
+
+    async def main() -> None:
+        async with target.lifespan(timeout=timeout) as life:
+            lives.append(life)
+            if isinstance(app, Aether):
+                await life.stopped()
+            else:
+                await app(target)
+
+    loop = "asyncio" if backend == "uvloop" else backend
+    options = {"use_uvloop": True} if backend == "uvloop" else {}
+    anyio.run(main, backend=loop, backend_options=options)
+    life = lives[0]
+    if life.forced and life.signal is not None:
+        raise SystemExit(128 + life.signal)
+    if life.abandoned:
+        raise SystemExit(1)

@@ -1,0 +1,210 @@
+"""The end of a program by a signal: all that was taken in is accounted for, the status is right, nothing hangs."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+from tests.conftest import LOOPS
+from tests.probes import turns
+
+import aether
+from aether import Aether, AetherConfig, Closed, Wave
+
+ROUNDS = 200 if "AETHER_TORTURE" in os.environ else 4
+
+PROGRAM = """
+import json, os, sys
+from collections import Counter
+import anyio
+import aether
+from aether import Aether, AetherConfig, Retry
+from aether.journal import Journal
+
+backend, way, path = sys.argv[1:]
+journal = Journal(path) if way == "fsync" else None
+medium = Aether(AetherConfig(shutdown_timeout=20.0), journal=journal)
+worker, reader = medium.vibrator("worker"), medium.vibrator("reader", overflow="drop_oldest")
+reader.resonate_on("work.*")
+accepted, handled, attempts = 0, Counter(), Counter()
+
+class Again(Exception): ...
+
+@worker.on("work.*", concurrency=4, retry=Retry(on=Again, wait_initial=0.01, wait_jitter=0.01, budget=None))
+async def work(wave):
+    attempts[wave.payload] += 1
+    if way == "retry" and attempts[wave.payload] == 1:
+        raise Again
+    if way == "handler":
+        await anyio.sleep(0.002)
+    handled[wave.payload] += 1
+
+async def main(medium):
+    global accepted
+    number = 0
+    while True:
+        receipt = await medium.emit_wave("work.done", number)
+        accepted += bool(receipt)
+        if way == "receive":
+            await reader.receive()
+        if number % 10 == 0:
+            os.write(1, b"+\\n")
+        number += 1
+
+aether.run(main, medium=medium, backend=backend)
+counts = {"accepted": accepted, "handled": len(handled), "twice": sum(n > 1 for n in handled.values())}
+counts |= {"dropped": medium.statistics().dropped["abandoned"], "failed": worker.statistics().failed}
+os.write(1, json.dumps(counts).encode())
+"""
+
+
+@pytest.mark.parametrize("backend", LOOPS)
+@pytest.mark.parametrize("way", ["emit", "receive", "fsync", "retry", "handler"])
+def test_all_that_was_taken_in_is_done(tmp_path: Path, backend: str, way: str) -> None:
+    chance = random.Random(f"{backend} {way}")
+    for round_ in range(ROUNDS):
+        sent = chance.choice([signal.SIGTERM, signal.SIGINT])
+        command = [sys.executable, "-c", PROGRAM, backend, way, str(tmp_path / str(round_))]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            for _ in range(chance.randrange(1, 15)):
+                process.stdout.readline()
+            process.send_signal(sent)
+            out, err = process.communicate(timeout=50)
+        assert (process.returncode, err.decode()) == (0, "")
+        counts = json.loads(out.splitlines()[-1])
+        assert counts["accepted"] > 0
+        # Of an emission that was cancelled, the journal may have the wave all the same.
+        late = counts["handled"] - counts["accepted"]
+        assert late in ((0, 1) if way == "fsync" else (0,)), counts
+        assert (counts["twice"], counts["failed"]) == (0, 0)
+        assert counts["dropped"] <= 1_000, "the reader's alone"
+
+
+STUCK = """
+import os, sys
+import anyio
+import aether
+from aether import Aether, AetherConfig
+
+medium = Aether(AetherConfig(shutdown_timeout=float(sys.argv[2])))
+worker = medium.vibrator("worker")
+
+@worker.on("work.*")
+async def work(wave):
+    os.write(1, b"begun\\n")
+    await anyio.sleep_forever()
+
+async def main(medium):
+    for number in range(3):
+        await medium.emit_wave("work.done", number)
+    await anyio.sleep_forever()
+
+try:
+    aether.run(main, medium=medium, backend=sys.argv[1])
+finally:
+    os.write(1, b"%d\\n" % medium.statistics().dropped["abandoned"])
+"""
+
+
+@pytest.mark.parametrize("backend", LOOPS)
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once(backend: str, sent: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK, backend, "3600"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(sent)
+        # Signals of one kind that come before the first is seen are one.
+        while process.poll() is None:
+            try:
+                process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                process.send_signal(sent)
+        out, err = process.communicate()
+    assert process.returncode == 128 + sent
+    assert out == b"3\n"
+    assert b"3 waves abandoned, after a second signal" in err
+
+
+@pytest.mark.parametrize("backend", LOOPS)
+def test_what_is_not_done_in_time_is_abandoned(backend: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK, backend, "0.1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=50)
+    assert process.returncode == 1
+    assert out == b"3\n"
+    assert b"3 waves abandoned" in err
+
+
+async def test_the_intake_stops_and_the_block_is_left(anyio_backend: object) -> None:
+    medium = Aether()
+    worker, handled = medium.vibrator("worker"), list[int]()
+
+    @worker.on("a")
+    async def work(wave: Wave[int]) -> None:
+        await turns(3)
+        handled.append(wave.payload)
+
+    refused = False
+    async with medium.lifespan(signals=False) as life:
+        for number in range(5):
+            await medium.emit_wave("a", number)
+        life.stop()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            try:
+                medium.emit_nowait("a", 5)
+            except Closed:
+                refused = True
+    assert refused
+    assert handled == [0, 1, 2, 3, 4]
+    assert (medium.phase, life.abandoned, life.forced) == ("closed", 0, False)
+    worker.close()
+
+
+async def test_an_error_comes_out_as_it_was_raised(anyio_backend: object) -> None:
+    medium = Aether()
+    with pytest.raises(KeyError, match="mine"):
+        async with medium.lifespan():
+            raise KeyError("mine")
+    assert medium.phase == "closed"
+
+
+async def test_handlers_of_signals_are_as_they_were(anyio_backend: object) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    async with Aether().lifespan():
+        assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] != before
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+    async with Aether().lifespan(object()):
+        assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_run_returns_what_it_should() -> None:
+    seen: list[str] = []
+
+    async def main(medium: Aether) -> None:
+        seen.append(medium.phase)
+
+    medium = Aether(AetherConfig(shutdown_timeout=1.0))
+    aether.run(main, medium=medium, backend="trio")
+    assert (seen, medium.phase) == (["open"], "closed")
+    with pytest.raises(ValueError, match="backend must be"):
+        aether.run(main, backend="twisted")
