@@ -2,7 +2,7 @@
 
 Contract:
 - Entering runs the handlers, as `async with medium` does. SIGTERM or SIGINT stops the intake at once, and has the block left
-  at its next wait, as a cancelled task is.
+  at its next wait, as a cancelled task is, or by the `Closed` that it gets if it emits before that.
 - Leaving drains: handlers finish what waits for them, the journal is flushed, all is closed, within `shutdown_timeout`.
   Then, or at a second signal, what is left is abandoned: counted, and logged with how much it was.
 - In the block's own thread and loop nothing else changes: handlers of signals that were there before are back afterwards.
@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aether._wait import Flag, Home
+from aether.errors import Closed
 from aether.events import said
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Lifespan:
         self.abandoned = 0
         """How many waves were abandoned at the end."""
         self.forced = False
-        """Whether it was ended before all was done: by a second signal, or as its time was over."""
+        """Whether a second signal has ended it."""
         self._home = Home()
         self._over = Flag()
         self._body: anyio.CancelScope | None = None
@@ -61,6 +62,7 @@ class Lifespan:
 
     def _stop(self) -> None:
         if self._over.is_set():
+            self.forced = True
             if self._closing is not None:
                 self._closing.cancel()
             return
@@ -103,19 +105,22 @@ async def lifespan(
             try:
                 with anyio.CancelScope() as life._body:  # noqa: SLF001
                     yield life
+            except Closed:
+                # It has emitted once more, before it was cancelled.
+                if not life._over.is_set():  # noqa: SLF001
+                    raise
             finally:
                 life._body = None  # noqa: SLF001
                 life._over.set()  # noqa: SLF001
             seconds = medium.shutdown_timeout if timeout is None else timeout
-            with anyio.move_on_after(seconds) as life._closing:  # noqa: SLF001
+            with anyio.move_on_after(0 if life.forced else seconds) as life._closing:  # noqa: SLF001
                 await medium.aclose(seconds)
-            life.forced = life._closing.cancelled_caught  # noqa: SLF001
     life.abandoned = medium.statistics().dropped["abandoned"] - before
     if life.abandoned:
         _log.warning(
             "the medium was closed with %d waves abandoned, after %s",
             life.abandoned,
-            "a second signal" if life.forced and life.signal else f"{seconds} s",
+            "a second signal" if life.forced else f"{seconds} s",
             extra={"event": "medium.abandoned", "waves": life.abandoned},
         )
 
