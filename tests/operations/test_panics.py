@@ -111,3 +111,37 @@ say([])
 """
     )
     assert told["panics"] == 0
+
+
+def test_nobody_waits_for_a_note_that_has_panicked() -> None:
+    told = run(
+        """
+import tempfile
+from aether.journal import Journal
+
+async def main():
+    async with Aether(journal=Journal(tempfile.mkdtemp())) as medium:
+        desk = medium.vibrator("desk")
+        outcomes = []
+        try:
+            # No note has room for such a name, and the check for that is Python's.
+            desk.mailbox.resonate_by_cursor(["orders.*"], "x" * 70_000, None, False, 30.0, 5)
+        except AetherError as error:
+            outcomes.append(error)
+        for number in range(3):
+            await medium.emit_wave("orders.created", number)
+            try:
+                wave = desk.mailbox.receive_nowait()
+                async with asyncio.timeout(10):
+                    await desk.ack(wave)
+            except AetherError as error:
+                outcomes.append(error)
+        desk.close()
+        return outcomes
+
+say(asyncio.run(main()))
+"""
+    )
+    # The last is that of the end, which closes the journal all the same.
+    assert len(panics(told)) == 4
+    assert len(told["events"]) == told["panics"] == 5

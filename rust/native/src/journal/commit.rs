@@ -6,7 +6,6 @@
 //!   the same. The wave is in the journal, where it is read by whoever reads there.
 
 use std::cell::Cell;
-use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -166,10 +165,7 @@ impl Drop for Untold<'_, '_> {
             self.shared.medium.unreserve(reserved, &mut after);
             self.shared.settle(self.py, after);
         }
-        let error =
-            Arc::new(io::Error::other("it is in the journal, and its delivery has panicked"));
-        let refusal = Refusal::Failed { safe: self.fate.position(), error };
-        rouse_all(self.py, self.fate.tell(Told::Refused(refusal)));
+        rouse_all(self.py, self.fate.tell(Told::Panicked));
     }
 }
 

@@ -16,7 +16,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
-use std::{io, mem, thread};
+use std::{mem, thread};
 
 use aether_core::mailbox::WaiterId;
 use aether_core::medium::{Key, Take};
@@ -480,10 +480,8 @@ impl Drop for Noted {
                 state.notes -= 1;
                 state.changed = true;
             });
-            let error = Arc::new(io::Error::other("a panic came in between"));
             for fate in mem::take(&mut self.fates) {
-                let refusal = Refusal::Failed { safe: 0, error: Arc::clone(&error) };
-                rouse_all(py, fate.tell(Told::Refused(refusal)));
+                rouse_all(py, fate.tell(Told::Panicked));
             }
         });
     }
