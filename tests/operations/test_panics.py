@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.operations.panicking import run
+
+
 def panics(told: dict[str, Any]) -> list[str]:
     """The errors that were panics."""
     for name, message, is_ours in told["outcomes"]:

@@ -57,7 +57,9 @@ async def until(holds):
 def threaded(program: str) -> list[str]:
     """Runs a program; the threads that have panicked."""
     told: dict[str, Any] = run(PRELUDE + program)
-    panicked = [thread for event, _, _, _, thread, _ in told["events"] if event == "native.panicked"]
+    panicked = [
+        thread for event, _, _, _, thread, _ in told["events"] if event == "native.panicked"
+    ]
     assert len(panicked) == told["panics"], "each is counted, and told of"
     return panicked
 
