@@ -48,7 +48,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def held() -> Iterator[server.Serving]:
+def held(runtime: Path) -> Iterator[server.Serving]:
     """A console without a medium."""
     holding = server.hold()
     yield holding

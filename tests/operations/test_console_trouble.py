@@ -25,7 +25,7 @@ pytestmark = [NEEDS_SOCKETS, pytest.mark.usefixtures("runtime")]
 
 
 @pytest.fixture
-def held() -> Iterator[server.Server]:
+def held(runtime: Path) -> Iterator[server.Server]:
     """A console without a medium."""
     holding = server.hold()
     yield server._servers[str(holding.path)]
