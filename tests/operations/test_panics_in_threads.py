@@ -7,9 +7,16 @@ error instead is seen to, too.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import pytest
 from tests.operations.panicking import run
+
+# Without the interpreter's lock, the memory that fails may be that of any thread.
+pytestmark = pytest.mark.skipif(
+    not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="needs the interpreter's lock"
+)
 
 PRELUDE = """
 import functools, os, sys, tempfile, threading, time
