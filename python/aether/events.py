@@ -97,7 +97,7 @@ EVENTS = {
     ),
     "native.panicked": Event(
         "CRITICAL",
-        "Rust code has panicked, which is a mistake in Aether; who called it got an `AetherError`.",
+        "Rust code has panicked, which is a mistake in Aether: a caller gets an `AetherError`, a thread of the library goes on.",
         ("place", "native_thread", "backtrace"),
     ),
     "on_error.failed": Event("ERROR", "An `on_error` has raised an error.", ("vibrator",)),

@@ -84,7 +84,7 @@ def test_names_follow_the_conventions_of_prometheus() -> None:
 def test_labels_of_any_text_come_through() -> None:
     medium = measured(name='a "name"\n\\')
     name = 'quote " back \\ line \n tab \t é 🌊'
-    vibrator(medium, name)
+    vibrator(medium, name).resonate_on("a")
     medium.emit_nowait('straße"\\.x')
     got = scrape(medium)
     assert got("aether_vibrator_size", vibrator=name) == 1000

@@ -70,7 +70,10 @@ METRICS: dict[str, Metric] = {
         "Waves whose handler has raised an error.", "vibrator"
     ),
     "aether_vibrator_waiting": _gauge("Waves that wait in its mailboxes.", "vibrator"),
-    "aether_vibrator_size": _gauge("Waves that its mailboxes hold at most.", "vibrator"),
+    "aether_vibrator_size": _gauge(
+        "Waves that its mailboxes hold at most that resonate on something, or have waves.",
+        "vibrator",
+    ),
     "aether_vibrator_mailboxes": _gauge("Its mailboxes.", "vibrator", unit="mailboxes"),
     "aether_vibrator_waiting_readers": _gauge(
         "Tasks and threads that wait for a wave of it.", "vibrator", unit="readers"
