@@ -39,7 +39,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path, command: str) -> None:
     assert (done.status, done.out) == (1, "")
     assert done.err.splitlines() == [
         "2 mistakes in the configuration:",
-        f"  {file}:1: overflw='block' is no field; did you mean 'overflow'?",
+        f"  {file}:1: overflw=... is no field; did you mean 'overflow'?",
         f"  {file}:2: max_propagation=0 should be greater than or equal to 1",
     ]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from hypothesis import given, strategies as st
 from pydantic import Field, SecretStr
 from tests.config.writing import written
 
@@ -269,7 +270,14 @@ SECRET = "s3cr3t"
         ),
         ('[tracing]\nendpoint = "u:s3cr3t@h"', "tracing.endpoint='***@h' String should"),
         ('[tracing]\nendpoint = "http:/u:s3cr3t@h"', "tracing.endpoint='***@h' String should"),
-        (f'endpoint = "htp://{"u" * 40}:s3cr3t@h/"', "endpoint='htp://***@h/' is no field"),
+        (
+            f'[tracing]\nendpoint = "htp://{"u" * 40}:s3cr3t@h/"',
+            "tracing.endpoint='htp://***@h/' String should",
+        ),
+        # No text of what is no field is shown, whatever it is called.
+        ('endpoint = "s3cr3t"', "endpoint=... is no field"),
+        ('colour = "s3cr3t"', "colour=... is no field"),
+        ('colours = ["s3cr3t", 5]', "colours=[..., 5] is no field"),
         ('retain = ["http://u:s3cr3t@h/ "]', "retain=['http://***@h/ '] "),
     ],
 )
@@ -302,17 +310,42 @@ def test_what_is_no_secret_is_still_shown(tmp_path: Path) -> None:
     [
         ("http://u:pw@h:4318/v1", "http://***@h:4318/v1"),
         ("http://pw@h/v1/a@b", "http://***@b"),
+        ("http://u:p w@h/", "http://***@h/"),
+        ("http://u: @h/", "http://***@h/"),
+        ("http://u:p\n//w@h/", "http://***@h/"),
+        ("http://tok/en@h/", "http://***@h/"),
+        ("u:pw@h", "***@h"),
+        ("http:/u:pw@h", "***@h"),
+        ("u:pw@h //a@b", "***@b"),
+        ("u:p//w@h", "***@h"),
         ("http://u:p/w@h/", "http://***@h/"),
         ("http://u:p@w@h/", "http://***@h/"),
-        ("to http://u:pw@h and https://u:pw@i", "to http://***@h and https://***@i"),
-        ("http://h:4318/a@b", "http://h:4318/a@b"),
-        ("http://h/a@b", "http://h/a@b"),
+        # Nobody knows where a password ends but that it is before the last of these.
+        ("to http://u:pw@h and https://u:pw@i", "to http://***@i"),
+        ("http://h:4318/v1", "http://h:4318/v1"),
+        ("http://h/a@b", "http://***@b"),
         ("ada@host //", "ada@host //"),
         ("orders.*", "orders.*"),
     ],
 )
 def test_urls_are_shown_without_who_uses_them(text: str, shown: str) -> None:
     assert masked(text) == shown
+
+
+@given(user=st.text(), before=st.text(), after=st.text(), scheme=st.sampled_from(["nats:", ""]))
+def test_nothing_of_a_password_is_shown_whatever_is_in_it(
+    user: str, before: str, after: str, scheme: str
+) -> None:
+    url = f"{scheme}//{user}:{before}{SECRET}{after}@host/v1"
+    assert masked(url) == f"{scheme}//***@host/v1"
+    plain = url.partition("//")[2]
+    shown = masked(plain)
+    assert shown.endswith("***@host/v1")
+    assert SECRET not in shown
+    tracing = {"endpoint": url, "service": 5, "colour": url}
+    said = mistakes(AetherConfig.files(Path("none"), tracing=tracing, overflow=plain))
+    assert len(said) >= 3
+    assert SECRET not in "".join(said)
 
 
 def test_the_url_of_a_configuration_is_shown_without_its_password() -> None:

@@ -96,7 +96,7 @@ BAD: list[tuple[str, Any]] = [
     ("drain_timeout", -1.0),
     ("drain_timeout", math.nan),
     ("max_payload_bytes", -1),
-    ("colour", "red"),
+    ("colour", 7),
 ]
 
 
@@ -227,7 +227,7 @@ async def test_the_journal_that_is_given_comes_before_that_of_the_configuration(
                 "3 mistakes in the configuration:\n"
                 "  journal.path=3 should be a str or a path\n"
                 "  journal.segment_bytes=0 should be greater than or equal to 4096\n"
-                "  journal.durabilty='os' is no field; did you mean 'durability'?"
+                "  journal.durabilty=... is no field; did you mean 'durability'?"
             ),
         ),
         (

@@ -114,39 +114,33 @@ def report(mistakes: list[str]) -> str:
 
 
 def masked(text: str) -> str:
-    """A text without the names and passwords of its URLs.
+    """A text without the names and passwords of its URLs, whatever they are made of.
+
+    All goes from the first ``//`` to the last ``@``, as a password that is not escaped may have anything in it. Where the
+    first ``//`` is perhaps none of a URL, all goes from the beginning on, as it does without one if there is a colon.
 
     Example:
         >>> masked("http://ada:pw@host/path")
         'http://***@host/path'
     """
-    if "@" not in text:
-        return text
-    return "".join(_masked(word) for word in re.split(r"(\s+)", text))
-
-
-def _masked(word: str) -> str:
-    before, _, host = word.rpartition("@")
-    start, slashes, user = before.partition("//")
-    if not slashes:
-        return word
-    # It ends with the host, unless a password has a slash in it: then what is behind the colon is no port.
-    authority = re.split(r"[/?#]", user, maxsplit=1)[0]
-    is_path = authority != user and "@" not in authority
-    if is_path and not re.match(r"[^:]*:(?!\d*$)", authority):
-        return word
-    return f"{start}//***@{host}"
+    before, _, host = text.rpartition("@")
+    start, slashes, _ = before.partition("//")
+    if slashes and re.fullmatch(r"[^@:]*:?", start):
+        return f"{start}//***@{host}"
+    return f"***@{host}" if slashes or ":" in before else text
 
 
 def _mistake(settings: type[Settings], detail: ErrorDetails) -> str:
     """One line: the field, its value, and the rule or the nearest name."""
     loc = detail["loc"]
     field = ".".join(map(str, loc))
-    value = "..." if _is_secret(settings, loc) else _shown(detail["input"])
-    given = f"{_shown(field)[1:-1]}={value}"
+    is_known = detail["type"] != "extra_forbidden"
+    show = _short if is_known else _unknown
+    value = "..." if _is_secret(settings, loc) else _shown(detail["input"], show)
+    given = f"{_shown(field, _short)[1:-1]}={value}"
     if detail["type"] == "missing":
         return f"{field} is missing"
-    if detail["type"] != "extra_forbidden":
+    if is_known:
         return f"{given} {masked(detail['msg'].removeprefix('Input '))}"
     for section in loc[:-1]:
         settings = settings.sections.get(str(section), settings)
@@ -189,10 +183,10 @@ def _is_secret(settings: type[Settings], loc: tuple[str | int, ...]) -> bool:
     return inside is not None and next(_secrets(inside), None) is not None
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, by: _Short) -> str:
     """The value, cut to a readable length; of a table its keys alone, as nobody knows what is in it."""
     try:
-        return _short.repr(value)
+        return by.repr(value)
     except ValueError:  # an int beyond what Python is willing to write out
         return f"<{type(value).__name__}>"
 
@@ -201,11 +195,7 @@ class _Short(reprlib.Repr):
     """What may be shown of a value that is wrong. All is masked before it is cut: half a password is one too."""
 
     def repr_str(self, x: str, level: int) -> str:
-        before, _, host = x.rpartition("@")
-        text = masked(x)
-        if text == x and ":" in before:  # perhaps a URL with a mistake where it begins
-            text = f"***@{host}"
-        return super().repr_str(text, level)
+        return super().repr_str(masked(x), level)
 
     def repr_dict(self, x: Mapping[Any, Any], level: int) -> str:  # noqa: ARG002 - as it is called
         keys = [f"{_plain.repr(key)}: ..." for key in list(x)[: self.maxdict]]
@@ -222,6 +212,18 @@ class _Short(reprlib.Repr):
         return text if len(text) <= self.maxother else f"{text[:half]}...{text[-half:]}"
 
 
+class _Unknown(_Short):
+    """What may be shown of a value that no field has: no text, as that may be anything."""
+
+    def repr_str(self, x: str, level: int) -> str:  # noqa: ARG002 - as it is called
+        return "..."
+
+    def repr_instance(self, x: object, level: int) -> str:
+        if x is None or isinstance(x, bool | float | Mapping):
+            return super().repr_instance(cast("object", x), level)
+        return f"<{type(x).__name__}>"
+
+
 _plain = reprlib.Repr()
-_short = _Short()
+_short, _unknown = _Short(), _Unknown()
 _short.maxstring = _short.maxother = 60
