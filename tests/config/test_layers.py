@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -150,6 +151,10 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (said,) = mistakes(AetherConfig.files(tmp_path))
     assert said.startswith(f"{tmp_path / 'aether.toml'} cannot be read")
     (tmp_path / "aether.toml").rmdir()
+    os.mkfifo(tmp_path / "aether.toml")
+    (said,) = mistakes(AetherConfig.files(tmp_path))
+    assert said == f"{tmp_path / 'aether.toml'} cannot be read: it is no file"
+    (tmp_path / "aether.toml").unlink()
     (tmp_path / "aether.toml").write_bytes(b'a = "\xff"')
     (said,) = mistakes(AetherConfig.files(tmp_path))
     assert "cannot be read: 'utf-8' codec" in said
@@ -178,7 +183,7 @@ def test_what_is_missing_says_which_extra_has_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = AetherConfig.files(tmp_path)
-    for name in ("pydantic_settings", "watchfiles"):
+    for name in ("pydantic_settings", "watchfiles._rust_notify"):
         monkeypatch.setitem(sys.modules, name, None)
     assert files.read().config == AetherConfig(), "files alone need nothing more"
     with pytest.raises(ConfigError, match=r"needs watchfiles: pip install 'aether-medium\[ops\]'"):

@@ -242,7 +242,5 @@ def test_headers_that_http_does_not_know_are_refused(part: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://", "http:///x", "http://?x", "http://h/a b", "http://h\n"])
 def test_an_endpoint_is_a_url(url: str) -> None:
-    with pytest.raises(ConfigError, match="endpoint=.* should be a URL such as"):
+    with pytest.raises(ConfigError, match=r"endpoint=.* should be a URL such as"):
         TracingConfig(endpoint=url)
-
-

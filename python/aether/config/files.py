@@ -126,7 +126,9 @@ class ConfigFiles(Generic[_S]):
         Raises:
             ConfigError: Some layer has mistakes. All are listed.
         """
-        files = {path: _of_file(path, self.shown(path), had_values=path in had) for path in self.files}
+        files = {
+            path: _of_file(path, self.shown(path), had_values=path in had) for path in self.files
+        }
         layers = [*files.values(), *self._others()]
         mistakes = [mistake for layer in layers for mistake in layer.mistakes]
         values: dict[str, Any] = {}
@@ -150,26 +152,33 @@ class ConfigFiles(Generic[_S]):
 
 def _of_file(path: Path, shown: str, *, had_values: bool) -> Layer:
     try:
-        # Some editors begin a file with a mark that it is UTF-8.
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return Layer(path.name, mistakes=(f"{shown} {_GONE}",) if had_values else ())
-    except (OSError, ValueError) as error:
-        return Layer(path.name, mistakes=(f"{shown} cannot be read: {error}",))
-    if had_values and not text.strip():
-        return Layer(path.name, mistakes=(f"{shown} {_EMPTY}",))
-    try:
-        values = tomllib.loads(text)
-        places = {key: f"{shown}:{line}" for key, line in key_lines(text).items()}
+        text = _text_of(path)
+        values, lines = tomllib.loads(text or ""), key_lines(text or "")
     except tomllib.TOMLDecodeError as error:
-        return Layer(path.name, mistakes=(f"{shown} is no TOML: {error}",))
-    except ValueError as error:
-        return Layer(path.name, mistakes=(f"{shown} cannot be read: {error}",))
+        why = f"is no TOML: {error}"
+    except (OSError, ValueError) as error:
+        why = f"cannot be read: {error}"
     except RecursionError:
-        return Layer(
-            path.name, mistakes=(f"{shown} cannot be read: its values are nested too deep",)
-        )
-    return Layer(path.name, values, places)
+        why = "cannot be read: its values are nested too deep"
+    else:
+        if (text and text.strip()) or not had_values:
+            places = {key: f"{shown}:{line}" for key, line in lines.items()}
+            return Layer(path.name, values, places)
+        why = _GONE if text is None else _EMPTY
+    return Layer(path.name, mistakes=(f"{shown} {why}",))
+
+
+def _text_of(path: Path) -> str | None:
+    """What is in a file; none if it is not there."""
+    if path.exists() and not path.is_file():
+        # Who opens a pipe waits for good.
+        message = "it is no file"
+        raise OSError(message)
+    try:
+        # Some editors begin a file with a mark that it is UTF-8.
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return None
 
 
 def _in_order(layers: list[Layer], wrong: list[tuple[Layer | None, Key, str]]) -> Iterator[str]:

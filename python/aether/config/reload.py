@@ -101,13 +101,16 @@ class Reloading:
 
     def __init__(self, files: ConfigFiles[AetherConfig], rests: Rests = RESTS) -> None:
         try:
-            import watchfiles  # noqa: F401 - here, not in the thread: the process may be forked meanwhile
+            # Not `watch`, which logs whatever changes in the folder, also the log that it writes by that. Here, as the
+            # process may be forked while a thread imports something.
+            from watchfiles._rust_notify import RustNotify
         except ImportError:
             message = (
                 "following a configuration as its files change needs watchfiles: pip install "
                 "'aether-medium[ops]', or give the medium what they say now: Aether(files.read().config)"
             )
             raise ConfigError(message) from None
+        self._notify = RustNotify
         self._files = files
         self._rests = rests
         self._ended = threading.Event()
@@ -185,11 +188,8 @@ class Reloading:
             _watching.discard(self)
 
     def _follow(self, apply: Callable[[AetherConfig], object]) -> None:
-        # Not `watchfiles.watch`: it logs whatever changes in the folder, also the log that it writes by that.
-        from watchfiles._rust_notify import RustNotify
-
         folder = str(self._files.folder)
-        with RustNotify([folder], False, False, 0, False, False) as changes:  # noqa: FBT003 - it knows no names
+        with self._notify([folder], False, False, 0, False, False) as changes:
             while not self._over:
                 self._try(apply)
                 changes.watch(_DEBOUNCE_MS, _STEP_MS, _LOOK_MS, self._ended)
@@ -204,13 +204,13 @@ class Reloading:
 
     def look(self, apply: Callable[[AetherConfig], object]) -> None:
         """Reads the files, if they are not what they were when they were read last, and once they are silent."""
-        least = 0.0
-        while (signature := self._at_rest(least)) != self._seen and not self._over:
+        failed: Signature = ()
+        while (signature := self._at_rest(failed)) != self._seen and not self._over:
             try:
                 layered = self._files.read(self._had)
             except Exception as error:  # noqa: BLE001 - whatever it is, these files are not to be read
-                if least < self._rests.wrong:
-                    least = self._rests.wrong
+                if signature != failed:
+                    failed = signature
                     continue
                 self._seen = signature
                 self._refuse(error, signature)
@@ -220,17 +220,18 @@ class Reloading:
                 apply(layered.config)
                 return
 
-    def _at_rest(self, least: float) -> Signature:
-        """The files as they are once they have been silent for long enough, and for so many seconds at least."""
+    def _at_rest(self, failed: Signature) -> Signature:
+        """The files as they are once they have been silent for long enough; for longer where they had mistakes like this."""
         signature = self._signature()
-        rest = max(least, rest_after(self._seen, signature, self._rests))
+        rest = rest_after(self._seen, signature, self._rests)
+        least = self._rests.wrong if signature == failed else 0.0
         silent = time.monotonic()
-        while (left := silent + rest - time.monotonic()) > 0:
-            if self._ended.wait(min(left, _STEP)):
+        while (left := silent + max(rest, least) - time.monotonic()) > 0:
+            if self._ended.wait(min(left, _STEP)) or self._over:
                 break
             before, signature = signature, self._signature()
             if signature != before:
-                rest = max(rest, rest_after(before, signature, self._rests))
+                rest, least = max(rest, rest_after(before, signature, self._rests)), 0.0
                 silent = time.monotonic()
         return signature
 

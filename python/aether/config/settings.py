@@ -24,7 +24,17 @@ from aether.errors import ConfigError
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["LIVE", "RESTART", "Count", "Seconds", "Settings", "instead", "masked", "mistakes_in", "report"]
+__all__ = [
+    "LIVE",
+    "RESTART",
+    "Count",
+    "Seconds",
+    "Settings",
+    "instead",
+    "masked",
+    "mistakes_in",
+    "report",
+]
 
 # What the native side counts with, and some 30 years: more than anybody waits.
 _COUNT = 2**31 - 1

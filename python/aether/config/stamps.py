@@ -3,8 +3,8 @@
 Contract:
 - A stamp changes with the text of its file, as far as the system's times tell.
 - Nobody can see whether whoever writes a file is done, and what is written so far may be valid. So the files have to be
-  silent: not at all where a link was turned, as what it leads to was there before; a moment where there is another
-  file of the name, as after a rename; longer where the file itself was written to, or is new or gone.
+  silent: not at all where it is a link that was turned, as what it leads to was there before; a moment where there is
+  another file of the name, as after a rename; longer where the file itself was written to, or is new or gone.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Rests(NamedTuple):
     """Before a mistake is told: it is as a rule one who writes slowly."""
 
 
-RESTS = Rests(replaced=0.1, written=0.3, wrong=1.0)
+RESTS = Rests(replaced=0.15, written=0.3, wrong=1.0)
 
 
 class Stamp(NamedTuple):
     """What a file is told by."""
 
-    place: str
-    """Where it is once all links are followed."""
+    link: str | None
+    """Where it is once all links are followed, if it is a link itself."""
     device: int
     inode: int
     changed: int
@@ -46,11 +46,11 @@ class Stamp(NamedTuple):
 def stamp_of(path: Path) -> Stamp | None:
     """The stamp of a file; none if it is not there."""
     try:
-        place = os.path.realpath(path)
-        found = os.stat(place)  # noqa: PTH116 - a text, as `realpath` gives it
+        link = os.path.realpath(path) if path.is_symlink() else None
+        found = path.stat()
     except OSError:
         return None
-    return Stamp(place, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+    return Stamp(link, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 def rest_after(
@@ -64,7 +64,7 @@ def rest_after(
 def _rest(before: Stamp | None, now: Stamp | None, rests: Rests) -> float:
     if before is None or now is None:
         return rests.written
-    if before.place != now.place:
+    if now.link is not None and before.link != now.link:
         return 0.0
     same = (before.device, before.inode) == (now.device, now.inode)
     return rests.written if same else rests.replaced

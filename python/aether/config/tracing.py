@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
@@ -27,13 +27,14 @@ def _url(given: str) -> str:
     return given
 
 
-def _names(given: Any) -> Any:
+def _names(given: object) -> object:
     """What is no name is not shown: as a rule there is a value in it."""
     if isinstance(given, Mapping):
         names = cast("Mapping[object, object]", given)
         if not all(_NAME.fullmatch(name) for name in names if isinstance(name, str)):
             message = "Input should have names without spaces and colons, such as x-api-key"
             raise PydanticCustomError("header_name", message)
+        return names
     return given
 
 
