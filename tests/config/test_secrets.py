@@ -240,7 +240,19 @@ def test_headers_that_http_does_not_know_are_refused(part: str) -> None:
         TracingConfig(headers={f"a{part}": "b"})  # type: ignore[dict-item]
 
 
-@pytest.mark.parametrize("url", ["http://", "http:///x", "http://?x", "http://h/a b", "http://h\n"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "http:///x",
+        "http://?x",
+        "http://h/a b",
+        "http://h\n",
+        "http://u:p@h:port/",
+        "http://u:p@/v1",
+        "http://h:70000",
+    ],
+)
 def test_an_endpoint_is_a_url(url: str) -> None:
     with pytest.raises(ConfigError, match=r"endpoint=.* should be a URL such as"):
         TracingConfig(endpoint=url)

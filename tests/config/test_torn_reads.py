@@ -61,19 +61,21 @@ def test_a_file_that_is_half_written_is_read_when_it_is_whole(
     assert errors(caplog) == []
 
 
-@pytest.mark.parametrize("line", [1, 2])
+@pytest.mark.parametrize("part", ["", "max_propagation = ", "max_propagation = 22\n"])
 def test_who_writes_too_slowly_is_read_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
 ) -> None:
-    """Nobody can know of more to come; but it is read when it is there."""
+    """Nobody can know of more to come where a part is valid; it is read when it is there, and nothing is said before."""
     written(tmp_path, text(1))
     looking = Looking(tmp_path, monkeypatch)
     whole = text(22)
-    written(tmp_path, "".join(whole.splitlines(keepends=True)[:line]))
-    looking.time.plan(0.5, lambda: written(tmp_path, whole))
+    written(tmp_path, part)
+    looking.time.plan(0.9, lambda: written(tmp_path, whole))
     looking.look()
     looking.time.wait(1.0)
-    assert [number_of(config) for config in looking.look()] == [22]
+    looking.look()
+    assert number_of(looking.applied[-1]) == 22
+    assert errors(caplog) == []
 
 
 class Storm:

@@ -180,7 +180,7 @@ class Reloading:
             while not self._over:
                 try:
                     self._follow(apply)
-                except Exception:  # noqa: BLE001 - the system tells nothing: the files are looked at all the same
+                except BaseException:  # noqa: BLE001 - the system tells nothing: the files are looked at all the same
                     # As a rule, the folder is not there just now.
                     self._ended.wait(_LOOK_MS / 1000)
                     self._try(apply)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, cast
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
@@ -21,7 +22,12 @@ _URL = re.compile(r"https?://[^/?#\s]+\S*")
 
 
 def _url(given: str) -> str:
-    if not _URL.fullmatch(given) or not given.isprintable():
+    try:
+        # The port is read where it is asked for.
+        whole = urlsplit(given).hostname and urlsplit(given).port != 0
+    except ValueError:
+        whole = False
+    if not whole or not _URL.fullmatch(given) or not given.isprintable():
         message = "Input should be a URL such as http://localhost:4318/v1/traces"
         raise PydanticCustomError("url", message)
     return given
