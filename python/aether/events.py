@@ -56,7 +56,8 @@ EVENTS = {
         "WARNING", "Some settings were changed that count from the next start on.", ("fields",)
     ),
     "config.refused": Event(
-        "ERROR", "The files of the configuration have mistakes: it stays as it is. Once for each."
+        "ERROR",
+        "The files of the configuration have mistakes, all of which are told: it stays as it is. Once for each state of the files.",
     ),
     "console.failed": Event(
         "ERROR", "The console could not answer somebody; it goes on with the others."

@@ -5,17 +5,36 @@ from __future__ import annotations
 import difflib
 import re
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretBytes,
+    SecretStr,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from aether.errors import ConfigError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["LIVE", "RESTART", "Count", "Seconds", "Settings", "masked", "mistakes_in", "report"]
+__all__ = [
+    "LIVE",
+    "RESTART",
+    "Count",
+    "Seconds",
+    "Settings",
+    "instead",
+    "masked",
+    "mistakes_in",
+    "report",
+]
 
 # What the native side counts with, and some 30 years: more than anybody waits.
 _COUNT = 2**31 - 1
@@ -73,6 +92,19 @@ class Settings(BaseModel):
         # It adds nothing of its own: mistakes of a section are told with those of the whole.
         __init__.__pydantic_base_init__ = True
 
+    # Whoever looks at a configuration, or writes it down, sees no secret; what is in it is whole.
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What its `repr` shows."""
+        for name, value in super().__repr_args__():
+            yield name, masked(value) if isinstance(value, str) else value
+
+    @model_serializer(mode="wrap", when_used="json")
+    def _masked_values(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {
+            name: masked(value) if isinstance(value, str) else value
+            for name, value in values(self).items()
+        }
+
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed.
 
@@ -113,42 +145,49 @@ def report(mistakes: list[str]) -> str:
     return "\n  ".join([f"{count} in the configuration:", *mistakes])
 
 
+# What is not empty after the path of a URL.
+_QUERY = re.compile(r"([?#]).+", re.DOTALL)
+
+
 def masked(text: str) -> str:
-    """A text without the names and passwords of its URLs, whatever they are made of.
+    """A text without what may be secret in a URL: the names and passwords of who uses it, and its query, whatever they are.
 
     All goes from the first ``//`` to the last ``@``, as a password that is not escaped may have anything in it. Where the
-    first ``//`` is perhaps none of a URL, all goes from the beginning on, as it does without one if there is a colon.
+    first ``//`` is perhaps none of a URL, all goes from the beginning on, as it does without one if there is a colon. Where
+    nobody knows which a ``?`` is of, all goes after it too.
 
     Example:
-        >>> masked("http://ada:pw@host/path")
-        'http://***@host/path'
+        >>> masked("http://ada:pw@host/path?key=secret")
+        'http://***@host/path?***'
     """
     before, _, host = text.rpartition("@")
     start, slashes, _ = before.partition("//")
-    if slashes and re.fullmatch(r"[^@:]*:?", start):
-        return f"{start}//***@{host}"
-    return f"***@{host}" if slashes or ":" in before else text
+    after = "" if _QUERY.search(before + "@") else "@" + _QUERY.sub(r"\1***", host)
+    if slashes and re.fullmatch(r"[^@:?#]*:?", start):
+        return f"{start}//***{after}"
+    return f"***{after}" if slashes or ":" in before else _QUERY.sub(r"\1***", text)
 
 
 def _mistake(settings: type[Settings], detail: ErrorDetails) -> str:
     """One line: the field, its value, and the rule or the nearest name."""
     loc = detail["loc"]
-    field = ".".join(map(str, loc))
-    is_known = detail["type"] != "extra_forbidden"
-    show = _short if is_known else _unknown
-    value = "..." if _is_secret(settings, loc) else _shown(detail["input"], show)
-    given = f"{_shown(field, _short)[1:-1]}={value}"
+    field = _shown(".".join(map(str, loc)))[1:-1]
     if detail["type"] == "missing":
         return f"{field} is missing"
-    if is_known:
-        return f"{given} {masked(detail['msg'].removeprefix('Input '))}"
+    if detail["type"] != "extra_forbidden":
+        value = "..." if _is_secret(settings, loc) else _shown(detail["input"])
+        return f"{field}={value} {masked(detail['msg'].removeprefix('Input '))}"
+    # Its value is not shown: it may be a secret whose name nobody knows.
     for section in loc[:-1]:
         settings = settings.sections.get(str(section), settings)
-    names = list(settings.model_fields)
-    nearest = difflib.get_close_matches(str(loc[-1]), names, 1)
-    if nearest:
-        return f"{given} is no field; did you mean {nearest[0]!r}?"
-    return f"{given} is no field; there are {', '.join(names)}"
+    return f"{field} is no field{instead(str(loc[-1]), settings.model_fields)}"
+
+
+def instead(name: str, names: Iterable[str]) -> str:
+    """The end of what is said of a name that there is not: the one that was meant, or all."""
+    known = list(names)
+    nearest = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {nearest[0]!r}?" if nearest else f"; there are {', '.join(known)}"
 
 
 def _hides(annotation: Any) -> bool:
@@ -183,10 +222,10 @@ def _is_secret(settings: type[Settings], loc: tuple[str | int, ...]) -> bool:
     return inside is not None and next(_secrets(inside), None) is not None
 
 
-def _shown(value: object, by: _Short) -> str:
+def _shown(value: object) -> str:
     """The value, cut to a readable length; of a table its keys alone, as nobody knows what is in it."""
     try:
-        return by.repr(value)
+        return _short.repr(value)
     except ValueError:  # an int beyond what Python is willing to write out
         return f"<{type(value).__name__}>"
 
@@ -212,18 +251,6 @@ class _Short(reprlib.Repr):
         return text if len(text) <= self.maxother else f"{text[:half]}...{text[-half:]}"
 
 
-class _Unknown(_Short):
-    """What may be shown of a value that no field has: no text, as that may be anything."""
-
-    def repr_str(self, x: str, level: int) -> str:  # noqa: ARG002 - as it is called
-        return "..."
-
-    def repr_instance(self, x: object, level: int) -> str:
-        if x is None or isinstance(x, bool | float | Mapping):
-            return super().repr_instance(cast("object", x), level)
-        return f"<{type(x).__name__}>"
-
-
 _plain = reprlib.Repr()
-_short, _unknown = _Short(), _Unknown()
+_short = _Short()
 _short.maxstring = _short.maxother = 60

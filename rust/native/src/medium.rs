@@ -193,7 +193,7 @@ impl PyMedium {
         #[pyo3(from_py_with = numbers::min_amplitude)] min_amplitude: f64,
         #[pyo3(from_py_with = numbers::stall_warning)] stall_warning: f64,
     ) -> PyResult<()> {
-        self.shared.home.enter()?;
+        self.shared.home.look_in()?;
         let max_propagation = count("max_propagation", 1, max_propagation)? as u32;
         for (what, value, holds, rule) in [
             ("attenuation_factor", attenuation_factor, attenuation_factor > 0.0, "in (0, 1]"),
@@ -364,7 +364,7 @@ impl PyMedium {
     /// `open`, `draining` (handlers may still emit) or `closed`.
     #[getter]
     fn phase(&self) -> PyResult<&'static str> {
-        self.shared.home.enter()?;
+        self.shared.home.look_in()?;
         Ok(match self.shared.medium.phase() {
             Phase::Open => "open",
             Phase::Draining => "draining",
