@@ -190,25 +190,27 @@ def test_it_says_what_the_whole_history_says(looks: list[tuple[int, list[Any]]])
         since.look(now, [one for one in found if one.in_mailbox or one.lines])
         history.append((now, found))
 
-    def age(same: Callable[[list[Held]], bool]) -> float:
+    def age(one: Held, same: Callable[[Held], bool]) -> float:
         first = now
         for moment, found in reversed(history):
-            if not same(found):
+            if not same(found[one.number]):
                 break
             first = moment
         return now - first
 
+    def unread(one: Held) -> float:
+        return age(one, lambda then: then.in_mailbox > 0 and then.received == one.received)
+
+    def stuck(one: Held, line: Line) -> float:
+        return age(one, lambda then: any(other.first == line.first for other in then.lines))
+
     expected: list[tuple[str, bool, float]] = []
     for one in history[-1][1] if history else []:
-        at, received = one.number, one.received
-        if waits := age(lambda found: found[at].in_mailbox > 0 and found[at].received == received):
-            expected.append((one.vibrator, False, waits))
-        ages = [
-            age(lambda found: any(other.first == line.first for other in found[at].lines))  # noqa: B023
-            for line in one.lines
-        ]
-        if longest := max(ages, default=0.0):
-            expected.append((one.vibrator, True, longest))
+        told_of = (
+            (False, unread(one)),
+            (True, max((stuck(one, line) for line in one.lines), default=0.0)),
+        )
+        expected += [(one.vibrator, by_key, seconds) for by_key, seconds in told_of if seconds]
 
     def key(told: tuple[str, bool, float]) -> Any:
         return (-told[2], told[0], told[1])

@@ -115,7 +115,9 @@ class Client:
         Raises:
             ConsoleError: It is refused.
         """
-        self._socket.sendall(encode(request))
+        # Whoever has let go already may have said why.
+        with contextlib.suppress(ConnectionError):
+            self._socket.sendall(encode(request))
         self._socket.settimeout(patience)
         while True:
             try:
