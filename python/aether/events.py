@@ -72,8 +72,9 @@ EVENTS = {
     ),
     "handler.failed": Event(
         "ERROR",
-        "A handler has raised an error, and has no `on_error`.",
-        ("vibrator", "channel", "wave_id"),
+        "A handler has raised an error, and has no `on_error`. Of one handler and kind of error, ten a second are said; `more` are "
+        "those since the last line that were not.",
+        ("vibrator", "channel", "wave_id", "more"),
     ),
     "handler.unraised": Event(
         "CRITICAL", "A handler ends the program, and no block is open that could raise it."
@@ -101,7 +102,11 @@ EVENTS = {
         "Rust code has panicked, which is a mistake in Aether: a caller gets an `AetherError`, a thread of the library goes on.",
         ("place", "native_thread", "backtrace"),
     ),
-    "on_error.failed": Event("ERROR", "An `on_error` has raised an error.", ("vibrator",)),
+    "on_error.failed": Event(
+        "ERROR",
+        "An `on_error` has raised an error; as many are said as of handlers.",
+        ("vibrator", "more"),
+    ),
     "stalls.failed": Event("ERROR", "Looking after emissions that wait has failed."),
     "task.failed": Event("ERROR", "A task of the library has failed while it was cancelled."),
     "tracing.export_failed": Event(

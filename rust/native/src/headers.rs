@@ -14,6 +14,7 @@ use pyo3::types::{PyDict, PyMapping, PyString};
 use crate::channel::text;
 use crate::errors::type_error;
 use crate::tracing::Sent;
+use crate::wave::PyWave;
 
 /// The header that carries the address of a request's answer. Waves that a request causes do not have it.
 pub const REPLY_HEADER: &str = "aether-reply";
@@ -140,6 +141,14 @@ impl Headers {
         self.sent.as_ref()
     }
 
+    /// The address of a request's answer; `None`: it is no request.
+    pub fn reply_address<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match &self.given {
+            Some(given) => given.bind(py).get_item(pyo3::intern!(py, REPLY_HEADER)),
+            None => Ok(None),
+        }
+    }
+
     /// Where the wave is in its trace.
     pub fn context(&self, py: Python<'_>) -> Option<SpanContext> {
         match &self.sent {
@@ -168,4 +177,13 @@ impl Headers {
         drop(self.given.map(|given| given.into_bound(py)));
         drop(self.whole.into_inner().map(|whole| whole.into_bound(py)));
     }
+}
+
+/// The address of the answer to a wave; `None`: it is no request. Cheaper than to look into its headers.
+#[pyfunction]
+pub fn reply_address<'py>(
+    py: Python<'py>,
+    wave: &Bound<'py, PyWave>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    wave.get().rare.as_ref().map_or(Ok(None), |rare| rare.headers.reply_address(py))
 }

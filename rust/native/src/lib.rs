@@ -107,6 +107,8 @@ mod _native {
     #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
+    use crate::headers::reply_address;
+    #[pymodule_export]
     use crate::journal::{
         PyJournalImport, PyJournalReader, PyJournalWriter, backup_journal, prune_journal,
         repair_journal, verify_journal,
