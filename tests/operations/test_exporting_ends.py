@@ -115,7 +115,7 @@ def test_a_medium_that_is_not_made_leaves_no_thread() -> None:
     before = threading.active_count()
     with pytest.raises(TypeError):
         Aether(config, journal=5)  # type: ignore[arg-type]
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_each_exporter_counts_for_itself() -> None:
