@@ -635,6 +635,10 @@ class Handling:
     def span(self) -> tuple[int, int] | None:
         """Trace and span of the handler, where its wave is followed."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the handler has ended; what it has started may go on in its context."""
+
     def fail(self, error: BaseException) -> None:
         """The handler has raised an error."""
 

@@ -112,6 +112,14 @@ EVENTS = {
     "tracing.export_failed": Event(
         "WARNING", "Spans cannot be exported; once, until they can again."
     ),
+    "tracing.lost": Event(
+        "WARNING",
+        "Spans went out of the last `keep` before they were sent, or are left at the end; once, until none do.",
+        ("lost",),
+    ),
+    "tracing.shutdown_failed": Event(
+        "WARNING", "An exporter of spans has raised an error at its end."
+    ),
     "vibrator.losing": Event(
         "WARNING",
         "A vibrator has begun to lose waves; once an episode. `INFO` where it replaces them, as `conflate` does.",

@@ -105,7 +105,10 @@ class TracingConfig(Settings):
         default=10.0,
         gt=0,
         json_schema_extra=RESTART,
-        description="How long one request to the receiver may take, in seconds: above 0.",
+        description=(
+            "How long a request may wait, in seconds: for a connection, for each next part of the head of the answer, for "
+            "all the rest of it; and before it is tried again: above 0."
+        ),
     )
     shutdown_timeout: Seconds = Field(
         default=2.0,

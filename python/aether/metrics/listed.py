@@ -122,20 +122,24 @@ METRICS: dict[str, Metric] = {
         "result",
         unit="changes",
     ),
-    # Its health; what it uses is there with the section `health` of the configuration
+    # Its health
     "aether_ready": _gauge("1 while `health()` says that it is ready.", unit=""),
     "aether_live": _gauge("1 while `health()` says that it is live.", unit=""),
     "aether_loop_lag_seconds": _gauge(
-        "How late its event loop was at worst since it was measured before.", unit="seconds"
+        "How late its event loop was at worst since it was measured before; only with the section `health`.",
+        unit="seconds",
     ),
     "aether_waiting_bytes": _gauge(
-        "Payloads that wait in mailboxes, or behind the busy keys of handlers, as far as their size is known: an estimate.",
+        "Payloads that wait in mailboxes, or behind the busy keys of handlers: an estimate; only with the section `health`.",
         unit="bytes",
     ),
-    "aether_leak_hints": _gauge("What has only grown for a window.", unit="hints"),
+    "aether_leak_hints": _gauge(
+        "What has only grown for a window; only with the section `health`.", unit="hints"
+    ),
     # Tracing
     "aether_spans_total": _counter(
-        "Spans that have `ended`; of these, `exported`, refused (`failed`) or gone before they were sent (`lost`).",
+        "Spans that have `ended`; for each exporter, and then together: `exported`, not taken (`failed`) or gone before "
+        "they were sent (`lost`).",
         "state",
         unit="spans",
     ),

@@ -115,6 +115,12 @@ impl PyHandling {
         self.span.map(|span| (span.trace, span.span))
     }
 
+    /// Whether the handler has ended; what it has started may go on in its context.
+    #[getter]
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
     /// The handler has raised an error.
     fn fail(&self, py: Python<'_>, error: Bound<'_, PyAny>) {
         if self.span.is_some() {
