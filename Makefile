@@ -175,11 +175,18 @@ coverage-python: build
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
-## bench: everything beside its peers: a table, docs/benchmarks.md and a picture (ten minutes)
+## bench: everything beside its peers: a table, docs/benchmarks.md and a picture; then bench-observability (ten minutes)
 .PHONY: bench
 bench: build
 	$(call heading,benches/compare.py)
 	@$(BIN)/python benches/compare.py $(BENCH_ARGS)
+	@$(MAKE) bench-observability BENCH_ARGS=
+
+## bench-observability: what metrics and tracing cost a burst of waves (BENCH_ARGS="--rounds 200 --against FOLDER")
+.PHONY: bench-observability
+bench-observability: build
+	$(call heading,benches/observability.py)
+	@$(BIN)/python benches/observability.py $(BENCH_ARGS)
 
 ## bench-journal: the journal beside SQLite, RocksDB and the bare disk (minutes; BENCH_ARGS="--folder DISK --waves 10000000")
 .PHONY: bench-journal

@@ -85,6 +85,7 @@ __all__ = [
     "parse_pattern",
     "prune_journal",
     "repair_journal",
+    "reply_address",
     "restore_channel",
     "restore_wave",
     "threads_inside",
@@ -130,6 +131,9 @@ def import_ahead() -> None:
 
 def array_functions() -> dict[str, Callable[..., Any]]:
     """The batch functions of physics as ufuncs, made anew; numpy is imported now."""
+
+def reply_address(wave: Wave) -> str | None:
+    """The address of the answer to a wave; `None`: it is no request. Cheaper than to look into its headers."""
 
 def check_pattern(name: str, /) -> str:
     """The name as a plain `str`, if it is a sound channel or pattern; `ChannelError` otherwise."""
@@ -637,6 +641,10 @@ class Handling:
     @property
     def span(self) -> tuple[int, int] | None:
         """Trace and span of the handler, where its wave is followed."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the handler has ended; what it has started may go on in its context."""
 
     def fail(self, error: BaseException) -> None:
         """The handler has raised an error."""
@@ -1152,14 +1160,17 @@ class Medium(Emitter):
     def stalled(self) -> list[tuple[str, list[str], float]]:
         """Channel, full vibrators and seconds of what has waited for `stall_warning` or longer."""
 
-    def handling(self, wave: Wave, mailbox: Mailbox) -> Handling:
-        """A handler begins with a wave of this mailbox; returns the value of the context variable `handling`."""
+    def first_stalled(self, most: int) -> tuple[int, list[tuple[str, list[str], float]]]:
+        """How many have waited so long, and the first of them, up to a number."""
 
-    def handling_stands(self, handling: Handling) -> None:
-        """It does not begin yet: it stands behind another one."""
+    def handling(self, wave: Wave, mailbox: Mailbox, begins: bool) -> Handling:
+        """A handler has a wave of this mailbox, and `begins` with it or may have to wait.
+
+        Returns the value of the context variable `handling`.
+        """
 
     def handling_begins(self, handling: Handling) -> None:
-        """It begins now, after it has stood behind another one."""
+        """It begins now, after it may have stood behind another one."""
 
     def handled(self, handling: Handling) -> None:
         """A handler has ended."""

@@ -4,18 +4,22 @@ Contract:
 - A change is applied in one step: an emission goes by the old rules or by the new ones.
 - What is marked as live counts from the next emission, or the next vibrator, on; a vibrator keeps the size, the policy and
   the fading that it was made with. Everything else stays as it was, and a line in the log says so.
-- Who wants to know is told after that, in the thread that has made the change; what it raises is logged.
+- Who wants to know is told after that, of all changes in their order: in the thread that has made the change, or in one
+  that is telling of another at that moment. What it raises is logged.
+- In the child of a fork, a medium that was not used before follows its files; nothing of this waits for a thread that the
+  child does not have.
 """
 
 from __future__ import annotations
 
-import contextlib
+import os
 import sys
 import threading
 import weakref
+from collections import deque
 from typing import TYPE_CHECKING, cast
 
-from aether.errors import Closed
+from aether.errors import Closed, ForkedMedium
 from aether.events import said
 from aether.observed import Observed
 
@@ -50,10 +54,22 @@ def of_files(
     return reloading.first(), reloading
 
 
+class _Changes:
+    """Changes as they are made in one process."""
+
+    __slots__ = ("is_telling", "lock", "untold")
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.untold: deque[tuple[AetherConfig, AetherConfig, dict[str, object]]] = deque()
+        """What changes were made of which nobody was told: before, now, and by field."""
+        self.is_telling = False
+
+
 class Configured(Observed):
     """The part of a medium that has its settings."""
 
-    __slots__ = ("_applied", "_changing", "_config", "_on_change", "_reloading", "_tracing")
+    __slots__ = ("_applied", "_changes", "_config", "_on_change", "_reloading", "_tracing")
 
     _config: AetherConfig | None
     _tracing: Tracing | None
@@ -61,7 +77,8 @@ class Configured(Observed):
     def _begin_configured(self, config: AetherConfig | None, reloading: Reloading | None) -> None:
         self._config = config
         self._applied = 0
-        self._changing = threading.RLock()
+        # By process: after a fork, a thread of the parent may have been in the midst of one for good.
+        self._changes: dict[int, _Changes] = {}
         self._on_change: list[Callable[[AetherConfig, AetherConfig], object]] = []
         self._reloading = reloading
         if reloading is not None:
@@ -69,9 +86,13 @@ class Configured(Observed):
 
             def apply(changed: AetherConfig) -> None:
                 alive = medium()
-                if alive is not None and alive.phase == "open":
-                    with contextlib.suppress(Closed):  # it may be closed at this moment
+                try:
+                    if alive is not None and alive.phase == "open":
                         alive.reconfigure(changed)
+                except Closed:  # at this moment
+                    pass
+                except ForkedMedium:  # it is the parent's
+                    reloading.let_go()
 
             weakref.finalize(self, reloading.forget).atexit = False
             reloading.start(apply)
@@ -134,7 +155,8 @@ class Configured(Observed):
         if self.phase == "closed":
             message = "the medium is closed and goes by no configuration any more; make a new one"
             raise Closed(message)
-        with self._changing:
+        changes = self._changes.setdefault(os.getpid(), _Changes())
+        with changes.lock:
             before = self.config
             now, live, later = split(before, config)
             if live:
@@ -149,6 +171,7 @@ class Configured(Observed):
                     self._tracing.tune(now.tracing)
                 self._config = now
                 self._applied += 1
+                changes.untold.append((before, now, live))
         if later:
             _log.warning(
                 "of the new configuration, %s will count from the next start on",
@@ -156,23 +179,43 @@ class Configured(Observed):
                 extra={"event": "config.needs_restart", "fields": sorted(later)},
             )
         if live:
-            said = ", ".join(f"{name}={value!r}" for name, value in sorted(live.items()))
-            _log.info(
-                "the configuration has changed: %s",
-                said,
-                extra={"event": "config.changed", "fields": sorted(live)},
-            )
-            for callback in list(self._on_change):
-                try:
-                    callback(before, now)
-                except Exception:  # noqa: BLE001 - one that fails keeps the others from nothing
-                    _log.exception(
-                        "%r has failed, told of a new configuration",
-                        callback,
-                        extra={"event": "config.callback_failed"},
-                    )
+            self._tell(changes)
             self._reconfigured()
         return now
+
+    def _tell(self, changes: _Changes) -> None:
+        """Tells of what was changed and not told yet, unless another thread is at it, which goes on with this."""
+        while True:
+            with changes.lock:
+                if changes.is_telling or not changes.untold:
+                    return
+                changes.is_telling = True
+                before, now, live = changes.untold.popleft()
+            try:
+                self._tell_of(before, now, live)
+            finally:
+                changes.is_telling = False
+
+    def _tell_of(self, before: AetherConfig, now: AetherConfig, live: dict[str, object]) -> None:
+        from aether.config.settings import masked
+
+        said = ", ".join(f"{name}={masked(repr(value))}" for name, value in sorted(live.items()))
+        _log.info(
+            "the configuration has changed: %s",
+            said,
+            extra={"event": "config.changed", "fields": sorted(live)},
+        )
+        for callback in list(self._on_change):
+            try:
+                callback(before, now)
+            except KeyboardInterrupt:  # that of the program, at any moment
+                raise
+            except BaseException:  # noqa: BLE001 - one that fails, or exits, keeps the others from nothing
+                _log.exception(
+                    "%r has failed, told of a new configuration",
+                    callback,
+                    extra={"event": "config.callback_failed"},
+                )
 
     def _reconfigured(self) -> None:
         """The configuration has changed."""
@@ -180,10 +223,11 @@ class Configured(Observed):
     def on_config_change(
         self, callback: Callable[[AetherConfig, AetherConfig], object]
     ) -> Callable[[], None]:
-        """Has `callback(before, now)` called after each change of the configuration.
+        """Has `callback(before, now)` called after each change of the configuration, in the order of the changes.
 
-        It is called in the thread that makes the change, which is one of its own when files have changed: an event loop is
-        reached by its `call_soon_threadsafe`.
+        It is called in a thread that makes changes, which is one of its own when files have changed: an event loop is
+        reached by its `call_soon_threadsafe`. `sys.exit()` ends no program there, and is logged as any error; a signal
+        does: `os.kill(os.getpid(), signal.SIGTERM)`.
 
         Args:
             callback: What is called; what it raises is logged.

@@ -61,7 +61,8 @@ EVENTS = {
         "WARNING", "Some settings were changed that count from the next start on.", ("fields",)
     ),
     "config.refused": Event(
-        "ERROR", "The files of the configuration have mistakes: it stays as it is. Once for each."
+        "ERROR",
+        "The files of the configuration have mistakes, all of which are told: it stays as it is. Once for each state of the files.",
     ),
     "console.failed": Event(
         "ERROR", "The console could not answer somebody; it goes on with the others."
@@ -81,8 +82,9 @@ EVENTS = {
     ),
     "handler.failed": Event(
         "ERROR",
-        "A handler has raised an error, and has no `on_error`.",
-        ("vibrator", "channel", "wave_id"),
+        "A handler has raised an error, and has no `on_error`. Of one handler and kind of error, ten a second are said; `more` are "
+        "those since the last line that were not.",
+        ("vibrator", "channel", "wave_id", "more"),
     ),
     "handler.over_budget": Event(
         "WARNING",
@@ -120,15 +122,27 @@ EVENTS = {
     ),
     "native.panicked": Event(
         "CRITICAL",
-        "Rust code has panicked, which is a mistake in Aether; who called it got an `AetherError`.",
+        "Rust code has panicked, which is a mistake in Aether: a caller gets an `AetherError`, a thread of the library goes on.",
         ("place", "native_thread", "backtrace"),
     ),
-    "on_error.failed": Event("ERROR", "An `on_error` has raised an error.", ("vibrator",)),
+    "on_error.failed": Event(
+        "ERROR",
+        "An `on_error` has raised an error; as many are said as of handlers.",
+        ("vibrator", "more"),
+    ),
     "stalls.failed": Event("ERROR", "Looking after emissions that wait has failed."),
     "task.failed": Event("ERROR", "A task of the library has failed while it was cancelled."),
     "timer.failed": Event("ERROR", "What was to happen at a moment of the clock has failed."),
     "tracing.export_failed": Event(
         "WARNING", "Spans cannot be exported; once, until they can again."
+    ),
+    "tracing.lost": Event(
+        "WARNING",
+        "Spans went out of the last `keep` before they were sent, or are left at the end; once, until none do.",
+        ("lost",),
+    ),
+    "tracing.shutdown_failed": Event(
+        "WARNING", "An exporter of spans has raised an error at its end."
     ),
     "vibrator.losing": Event(
         "WARNING",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aether._printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -73,19 +75,19 @@ class Explanation:
         return len(self.rows)
 
     def __str__(self) -> str:
-        head = f"{self.channel} at amplitude {self.amplitude:g}"
+        head = f"{printable(self.channel)} at amplitude {self.amplitude:g}"
         if not self.rows:
             return f"{head}: no vibrators"
-        cells = [
-            (
+        cells: list[tuple[str, ...]] = [("vibrator", "resonates on", "wave", "why")]
+        for row in self.rows:
+            patterns = ", ".join(row.patterns) or "(none)"
+            said = (
                 row.vibrator,
-                ", ".join(row.patterns) or "(none)",
+                patterns,
                 "reached" if row.reached else "not reached",
                 row.reason or "",
             )
-            for row in self.rows
-        ]
-        cells.insert(0, ("vibrator", "resonates on", "wave", "why"))
+            cells.append(tuple(map(printable, said)))
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
         return "\n".join((f"{head}:", *lines))

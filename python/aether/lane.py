@@ -7,7 +7,8 @@ Contract:
   whose key is busy stands behind it, and the worker goes on with others, while fewer than `buffer_size`
   waves stand so; then the lane takes no more until one of them is done.
 - What stands around a handler, such as retries and a time limit, is in `aether.handling`. Its waiting is the worker's.
-- A handler that raises is logged and counted and stops nobody, unless `run(on_error=...)` says otherwise.
+- A handler that raises is counted and stops nobody. It is logged, ten times a second for each kind of error, unless
+  `run(on_error=...)` says otherwise.
 - What stands behind a key still waits: it is counted so, and `clear` drops it.
 - A worker that is cancelled ends its handler; the wave and those that stand behind its key are counted as
   abandoned.
@@ -25,11 +26,12 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aether._native import REPLY_HEADER
+from aether._native import reply_address
 from aether._wait import Background, Flag, Home, is_stray_cancellation, spawn
 from aether.events import said
 from aether.handling.guard import Guard
 from aether.statistics import REASONS
+from aether.storms import Storm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -52,6 +54,10 @@ def _taken(line: deque[Standing]) -> Iterator[Standing]:
     with contextlib.suppress(IndexError):
         while True:
             yield line.popleft()
+
+
+def _and(more: int) -> str:
+    return f", and {more:,} more such since the last line" if more else ""
 
 
 def checked_handler(handler: object) -> None:
@@ -92,6 +98,7 @@ class Lane:
         "_medium",
         "_room",
         "_stopping",
+        "_storm",
         "_workers",
         "concurrency",
         "dropped",
@@ -139,6 +146,8 @@ class Lane:
         self.ended = Flag()
         """Set when the last worker has ended."""
         self._limit = limit
+        self._storm: Storm | None = None
+        """What is said of failures; there once one has failed."""
         self._busy: dict[Hashable, deque[Standing]] = {}
         self._room = Flag()
         self._stopping = False
@@ -157,6 +166,15 @@ class Lane:
     def behind(self) -> int:
         """How many waves stand behind busy keys."""
         return sum(map(len, list(self._busy.values())))
+
+    @property
+    def handling(self) -> int:
+        """How many waves its handlers work on; other threads may ask."""
+        return min(max(0, self.working - self.behind), self.concurrency)
+
+    def lines(self) -> list[deque[Standing]]:
+        """What stands behind each busy key; its loop takes from them meanwhile."""
+        return [line for line in list(self._busy.values()) if line]
 
     def start(self) -> None:
         """Starts the workers in the running loop, unless they are there or it is closed."""
@@ -267,7 +285,6 @@ class Lane:
                 if line is None:
                     await self._handle_line(key, wave, begun)
                 else:
-                    self._medium.handling_stands(begun)
                     line.append((wave, begun))
                 del key, line
             del wave, begun
@@ -276,6 +293,7 @@ class Lane:
         """Handles a wave, and then those that have come to stand behind its key."""
         line = self._busy[key] = deque()
         try:
+            self._medium.handling_begins(begun)
             await self._handle(wave, begun)
             for wave, begun in _taken(line):  # noqa: PLR1704 - the next one, as the first
                 self._room.set()
@@ -294,7 +312,7 @@ class Lane:
 
     def _begin(self, wave: Wave[Any]) -> Handling:
         self.working += 1
-        return self._medium.handling(wave, self.mailbox)
+        return self._medium.handling(wave, self.mailbox, self.key is None)
 
     def _end(self, begun: Handling) -> None:
         self.working -= 1
@@ -310,7 +328,7 @@ class Lane:
             if type(answer) is CoroutineType or hasattr(answer, "__await__"):
                 answer = await answer  # pyright: ignore[reportUnknownVariableType]
             ended = True
-            if REPLY_HEADER in wave.headers:
+            if reply_address(wave) is not None:
                 self._medium.requests.answered(wave, answer, self.name)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises
             ended = True
@@ -339,22 +357,33 @@ class Lane:
                 reported: Any = self.on_error(error, wave)
                 if hasattr(reported, "__await__"):
                     await reported
-            except Exception:  # noqa: BLE001 - a worker outlives its report
-                _log.exception(
-                    "on_error of %r has failed",
-                    self.name,
-                    extra={"event": "on_error.failed", "vibrator": self.name},
-                )
+            except Exception as again:  # noqa: BLE001 - a worker outlives its report
+                if (more := self._passes("on_error.failed", again)) is not None:
+                    _log.exception(
+                        "on_error of %r has failed%s",
+                        self.name,
+                        _and(more),
+                        extra={"event": "on_error.failed", "vibrator": self.name, "more": more},
+                    )
             return
-        _log.error(
-            "a handler of %r failed on a wave of %r",
-            self.name,
-            str(wave.channel),
-            exc_info=error,
-            extra={
-                "event": "handler.failed",
-                "vibrator": self.name,
-                "channel": str(wave.channel),
-                "wave_id": wave.id,
-            },
-        )
+        if (more := self._passes("handler.failed", error)) is not None:
+            _log.error(
+                "a handler of %r failed on a wave of %r%s",
+                self.name,
+                str(wave.channel),
+                _and(more),
+                exc_info=error,
+                extra={
+                    "event": "handler.failed",
+                    "vibrator": self.name,
+                    "channel": str(wave.channel),
+                    "wave_id": wave.id,
+                    "more": more,
+                },
+            )
+
+    def _passes(self, event: str, error: BaseException) -> int | None:
+        """How many such were not said since the last one that was; `None`: nor is this one."""
+        if self._storm is None:
+            self._storm = Storm()
+        return self._storm.passes((event, type(error).__qualname__))

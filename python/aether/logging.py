@@ -10,7 +10,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Any, cast
 
 __all__ = ["ConsoleFormatter", "JsonFormatter", "setup"]
@@ -78,8 +78,8 @@ def _time(record: logging.LogRecord) -> str:
 class JsonFormatter(logging.Formatter):
     """A record as a JSON object in one line: time (UTC), level, logger, message, its fields, and an error's traceback.
 
-    What JSON does not know, NaN and the infinities too, is written as its text, and a field that is named like another as
-    `field_<name>`.
+    What JSON does not know, NaN and the infinities too, is written as its text, or as its type if that has an error; and a
+    field that is named like another as `field_<name>`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -106,10 +106,18 @@ class JsonFormatter(logging.Formatter):
 
 def _json(line: dict[str, Any]) -> str:
     try:
-        return json.dumps(line, default=str, allow_nan=False)
+        return json.dumps(line, default=_text, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         known = {name: _known(value) for name, value in line.items()}
-        return json.dumps(known, default=str)
+        return json.dumps(known, default=_text)
+
+
+def _text(value: object, write: Callable[[object], str] = str) -> str:
+    """What a value says of itself; a line is not lost because of one that raises."""
+    try:
+        return write(value)
+    except Exception as error:  # noqa: BLE001 - whatever a value raises
+        return f"<{type(value).__name__}, which cannot be shown: {type(error).__name__}>"
 
 
 def _known(value: Any) -> Any:
@@ -117,7 +125,7 @@ def _known(value: Any) -> Any:
     try:
         return _parts_known(value)
     except RecursionError:
-        return str(value)
+        return _text(value)
 
 
 def _parts_known(value: Any) -> Any:
@@ -125,7 +133,7 @@ def _parts_known(value: Any) -> Any:
         return value if math.isfinite(value) else str(float(value))
     if isinstance(value, dict):
         table = cast("Mapping[Any, Any]", value)
-        return {str(name): _parts_known(one) for name, one in table.items()}
+        return {_text(name): _parts_known(one) for name, one in table.items()}
     if isinstance(value, list | tuple):
         return [_parts_known(one) for one in cast("list[Any]", value)]
     return value
@@ -140,6 +148,6 @@ class ConsoleFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the standard library's name
         """The first line."""
-        fields = " ".join(f"{name}={value!r}" for name, value in _fields(record).items())
+        fields = " ".join(f"{name}={_text(value, repr)}" for name, value in _fields(record).items())
         line = super().formatMessage(record)
         return f"{line}  [{fields}]" if fields else line

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from aether.monitoring import process
 from aether.running import Running
-from aether.statistics import Health
+from aether.statistics import FEW, Health, few
 
 if TYPE_CHECKING:
     from aether.console.server import Serving
@@ -110,10 +110,12 @@ class Monitored(Running):
         """
         phase = self.phase
         reasons = [] if phase == "open" else [f"the medium is {phase}"]
-        reasons += [
+        count, stalled = self.first_stalled(FEW)
+        told = [
             f"an emission on {channel!r} has waited {waited:.1f} s for {', '.join(full)}"
-            for channel, full, waited in self.stalled()
+            for channel, full, waited in stalled
         ]
+        reasons += few(told, count, "wait for room")
         if self._journal is not None and (trouble := self._journal.trouble):
             reasons.append(f"the journal: {trouble}")
         live, hints = phase != "closed", tuple[str, ...]()
@@ -126,7 +128,8 @@ class Monitored(Running):
             reasons += [silence] if silence else []
             reasons += monitor.reasons(settings)
             known = monitor.resources
-            hints = () if known is None else tuple(map(str, known.leaks))
+            leaks = () if known is None else known.leaks
+            hints = tuple(few(map(str, leaks[:FEW]), len(leaks), "have only grown"))
         return Health(live=live, ready=not reasons, reasons=tuple(reasons), hints=hints)
 
     @property

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from aether._native import REPLY_HEADER, Wave
+from aether._native import REPLY_HEADER, Wave, reply_address
 from aether._wait import checked_timeout, loop_time
 from aether.errors import Closed, NoReceiver, RequestFailed
 
@@ -179,7 +179,7 @@ class Requests:
         if not isinstance(wave, Wave):
             message = f"reply takes the Wave to answer, not {type(wave).__name__}"
             raise TypeError(message)
-        address = wave.headers.get(REPLY_HEADER)
+        address = reply_address(wave)
         if address is None:
             message = (
                 f"the wave on {str(wave.channel)!r} is no request, so nobody waits for a reply; requests are "
@@ -189,9 +189,14 @@ class Requests:
         slot = self._slots.get(address)
         return slot is not None and self._put(slot, wave, payload, source)
 
+    def _slot(self, wave: Wave[Any]) -> _Slot | None:
+        """Where a request is answered; `None`: it is none, or nobody waits for its answer any more."""
+        address = reply_address(wave)
+        return None if address is None else self._slots.get(address)
+
     def answered(self, wave: Wave[Any], answer: Any, source: str) -> None:
         """A handler has returned."""
-        slot = self._slots.get(wave.headers[REPLY_HEADER])
+        slot = self._slot(wave)
         if slot is None:
             return
         if answer is not None:
@@ -202,8 +207,7 @@ class Requests:
 
     def failed(self, wave: Wave[Any], error: BaseException) -> None:
         """A handler has raised."""
-        address = wave.headers.get(REPLY_HEADER)
-        slot = None if address is None else self._slots.get(address)
+        slot = self._slot(wave)
         if slot is not None:
             slot.error = slot.error or error
             slot.ended.append(wave.channel)
@@ -211,12 +215,12 @@ class Requests:
 
     def dropped(self, wave: Wave[Any], reason: str) -> None:
         """A handler was cancelled, or will not come to this wave any more."""
-        if REPLY_HEADER in wave.headers:
+        if reply_address(wave) is not None:
             self.failed(wave, _Dropped(reason))
 
     def _unread(self, wave: Wave[Any], reason: str) -> None:
         """A reader will not come to this request any more."""
-        slot = self._slots.get(wave.headers[REPLY_HEADER])
+        slot = self._slot(wave)
         if slot is not None:
             slot.unread = _Dropped(reason)
             slot.lost.append(reason)
@@ -270,7 +274,7 @@ def _waiting(mailbox: Mailbox) -> list[Wave[Any]]:
     """The requests that wait in a mailbox, which keep their place there."""
     # What a mailbox shows to the garbage collector is what waits in it; a look takes nothing out.
     held = [one for one in gc.get_referents(mailbox) if isinstance(one, Wave)]
-    return [wave for wave in held if REPLY_HEADER in wave.headers]
+    return [wave for wave in held if reply_address(wave) is not None]
 
 
 def _failed(channel: str, error: BaseException) -> RequestFailed:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 REASONS: tuple[str, ...] = (
@@ -25,6 +25,22 @@ REASONS: tuple[str, ...] = (
 def by_reason(dropped: Mapping[str, int]) -> dict[str, int]:
     """How often for each reason, those that never occurred included."""
     return {**dict.fromkeys(REASONS, 0), **dropped}
+
+
+FEW = 10
+"""How many of one kind are told of in `Health`, however many there are."""
+
+
+def few(first: Iterable[str], count: int, what: str) -> list[str]:
+    """The first of so many, and how many more there are.
+
+    Example:
+        >>> few(["a waits", "b waits"], 1002, "wait")
+        ['a waits', 'b waits', 'and 1,000 more wait']
+    """
+    told = list(first)
+    more = count - len(told)
+    return [*told, f"and {more:,} more {what}"] if more > 0 else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +119,8 @@ class Health:
         live: It has not been closed, and its loop answers, where that is looked after. Otherwise only a new process helps.
         ready: It takes waves, and nobody waits for room longer than `stall_warning`; nor is anything else beyond a limit
             of `HealthConfig`.
-        reasons: Why it is not ready; empty if it is.
-        hints: What may be wrong and harms nobody yet: what seems to leak.
+        reasons: Why it is not ready; empty if it is. Of one kind, the first ten, and how many more there are.
+        hints: What may be wrong and harms nobody yet: what seems to leak; as many.
     """
 
     live: bool

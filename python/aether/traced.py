@@ -53,6 +53,7 @@ class Traced(Configured):
             from aether.tracing.current import enter, leave
 
             self.enter_handler, self.leave_handler = enter, leave
+        tracing.begin()
 
     @property
     def tracing(self) -> Tracing | None:
@@ -93,7 +94,10 @@ class Traced(Configured):
         return self._tracing.trace(wave if isinstance(wave, str) else wave.id)
 
     async def _close_tracing(self) -> None:
-        if self._tracing is not None and self._tracing.is_exporting:
+        if self._tracing is None:
+            return
+        self._tracing.stop()
+        if self._tracing.is_exporting:
             from anyio import to_thread
 
             await to_thread.run_sync(self._tracing.close)

@@ -125,6 +125,64 @@ def test_who_is_told_may_fail_and_may_leave(caplog: pytest.LogCaptureFixture) ->
         medium.on_config_change(5)  # type: ignore[arg-type]
 
 
+def test_changes_are_told_in_their_order_whichever_thread_makes_them() -> None:
+    medium = Aether()
+    inside, go_on = threading.Event(), threading.Event()
+    told: list[tuple[int, int]] = []
+
+    def slow(_: AetherConfig, now: AetherConfig) -> None:
+        if now.max_propagation == 1:
+            inside.set()
+            assert go_on.wait(30)
+
+    def tell(before: AetherConfig, now: AetherConfig) -> None:
+        told.append((before.max_propagation, now.max_propagation))
+
+    medium.on_config_change(slow)
+    medium.on_config_change(tell)
+    first = threading.Thread(target=medium.reconfigure, args=(AetherConfig(max_propagation=1),))
+    first.start()
+    assert inside.wait(30)
+    # Nobody waits for who is told of the first.
+    assert medium.reconfigure(AetherConfig(max_propagation=2)).max_propagation == 2
+    assert told == []
+    go_on.set()
+    first.join()
+    assert told == [(10, 1), (1, 2)]
+    medium.reconfigure(AetherConfig(max_propagation=3))
+    assert told[2:] == [(2, 3)]
+
+
+def test_who_is_told_may_change_it_again() -> None:
+    medium = Aether()
+    told: list[int] = []
+
+    def more(_: AetherConfig, now: AetherConfig) -> None:
+        if now.max_propagation < 4:
+            medium.reconfigure(now.replace(max_propagation=now.max_propagation + 1))
+
+    medium.on_config_change(more)
+    medium.on_config_change(lambda _, now: told.append(now.max_propagation))
+    medium.reconfigure(AetherConfig(max_propagation=2))
+    assert told == [2, 3, 4]
+
+
+def test_the_interrupt_of_the_program_is_not_swallowed() -> None:
+    medium = Aether()
+    told: list[int] = []
+
+    def interrupted(_: AetherConfig, now: AetherConfig) -> None:
+        if now.max_propagation == 2:
+            raise KeyboardInterrupt
+
+    medium.on_config_change(lambda _, now: told.append(now.max_propagation))
+    medium.on_config_change(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        medium.reconfigure(AetherConfig(max_propagation=2))
+    medium.reconfigure(AetherConfig(max_propagation=3))
+    assert told == [2, 3]
+
+
 def test_a_closed_medium_takes_no_configuration() -> None:
     medium = Aether()
     medium.shut("closed", at_once=True)

@@ -96,7 +96,6 @@ BAD: list[tuple[str, Any]] = [
     ("drain_timeout", -1.0),
     ("drain_timeout", math.nan),
     ("max_payload_bytes", -1),
-    ("colour", "red"),
 ]
 
 
@@ -227,7 +226,7 @@ async def test_the_journal_that_is_given_comes_before_that_of_the_configuration(
                 "3 mistakes in the configuration:\n"
                 "  journal.path=3 should be a str or a path\n"
                 "  journal.segment_bytes=0 should be greater than or equal to 4096\n"
-                "  journal.durabilty='os' is no field; did you mean 'durability'?"
+                "  journal.durabilty is no field; did you mean 'durability'?"
             ),
         ),
         (
@@ -235,7 +234,7 @@ async def test_the_journal_that_is_given_comes_before_that_of_the_configuration(
             "should be rules: Retain needs a limit",
         ),
         ({"path": "history", "retention": "all"}, "should be a list of rules"),
-        ({"path": "history", "retention": [{"max_cuont": 3}]}, "max_cuont"),
+        ({"path": "history", "retention": [{"max_cuont": 3}]}, "did you mean 'max_count'?"),
         ({}, "1 mistake in the configuration:\n  journal.path is missing"),
         ("history", "should be a valid dictionary or instance of JournalConfig"),
     ],
@@ -262,6 +261,6 @@ def test_a_number_too_long_to_be_shown_is_refused_all_the_same() -> None:
 
 def test_a_mistake_far_from_every_field_is_told_what_there_is() -> None:
     with pytest.raises(
-        ConfigError, match="zzzzzz=1 is no field; there are attenuation_factor, decay"
+        ConfigError, match="zzzzzz is no field; there are attenuation_factor, decay"
     ):
         AetherConfig(zzzzzz=1)  # type: ignore[call-arg]

@@ -1,11 +1,23 @@
-"""Folders of configuration files, for tests."""
+"""Folders of configuration files, and what is said of them, for tests."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-__all__ = ["linked", "replaced", "written"]
+import pytest
+
+from aether import AetherConfig, ConfigError
+from aether.config.files import ConfigFiles
+
+__all__ = ["linked", "mistakes", "replaced", "written"]
+
+
+def mistakes(files: ConfigFiles[AetherConfig]) -> list[str]:
+    """What is said of each mistake."""
+    with pytest.raises(ConfigError) as caught:
+        files.read()
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
 
 
 def written(folder: Path, text: str, name: str = "aether.toml") -> Path:

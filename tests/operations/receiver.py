@@ -5,14 +5,28 @@ from __future__ import annotations
 import contextlib
 import gzip
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-__all__ = ["Receiver", "receiver"]
+__all__ = ["Answer", "Receiver", "receiver"]
+
+
+@dataclass
+class Answer:
+    """An answer to a request."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(
+        default_factory=lambda: {"Content-Type": "application/x-protobuf"}
+    )
+    drips: bool = False
+    """The body never ends: each byte of it comes after a while."""
 
 
 class Receiver:
@@ -25,6 +39,8 @@ class Receiver:
         self.answers = threading.Event()
         """Until it is set, no request is answered."""
         self.answers.set()
+        self.answer = Answer()
+        """What it says to each request."""
 
     def spans(self) -> list[Span]:
         """All spans that have come."""
@@ -40,7 +56,7 @@ class Receiver:
 @contextlib.contextmanager
 def receiver() -> Iterator[Receiver]:
     """Receives on a port of its own."""
-    received = Receiver()
+    received, ending = Receiver(), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -52,10 +68,16 @@ def receiver() -> Iterator[Receiver]:
             request.ParseFromString(body)
             received.headers.append(dict(self.headers))
             received.requests.append(request)
-            self.send_response(200)
-            self.send_header("Content-Type", "application/x-protobuf")
-            self.send_header("Content-Length", "0")
+            answer = received.answer
+            self.send_response(answer.status)
+            for header, value in answer.headers.items():
+                self.send_header(header, value)
+            self.send_header("Content-Length", "99999" if answer.drips else str(len(answer.body)))
             self.end_headers()
+            self.wfile.write(answer.body)
+            with contextlib.suppress(OSError):
+                while answer.drips and not ending.wait(0.02):
+                    self.wfile.write(b"x")
 
         def log_message(self, *args: Any) -> None:  # type: ignore[override]
             """Nothing."""
@@ -69,6 +91,7 @@ def receiver() -> Iterator[Receiver]:
         yield received
     finally:
         received.answers.set()
+        ending.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -43,6 +43,11 @@ class Order:
     secret: str = field(default="x", repr=False)
 
 
+@dataclass(slots=True)
+class Slotted:
+    id: int
+
+
 @dataclass
 class Hidden:
     secret: str = "x"
@@ -125,6 +130,41 @@ def test_only_the_beginning_is_looked_at(payload: object) -> None:
 
 def test_no_code_of_a_payload_is_run() -> None:
     assert [short(Bad(), 99), short([1, Bad()], 99)] == ["<Bad>", "[1, <Bad>]"]
+
+
+class Zone(dt.tzinfo):
+    """A time zone that fails, whoever asks it."""
+
+    def utcoffset(self, _: object) -> dt.timedelta:
+        pytest.fail("no code of a payload is run")
+
+    dst = __repr__ = tzname = utcoffset  # type: ignore[assignment]
+
+
+def test_a_time_zone_is_not_asked() -> None:
+    moment = dt.datetime(2026, 1, 2, 3, tzinfo=Zone(), fold=1)
+    assert short(moment, 99) == "datetime.datetime(2026, 1, 2, 3, 0, fold=1, tzinfo=<Zone>)"
+    assert short(dt.time(1, tzinfo=Zone()), 99) == "datetime.time(1, 0, tzinfo=<Zone>)"
+    known = dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC)
+    assert short(known, 99) == repr(known)
+
+
+def test_what_stands_in_the_place_of_a_field_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = Order(7)
+    asked = property(lambda _: pytest.fail("no code of a payload is run"), lambda *_: None)
+    monkeypatch.setattr(Order, "rows", asked)
+    assert short(order, 99) == "Order(id=7, rows=<property>)"
+    assert short(Slotted(7), 99) == "Slotted(id=7)"
+
+
+def test_a_number_is_not_written_to_be_thrown_away() -> None:
+    number = decimal.Decimal((0, (1,) * 2_000_000, 0))
+    begun = time.thread_time()
+    text = short([number], 99)
+    assert time.thread_time() - begun < 0.02
+    assert text.startswith("[<Decimal of ")
+    digits = decimal.Decimal("1" * 2000)
+    assert short(digits, 3000) == repr(digits)
 
 
 def test_a_field_that_is_missing_is_told() -> None:

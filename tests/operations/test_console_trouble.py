@@ -14,27 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.operations.consoles import CONFIG, NEEDS_SOCKETS
 
-from aether import Aether, AetherConfig, ConsoleConfig
+from aether import Aether
 from aether.console import places, server
 from aether.console.client import Client, ConsoleError, find
 from aether.console.protocol import Hello, Snapshot, Watch, decode_answer
 
-pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs Unix sockets")
-
-CONFIG = AetherConfig(console=ConsoleConfig())
-
-
-@pytest.fixture(autouse=True)
-def runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for sockets that is this test's alone, with a short name."""
-    folder = tmp_path_factory.mktemp("r")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    return folder
+pytestmark = [NEEDS_SOCKETS, pytest.mark.usefixtures("runtime")]
 
 
 @pytest.fixture
-def held() -> Iterator[server.Server]:
+def held(runtime: Path) -> Iterator[server.Server]:
     """A console without a medium."""
     holding = server.hold()
     yield server._servers[str(holding.path)]

@@ -27,7 +27,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.operations.receiver import receiver
 
-from aether.tracing.exporting import ATTRIBUTES
+from aether.tracing.readable import ATTRIBUTES
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

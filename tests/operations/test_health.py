@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 import pytest
 from tests.operations.rig import SETTINGS, Rig
 
@@ -18,11 +19,13 @@ from aether import (
     Health,
     HealthConfig,
     LeakHint,
+    ManualClock,
 )
 from aether.monitoring import process
+from aether.monitoring.held import SAMPLED, SAMPLED_IN_ALL
 from aether.monitoring.leaks import POINTS
 from aether.monitoring.payloads import estimate, size_of
-from aether.monitoring.sampler import MAILBOXES, SAMPLED, Limits
+from aether.monitoring.sampler import Limits
 
 
 def test_all_is_well(rig: Rig) -> None:
@@ -192,15 +195,46 @@ def test_waiting_payloads_are_estimated_by_some_of_them(rig: Rig) -> None:
     assert used.routes_bytes > 0
 
 
-def test_only_so_many_mailboxes_are_followed(rig: Rig) -> None:
-    held = [rig.vibrator(f"v{number}") for number in range(MAILBOXES + 50)]
-    for one in held:
-        one.resonate_on("orders")
-    rig.medium.emit_nowait("orders")
-    rig.look()
-    rig.now += 31.0
-    rig.look()
-    assert len(rig.sampler.unread(30.0)) == MAILBOXES
+@pytest.mark.parametrize(
+    ("mailboxes", "waves"), [(600, 16), (SAMPLED_IN_ALL + 100, 1)], ids=["many", "more than looks"]
+)
+def test_what_is_not_measured_counts_as_what_is(rig: Rig, mailboxes: int, waves: int) -> None:
+    for number in range(mailboxes):
+        rig.vibrator(f"v{number}").resonate_on("orders")
+    for _ in range(waves):
+        rig.medium.emit_nowait("orders", b"12345678")
+    assert rig.look().waiting_bytes == mailboxes * waves * 8
+
+
+@pytest.mark.parametrize("ttl", [None, 1000.0], ids=["line", "ranked"])
+def test_what_waits_behind_small_payloads_is_seen(rig: Rig, ttl: float | None) -> None:
+    rig.vibrator("desk").resonate_on("orders")
+    for number in range(916):
+        payload = b"" if number < 16 else b"x" * 1000
+        rig.medium.emit_nowait("orders", payload, ttl=ttl)
+    assert 400_000 < rig.look().waiting_bytes < 1_000_000
+
+
+async def test_of_many_emissions_that_wait_the_first_are_told(anyio_backend: object) -> None:
+    clock = ManualClock()
+    medium = Aether(clock=clock)
+    desk = medium.vibrator("desk", buffer_size=1)
+    desk.resonate_on("orders")
+    async with medium:
+        await medium.emit_wave("orders")
+        async with anyio.create_task_group() as tasks:
+            for _ in range(30):
+                tasks.start_soon(medium.emit_wave, "orders")
+            await anyio.wait_all_tasks_blocked()
+            assert medium.first_stalled(5) == (0, [])
+            clock.advance(2.5)
+            count, first = medium.first_stalled(3)
+            assert (count, first) == (30, [("orders", ["desk"], 2.5)] * 3)
+            reasons = medium.health().reasons
+            assert reasons[0] == "an emission on 'orders' has waited 2.5 s for desk"
+            assert (len(reasons), reasons[-1]) == (11, "and 20 more wait for room")
+            for _ in range(31):
+                await desk.receive()
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,29 @@ def test_what_json_does_not_know_is_text() -> None:
     assert line["endless"] == "[[...]]"
 
 
+class Silent:
+    """It says nothing of itself."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_field_that_fails_loses_no_line(as_json: bool) -> None:
+    out = io.StringIO()
+    aether.logging.setup(json=as_json, stream=out, logger="shop")
+    given = {"one": Silent(), "table": {Silent(): math.nan}} if as_json else {"one": Silent()}
+    logging.getLogger("shop").error("sold out", extra=given)
+    (line,) = out.getvalue().splitlines()
+    assert "sold out" in line
+    told = "<Silent, which cannot be shown: RuntimeError>"
+    assert told in line
+    if as_json:
+        assert json.loads(line)["table"] == {told: "nan"}
+
+
 def test_lines_for_people_have_the_fields_too() -> None:
     out = io.StringIO()
     aether.logging.setup(stream=out, logger="shop")

@@ -61,6 +61,35 @@ def test_waves_are_counted_by_what_became_of_them() -> None:
     assert got("aether_open") == 1
 
 
+def test_a_handler_that_is_full_is_shown_as_full() -> None:
+    medium = measured()
+    desk = vibrator(medium, "desk", buffer_size=2, overflow="drop_newest")
+
+    def size() -> int:
+        return int(scrape(medium)("aether_vibrator_size", vibrator="desk"))
+
+    assert size() == 0, "it hears nothing"
+
+    @desk.on("orders.*")
+    async def handle(wave: Any) -> None: ...
+
+    # No loop runs, so nobody takes them.
+    for _ in range(3):
+        medium.emit_nowait("orders.new")
+    got = scrape(medium)
+    assert got("aether_vibrator_mailboxes", vibrator="desk") == 2
+    assert got("aether_vibrator_waiting", vibrator="desk") == size() == 2
+    assert desk.statistics().max_buffer_size == 2
+    # Its own mailbox is room for waves, too, as long as it may have some.
+    desk.resonate_on("users.*")
+    assert size() == 4
+    medium.emit_nowait("users.new")
+    desk.detune("users.*")
+    assert size() == 4
+    desk.receive_nowait()
+    assert size() == 2
+
+
 def test_counts_are_exact_under_threads() -> None:
     medium = measured(domains=3, vibrators=2)
     names = ["a", "b", "c", "other"]

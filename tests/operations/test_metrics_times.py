@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given, strategies as st
 from tests.operations.scraped import end_all, measured, scrape, vibrator
@@ -196,10 +197,14 @@ async def test_standing_behind_a_key_is_no_handling(anyio_backend: object) -> No
         await medium.emit_wave("orders", "first")
         await medium.emit_wave("orders", "second")
         await anyio.wait_all_tasks_blocked()
+        assert distribution(medium, "aether_latency_seconds") == (plain([]), 0.0), "it stands"
         clock.advance(16.0)
         go.set()
         assert await medium.settle(10)
     assert distribution(medium, "aether_handler_seconds") == (plain([1.0]), 1.0)
+    # The handler of the first one has taken a second, too.
+    for name in ("aether_latency_seconds", "aether_queue_seconds"):
+        assert distribution(medium, name) == (plain([17.0]), 17.0)
 
 
 async def test_what_is_dropped_behind_a_key_is_no_handling(anyio_backend: object) -> None:
@@ -221,8 +226,34 @@ async def test_what_is_dropped_behind_a_key_is_no_handling(anyio_backend: object
         assert medium.clear() == 1
         go.set()
         assert await medium.settle(10)
-    assert distribution(medium, "aether_handler_seconds") == (plain([]), 0.0)
+    for name in ("aether_handler_seconds", "aether_latency_seconds"):
+        assert distribution(medium, name) == (plain([]), 0.0)
     assert scrape(medium)("aether_dropped_total", reason="cleared") == 1
+
+
+@pytest.mark.parametrize("key", [None, lambda wave: wave.payload % 3], ids=["no key", "keys"])
+async def test_latency_is_what_the_handlers_see(key: Any, anyio_backend: object) -> None:
+    """Each notes for itself how old its wave is when it begins; the clock goes on within all of them."""
+    clock = ManualClock()
+    medium = measured(clock=clock)
+    seen: list[float] = []
+
+    @vibrator(medium, "desk").on("orders", concurrency=5, key=key)
+    async def handle(wave: Any) -> None:
+        if is_timed(wave.sequence):
+            seen.append(clock.now() - wave.timestamp)
+        await anyio.lowlevel.checkpoint()
+        clock.advance(2.0**-6)
+
+    async with medium:
+        for number in range(900):
+            medium.emit_nowait("orders", number)
+        assert await medium.settle(20)
+    assert len(seen) == sum(map(is_timed, range(1, 901)))
+    alone, total = distribution(medium, "aether_latency_seconds")
+    assert alone == plain(seen)
+    assert total == pytest.approx(sum(seen))
+    assert scrape(medium)("aether_vibrator_queue_seconds_count", vibrator="desk") == len(seen)
 
 
 async def test_the_disk_is_latency(tmp_path: Path, anyio_backend: object) -> None:

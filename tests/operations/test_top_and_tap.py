@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import signal
 import socket
@@ -16,24 +17,28 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from importlib import import_module
 from itertools import count
 from pathlib import Path
-from typing import IO
+from types import NoneType, SimpleNamespace
+from typing import IO, Any
 
 import msgspec
 import pytest
 
 from aether.cli import main
 from aether.cli.errors import CliError
+from aether.cli.seen import asked, end_of
 from aether.cli.tap import line
 from aether.cli.top import parts, size
 from aether.console import server
 from aether.console.client import Client, ConsoleError, find
 from aether.console.protocol import (
+    Answer,
     HandlerView,
     HealthView,
     Hello,
     MailboxView,
     MediumView,
     Snapshot,
+    Tap,
     Watch,
     WaveView,
 )
@@ -42,6 +47,7 @@ pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs Un
 
 # `aether.cli` has a function of this name.
 top_module = import_module("aether.cli.top")
+tap_module = import_module("aether.cli.tap")
 
 AETHER = [sys.executable, "-W", "error", "-m", "aether.cli"]
 README = Path(__file__).parents[2] / "README.md"
@@ -258,15 +264,75 @@ def test_a_first_screen_has_no_rates_and_one_without_media_says_so() -> None:
     assert _text(None, Snapshot(0.0, 0.0, []))[1:] == ["no medium is entered"]
 
 
+def _answer_with(monkeypatch: pytest.MonkeyPatch, module: Any, *answers: Answer | None) -> None:
+    """Has a command ask a process that tells these."""
+
+    @contextmanager
+    def asked(*_: object) -> Iterator[tuple[Hello, Iterator[Answer | None]]]:
+        yield Hello(1, 7, "shop.py", "0.1.0"), iter(answers)
+
+    monkeypatch.setattr(module, "asked", asked)
+
+
+def test_an_old_screen_says_how_old_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aether.cli.console import Screen
+
+    clock = iter([0.0, 10.0, 13.0])
+    monkeypatch.setattr(top_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    _answer_with(monkeypatch, top_module, Snapshot(0.0, 1.0, [_medium(1, 1)]), None)
+    out = io.StringIO()
+    top_module.top(Screen(out=out))
+    first, second = out.getvalue().split("shop.py, process 7, aether 0.1.0\n")[1:]
+    assert "answered" not in first
+    assert second.startswith("! it has not answered for 3 s: this is what there was before\n")
+    assert first.strip() in second
+
+
+def test_once_of_a_process_that_is_stopped_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aether.cli.console import Screen
+
+    _answer_with(monkeypatch, top_module, Snapshot(0.0, 1.0, []), None)
+    with pytest.raises(CliError, match="process 7 does not answer: it may be stopped"):
+        top_module.top(Screen(), once=True)
+
+
+def test_silence_is_told_to_whoever_asks_for_it() -> None:
+    holding = server.hold()
+    try:
+        with Client(find()) as client:
+            answers = client.ask(Watch(3600.0), 0.05)
+            assert [type(next(answers)) for _ in range(3)] == [Snapshot, NoneType, NoneType]
+    finally:
+        holding.close()
+
+
+def test_whoever_is_let_go_of_is_told_that_the_process_goes_on() -> None:
+    holding = server.hold()
+    try:
+        with asked(Tap("*"), None, None) as (hello, answers):
+            (made,) = server._servers.values()
+            while not made._clients:
+                time.sleep(0.01)
+            made._safely(next(iter(made._clients)), _refused)
+            assert list(answers) == []
+            with pytest.raises(
+                CliError, match=f"process {hello.pid} goes on, and has let go of this"
+            ):
+                end_of(hello, None)
+    finally:
+        holding.close()
+    assert end_of(hello, None) == f"process {hello.pid} has ended, or shows nothing any more"
+
+
+def _refused(_: object) -> None:
+    raise ConnectionResetError
+
+
 def _once(monkeypatch: pytest.MonkeyPatch, *snapshots: Snapshot) -> list[str]:
     """What is shown once of a process that tells these."""
     from aether.cli.console import Screen
 
-    @contextmanager
-    def asked(*_: object) -> Iterator[tuple[Hello, Iterator[Snapshot]]]:
-        yield Hello(1, 7, "shop.py", "0.1.0"), iter(snapshots)
-
-    monkeypatch.setattr(top_module, "asked", asked)
+    _answer_with(monkeypatch, top_module, *snapshots)
     out = io.StringIO()
     top_module.top(Screen(out=out), once=True)
     return out.getvalue().splitlines()
@@ -303,8 +369,46 @@ def test_once_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wave_is_one_line_whatever_is_in_it() -> None:
     wave = WaveView(1, None, 0.25, "a", 1.0, "two\nlines", 1, "'\x1b[31m\n'")
     text = line(wave)
-    assert text.endswith("#None a 1.00 from two lines, 1 header: ' [31m '")
+    assert text.endswith(r"#None a 1.00 from two\nlines, 1 header: '\x1b[31m\n'")
     assert text.isprintable()
+
+
+@pytest.mark.parametrize("moment", [1e20, -1e20, 1e12, math.nan, math.inf])
+def test_a_wave_may_be_of_any_time(moment: float) -> None:
+    text = line(WaveView(1, 7, moment, "a", 1.0, None, 0, "1"))
+    assert text.endswith(" #7 a 1.00: 1")
+
+
+NAMES = "\x1b[2J\x1b]0;owned\x07bad\nline\u202e\x7f\x9b\ud800\U000e0001"
+
+
+def test_what_others_call_themselves_moves_no_terminal() -> None:
+    view = _medium(100, 10)
+    named = msgspec.structs.replace(
+        view,
+        mailboxes=[msgspec.structs.replace(one, vibrator=NAMES) for one in view.mailboxes],
+        handlers=[msgspec.structs.replace(one, handler=NAMES) for one in view.handlers],
+        health=HealthView(True, False, (NAMES,), (NAMES,)),
+        journal={"path": NAMES, "last": 1, "safe": 1},
+    )
+    plain = _text(None, Snapshot(0.0, 12.0, [view]))
+    shown = _text(None, Snapshot(0.0, 12.0, [named]))
+    assert all(one.isprintable() for one in shown)
+    # Nothing looks like a line of its own, but where a cell is folded.
+    at = next(number for number, one in enumerate(plain) if one.startswith("vibrator"))
+    assert [one[:4] for one in shown[:at]] == [one[:4] for one in plain[:at]]
+
+
+def test_json_of_a_wave_is_json_and_moves_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aether.cli.console import Screen
+
+    wave = WaveView(1, 7, 0.0, "a", 1.0, NAMES.replace("\ud800", ""), 0, "1")
+    _answer_with(monkeypatch, tap_module, wave)
+    out = io.StringIO()
+    tap_module.tap(Screen(out=out), "*", count=1, as_json=True)
+    (shown,) = out.getvalue().splitlines()
+    assert shown.isprintable()
+    assert json.loads(shown)["source"] == wave.source
 
 
 def test_sizes_in_their_unit() -> None:
@@ -326,7 +430,6 @@ def test_the_readme_shows_a_screen_of_the_demo(monkeypatch: pytest.MonkeyPatch) 
             shown = _screen_of(demo)
         finally:
             demo.kill()
-    assert re.search(r"each second \d[\d,]* emitted", shown), "of a medium that was there twice"
     block = re.search(
         r"\$ aether top --once\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL
     )
@@ -335,10 +438,10 @@ def test_the_readme_shows_a_screen_of_the_demo(monkeypatch: pytest.MonkeyPatch) 
 
 
 def _screen_of(demo: subprocess.Popen[bytes]) -> str:
-    """The first screen that has a medium in it."""
+    """The first screen that has a medium in it which was there twice: those of a demo are there for a second or two."""
     while demo.poll() is None:
         status, out, _ = aether("top", "--once")
-        if status == 0 and "digest" in out:
+        if status == 0 and "digest" in out and re.search(r"each second \d[\d,]* emitted", out):
             return out
     pytest.fail("the demo has ended, and nothing of it was seen")
 

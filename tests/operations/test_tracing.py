@@ -371,3 +371,42 @@ def test_a_long_chain_prints() -> None:
 def test_only_waves_and_ids_have_traces() -> None:
     with pytest.raises(TypeError, match="takes a Wave or its id, not int"):
         Aether(following()).trace(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("with_opentelemetry", [True, False])
+async def test_what_a_handler_has_begun_is_not_followed_by_it_once_it_has_ended(
+    with_opentelemetry: bool, monkeypatch: pytest.MonkeyPatch, anyio_backend: object
+) -> None:
+    if not with_opentelemetry:
+        monkeypatch.setattr("aether.tracing.tracing._follow_others", lambda _: False)
+    medium = Aether(following())
+    worker = medium.vibrator("worker")
+    ticks = vibrating(medium, "ticks", "tick")
+    emitted, ended = anyio.Event(), anyio.Event()
+
+    async def tick() -> None:
+        await medium.emit_wave("tick")
+        emitted.set()
+        await ended.wait()
+        for _ in range(2):
+            await medium.emit_wave("tick")
+
+    async with anyio.create_task_group() as tasks, medium.running():
+
+        @worker.on("start")
+        async def start(_: Wave[Any]) -> None:
+            tasks.start_soon(tick)
+            await emitted.wait()
+
+        await medium.emit_wave("start")
+        await medium.settle()
+        ended.set()
+        meanwhile, *later = [await ticks.receive() for _ in range(3)]
+    _, process, sent, _ = medium.trace(meanwhile)
+    assert (process.work, sent.work, sent.parent_id) == ("process", "send", process.span_id)
+    traces = {process.trace_id}
+    for wave in later:
+        sent = next(iter(medium.trace(wave)))
+        assert (sent.work, sent.parent_id) == ("send", None)
+        traces.add(sent.trace_id)
+    assert len(traces) == 3, "each one begins a trace of its own, as far as the share has it"

@@ -12,7 +12,7 @@ from aether.config.settings import Settings
 from aether.events import EVENTS
 from aether.metrics import METRICS
 from aether.signals import SIGNALS
-from aether.tracing.exporting import ATTRIBUTES, SPANS
+from aether.tracing.readable import ATTRIBUTES, SPANS
 
 __all__ = ["DOCUMENT", "tables", "written"]
 

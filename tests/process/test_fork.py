@@ -151,6 +151,27 @@ say(medium.emit_nowait("a", 3).matched)
     assert program(FORK + source).exited().out == ["forked", "forked", "status 0", "0"]
 
 
+@pytest.mark.parametrize("look", ["medium.phase", "medium.reconfigure(tuned)"])
+def test_what_only_looks_or_configures_is_no_use(program: Callable[..., Any], look: str) -> None:
+    source = f"""
+tuned = aether.AetherConfig(max_propagation=3)
+{look}
+in_child(lambda: say(medium.emit_nowait("a").matched))
+in_child(lambda: (medium.phase, in_child(lambda: say(medium.emit_nowait("a").matched))))
+medium.emit_nowait("a")
+
+def body():
+    try:
+        {look}
+    except aether.ForkedMedium:
+        say("forked")
+
+in_child(body)
+"""
+    out = ["0", "status 0", "0", "status 0", "status 0", "forked", "status 0"]
+    assert program(FORK + source).exited().out == out
+
+
 def test_a_hook_of_others_that_runs_first_in_the_child_sees_the_fork(
     program: Callable[..., Any],
 ) -> None:

@@ -14,7 +14,8 @@ from tests.probes import (
     until_receiving,
 )
 
-from aether import Aether, AetherConfig, RequestFailed, Wave
+from aether import Aether, AetherConfig, RequestFailed, TracingConfig, Wave
+from aether._native import reply_address
 
 
 async def test_what_a_handler_returns_is_the_answer() -> None:
@@ -231,3 +232,26 @@ async def test_a_waiting_receiver_wakes_for_a_request() -> None:
         asking = begin(group, lambda: medium.request("queries.x", timeout=5.0))
         await service.reply(await reading.result(), 3)
         assert (await asking.result()).payload == 3
+
+
+async def test_whether_a_wave_is_a_request_is_asked_without_its_headers(
+    anyio_backend: object,
+) -> None:
+    config = AetherConfig(tracing=TracingConfig(sample=1.0))
+    async with Aether(config) as medium:
+        service, others = tuned(medium, "queries.*"), tuned(medium, "plain")
+        assert reply_address(Wave("a")) is None
+        assert reply_address(Wave("a", headers={"tenant": "b"})) is None
+        await medium.emit_wave("plain", headers={"tenant": "b"})
+        plain = await others.receive()
+        assert reply_address(plain) is None, "it is followed"
+        async with anyio.create_task_group() as group:
+            asking = begin(group, lambda: medium.request("queries.a", 1, timeout=5.0))
+            wave = await service.receive()
+            assert reply_address(wave) == wave.headers["aether-reply"]
+            assert wave.headers["traceparent"]
+            await medium.emit_wave("plain", cause=wave)
+            assert reply_address(await others.receive()) is None
+            assert await service.reply(wave, 2)
+        assert asking.value.payload == 2
+        assert reply_address(asking.value) is None

@@ -237,7 +237,7 @@ def tap(
     from .console import Screen
     from .tap import tap as show
 
-    show(Screen(), pattern, path=socket, pid=pid, count=count, json=as_json)
+    show(Screen(), pattern, path=socket, pid=pid, count=count, as_json=as_json)
 
 
 @app.command(short_help="Draw an event file: channels, time and how loud it was.")

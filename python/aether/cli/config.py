@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .console import Screen, table
-from .errors import FAILED
+from .errors import FAILED, CliError
 
 if TYPE_CHECKING:
     from aether.config import AetherConfig
@@ -77,6 +77,10 @@ def _files(folder: Path, environment: str | None) -> ConfigFiles[AetherConfig]:
     from aether.config import AetherConfig
     from aether.config.files import ConfigFiles
 
+    if not folder.is_dir():
+        # A medium may begin without it; whoever asks has another one in mind.
+        message = f"there is no folder {folder}: name the one where aether.toml is"
+        raise CliError(message)
     return ConfigFiles(AetherConfig, folder, environment=environment)
 
 
@@ -91,5 +95,8 @@ def _read(files: ConfigFiles[AetherConfig]) -> Layered[AetherConfig]:
 
 
 def _looked_for(files: ConfigFiles[AetherConfig]) -> str:
-    told = (f"{path}" if path.exists() else f"{path} (not there)" for path in files.files)
+    told = (
+        files.shown(path) if path.exists() else f"{files.shown(path)} (not there)"
+        for path in files.files
+    )
     return f"files: {', '.join(told)}"

@@ -1,8 +1,8 @@
 """What the command writes, and where: results on standard output, progress and complaints on standard error.
 
 A progress bar is drawn on standard error while it is a terminal and only then, so that logs and pipes hold none of it.
-Text from files and names is never read as markup. Where the output is no terminal its width is `PLAIN_WIDTH` columns,
-so that what a pipe, a log or a README gets does not depend on who wrote it.
+Text from files and names is never read as markup, and what would move the terminal is written out. Where the output is no
+terminal its width is `PLAIN_WIDTH` columns, so that what a pipe, a log or a README gets does not depend on who wrote it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+
+from aether._printable import printable
 
 __all__ = ["PLAIN_WIDTH", "Screen", "duration", "reasons", "table"]
 
@@ -61,7 +63,7 @@ class Screen:
         with Live(console=self._out, auto_refresh=False, vertical_overflow="crop") as live:
 
             def show(parts: Sequence[str | Table]) -> None:
-                texts = (Text(part) if isinstance(part, str) else part for part in parts)
+                texts = (_text(part) if isinstance(part, str) else part for part in parts)
                 live.update(Group(*texts), refresh=True)
 
             yield show
@@ -108,7 +110,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, text: Collec
             Text(name), justify="left" if words else "right", no_wrap=not words, overflow="fold"
         )
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
+        made.add_row(*(Text(printable(cell)) for cell in row))
     return made
 
 
@@ -137,9 +139,14 @@ def _console(stream: IO[str]) -> Console:
     )
 
 
+def _text(part: str) -> Text:
+    """Lines that move nothing on a terminal."""
+    return Text("\n".join(map(printable, part.split("\n"))))
+
+
 def _write(console: Console, part: str | Table) -> None:
     if isinstance(part, str):
-        console.print(Text(part), soft_wrap=True)
+        console.print(_text(part), soft_wrap=True)
     elif console.is_terminal:
         console.print(part)
     else:

@@ -10,7 +10,7 @@ from .errors import MISUSED, CliError
 
 if TYPE_CHECKING:
     from aether import AetherConfig
-    from aether.metrics.exposed import MetricsServer
+    from aether.metrics.server import MetricsServer
 
     from .console import Screen
 
@@ -32,7 +32,7 @@ def serving(port: int | None, screen: Screen) -> Generator[MetricsServer | None]
 
     try:
         server = aether.metrics.serve(port=port)
-    except ConfigError as error:
+    except (ConfigError, ValueError) as error:
         raise CliError(f"--metrics-port: {error}", status=MISUSED) from None
     except OSError as error:
         raise CliError(f"--metrics-port {port}: {error.strerror or error}") from None

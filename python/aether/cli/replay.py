@@ -33,7 +33,7 @@ from .pacing import Pacer
 if TYPE_CHECKING:
     from aether import Aether, AetherConfig, Receipt, Vibrator
     from aether.journal import Journal
-    from aether.metrics.exposed import MetricsServer
+    from aether.metrics.server import MetricsServer
 
 __all__ = ["DomainCount", "Replay", "VibratorCount", "replay"]
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.table import Table
 
+from aether._printable import printable
 from aether.console.protocol import Hello, MailboxView, MediumView, Snapshot, Watch
 
 from .console import Screen, duration, reasons, table
 from .errors import CliError
-from .seen import asked
+from .seen import asked, end_of
 
 __all__ = ["parts", "top"]
 
@@ -24,6 +26,8 @@ _LOOK = 0.1
 """Seconds between two looks for it: a medium may be there for less than that."""
 _PATIENCE = 3.0
 """Seconds for which a medium is waited for."""
+_SILENCE = 2.0
+"""Seconds after which a screen says that it is an old one."""
 
 Rows = Sequence["str | Table"]
 
@@ -42,20 +46,37 @@ def top(
     Raises:
         CliError: There is nobody to ask.
     """
-    with asked(Watch(_LOOK if once else 1.0), path, pid) as (hello, answers):
-        snapshots = (answer for answer in answers if isinstance(answer, Snapshot))
+    request, patience = (Watch(_LOOK), _PATIENCE) if once else (Watch(1.0), _SILENCE)
+    with asked(request, path, pid, patience) as (hello, answers):
+        snapshots = (one for one in answers if one is None or isinstance(one, Snapshot))
         if once:
-            found = _pair(snapshots)
+            found = _pair(_answered(snapshots, hello))
             if found is None:
-                raise CliError(f"process {hello.pid} has ended, or shows nothing any more")
+                raise CliError(end_of(hello, path))
             screen.print(*parts(hello, *found))
             return
         before: Snapshot | None = None
+        now: Snapshot | None = None
+        seen = time.monotonic()
         with screen.live() as show:
-            for now in snapshots:
-                show(parts(hello, before, now))
-                before = now
-    screen.complain(f"process {hello.pid} has ended, or shows nothing any more")
+            for one in snapshots:
+                if one is not None:
+                    before, now, seen = now, one, time.monotonic()
+                if now is not None:
+                    show(parts(hello, before, now, 0.0 if one else time.monotonic() - seen))
+    screen.complain(end_of(hello, path))
+
+
+def _answered(snapshots: Iterable[Snapshot | None], hello: Hello) -> Iterator[Snapshot]:
+    """Snapshots as long as they come.
+
+    Raises:
+        CliError: None has come for a while.
+    """
+    for one in snapshots:
+        if one is None:
+            raise CliError(f"process {hello.pid} does not answer: it may be stopped")
+        yield one
 
 
 def _pair(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, Snapshot] | None:
@@ -83,16 +104,18 @@ def _share(before: Snapshot, now: Snapshot) -> bool:
     return any(medium.number in known for medium in now.media)
 
 
-def parts(hello: Hello, before: Snapshot | None, now: Snapshot) -> Rows:
-    """The lines and tables of a screen."""
+def parts(hello: Hello, before: Snapshot | None, now: Snapshot, silent: float = 0.0) -> Rows:
+    """The lines and tables of a screen, of a process that has been silent for so many seconds since."""
     shown: list[str | Table] = [f"{hello.program}, process {hello.pid}, aether {hello.aether}"]
+    if silent:
+        shown.append(f"! it has not answered for {silent:.0f} s: this is what there was before")
     if not now.media:
         shown.append("no medium is entered")
     known = {} if before is None else {medium.number: medium for medium in before.media}
     seconds = 0.0 if before is None else now.clock - before.clock
     for medium in now.media:
         shown += ["", *_medium(known.get(medium.number), medium, seconds, many=len(now.media) > 1)]
-    return shown
+    return [printable(one) if isinstance(one, str) else one for one in shown]
 
 
 def _medium(before: MediumView | None, now: MediumView, seconds: float, *, many: bool) -> Rows:

@@ -2,7 +2,7 @@
 
 Contract:
 - The environment is the argument `environment`, or what `AETHER_ENV` says; without one, there is no second file. A file
-  that is not there has no values.
+  that is not there has no values. The folder is the one of this name when it was named, wherever the program goes.
 - Variables are named after fields: `AETHER_CHANNEL_BUFFER_SIZE`, and `AETHER_JOURNAL__PATH` in a section. Lists and tables
   are JSON. Others that begin with `AETHER_` are left alone, but for one that is nearly the name of a field: systems make
   variables of such names on their own.
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -32,6 +32,11 @@ _S = TypeVar("_S", bound=Settings)
 _V = TypeVar("_V")
 
 FILE = "aether.toml"
+
+# What is said of a file that had values. An accident must not turn values into defaults; who means it can say so.
+_WANTED = "if it is to have no values any more, leave a comment in it"
+_GONE = f"was there, and is gone: put it back, or, {_WANTED}"
+_EMPTY = f"had values, and is empty: put them back, or, {_WANTED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class Layered(Generic[_S]):
     config: _S
     origins: Mapping[Key, str]
     """By field; one that is not here has its default."""
+    files: frozenset[Path] = frozenset()
+    """The files that have values."""
 
     def origin_of(self, key: Key) -> str:
         """Where a value comes from: `"default"` if no layer has it."""
@@ -93,7 +100,8 @@ class ConfigFiles(Generic[_S]):
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings = settings
-        self.folder = Path(folder)
+        self._given = Path(folder)
+        self.folder = self._given.absolute()
         self.environment = environment or os.environ.get(ENVIRONMENT) or None
         self.arguments = dict(arguments or {})
 
@@ -105,13 +113,23 @@ class ConfigFiles(Generic[_S]):
             names.append(f"aether.{self.environment}.toml")
         return tuple(self.folder / name for name in names)
 
-    def read(self) -> Layered[_S]:
+    def shown(self, path: Path) -> str:
+        """A file as it is told of: in the folder as it was named."""
+        return str(self._given / path.name)
+
+    def read(self, had: Collection[Path] = ()) -> Layered[_S]:
         """The configuration as it is now.
+
+        Args:
+            had: The files that had values: that one of them is gone or empty is a mistake.
 
         Raises:
             ConfigError: Some layer has mistakes. All are listed.
         """
-        layers = list(self._layers())
+        files = {
+            path: _of_file(path, self.shown(path), had_values=path in had) for path in self.files
+        }
+        layers = [*files.values(), *self._others()]
         mistakes = [mistake for layer in layers for mistake in layer.mistakes]
         values: dict[str, Any] = {}
         owners: dict[Key, Layer] = {}
@@ -121,31 +139,46 @@ class ConfigFiles(Generic[_S]):
         mistakes += _in_order(layers, [(_nearest(owners, key), key, said) for key, said in wrong])
         if config is None or mistakes:
             raise ConfigError(report(mistakes))
-        return Layered(config, {key: layer.place_of(key) for key, layer in owners.items()})
+        origins = {key: layer.place_of(key) for key, layer in owners.items()}
+        return Layered(
+            config, origins, frozenset(path for path, layer in files.items() if layer.values)
+        )
 
-    def _layers(self) -> Iterator[Layer]:
-        for path in self.files:
-            yield _of_file(path)
+    def _others(self) -> Iterator[Layer]:
         values, places, mistakes = variables_of(self.settings, os.environ)
         yield Layer("variables", values, places, mistakes)
         yield Layer("arguments", self.arguments)
 
 
-def _of_file(path: Path) -> Layer:
-    name = path.name
+def _of_file(path: Path, shown: str, *, had_values: bool) -> Layer:
     try:
-        text = path.read_text(encoding="utf-8")
-        values = tomllib.loads(text)
-        places = {key: f"{path}:{line}" for key, line in key_lines(text).items()}
-    except FileNotFoundError:
-        return Layer(name)
+        text = _text_of(path)
+        values, lines = tomllib.loads(text or ""), key_lines(text or "")
     except tomllib.TOMLDecodeError as error:
-        return Layer(name, mistakes=(f"{path} is no TOML: {error}",))
+        why = f"is no TOML: {error}"
     except (OSError, ValueError) as error:
-        return Layer(name, mistakes=(f"{path} cannot be read: {error}",))
+        why = f"cannot be read: {error}"
     except RecursionError:
-        return Layer(name, mistakes=(f"{path} cannot be read: its values are nested too deep",))
-    return Layer(name, values, places)
+        why = "cannot be read: its values are nested too deep"
+    else:
+        if (text and text.strip()) or not had_values:
+            places = {key: f"{shown}:{line}" for key, line in lines.items()}
+            return Layer(path.name, values, places)
+        why = _GONE if text is None else _EMPTY
+    return Layer(path.name, mistakes=(f"{shown} {why}",))
+
+
+def _text_of(path: Path) -> str | None:
+    """What is in a file; none if it is not there."""
+    if path.exists() and not path.is_file():
+        # Who opens a pipe waits for good.
+        message = "it is no file"
+        raise OSError(message)
+    try:
+        # Some editors begin a file with a mark that it is UTF-8.
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return None
 
 
 def _in_order(layers: list[Layer], wrong: list[tuple[Layer | None, Key, str]]) -> Iterator[str]:
@@ -184,10 +217,12 @@ def _merge(
 
 def _nearest(known: Mapping[Key, _V], key: Key) -> _V | None:
     """What is known of a key, or else of something in it, or of what it is in."""
+    # What is missing in a table stands with what is there.
+    parts = (key[:length] for length in range(len(key), 0, -1))
+    return next((found for part in parts if (found := _within(known, part)) is not None), None)
+
+
+def _within(known: Mapping[Key, _V], key: Key) -> _V | None:
     if key in known:
         return known[key]
-    inner = next((one for other, one in known.items() if other[: len(key)] == key), None)
-    if inner is not None:
-        return inner
-    outer = (key[:length] for length in range(len(key) - 1, 0, -1))
-    return next((known[part] for part in outer if part in known), None)
+    return next((one for other, one in known.items() if other[: len(key)] == key), None)

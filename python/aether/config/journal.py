@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from os import PathLike
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, PlainValidator, ValidatorFunctionWrapHandler
 from pydantic_core import PydanticCustomError
 
-from aether.config.settings import RESTART, Settings
+from aether.config.settings import RESTART, Settings, instead
 from aether.journal.keeping import folder_of
 from aether.journal.retention import Retain, checked_rules
 
 __all__ = ["JournalConfig", "checked_journal"]
+
+_FIELDS = [one.name for one in fields(Retain)]
 
 _Bytes = Annotated[int, Field(ge=4096, le=sys.maxsize)]
 
@@ -39,7 +42,14 @@ def _rules(given: Any) -> tuple[Retain, ...]:
 
 
 def _rule(given: Any) -> Any:
-    return Retain(**cast("dict[str, Any]", given)) if isinstance(given, Mapping) else given
+    if not isinstance(given, Mapping):
+        return given
+    table = cast("Mapping[str, Any]", given)
+    for name in table:
+        if name not in _FIELDS:
+            message = f"{name!r} is no field of a rule{instead(str(name), _FIELDS)}"
+            raise ValueError(message)
+    return Retain(**table)
 
 
 def checked_journal(given: object, check: ValidatorFunctionWrapHandler) -> Any:

@@ -2,29 +2,34 @@
 
 Contract:
 - A change is read and checked as a whole, and applied at once or not at all. What has mistakes is left out, with one line in
-  the log that says why; the configuration that was there stays. So it does where a file is gone that was there.
+  the log for each state of the files that says all that is wrong; the configuration that was there stays. So it does where a
+  file that had values is gone or empty.
 - Only fields that are marked as live are applied; of the others a line in the log says that they count from the next start.
 - The folder is watched, not the files: so a file may be replaced by a rename, or a link be turned to another folder, as
-  Kubernetes does it. A file that is half written is read again before it counts as a mistake. Where the system tells
-  nothing, as on network mounts, the files are looked at once a second.
+  Kubernetes does it. Whatever is written is read once it is silent, see `aether.config.stamps`. Where the system tells
+  nothing, as on network mounts, the files are looked at once a second. Nothing is logged of other files in the folder.
 - The thread that watches is a daemon, keeps no medium alive, and ends with it; nobody waits for it but the end of the
-  program, and that for a moment only. Whatever goes wrong in it is logged, and it goes on.
+  program, and that for a moment only. Whatever goes wrong in it is logged, and it goes on. In the child of a fork it begins
+  anew.
 """
 
 from __future__ import annotations
 
 import atexit
-import importlib.util
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aether.config.settings import Settings
+from aether.config.stamps import RESTS, Rests, Stamp, rest_after, stamp_of
 from aether.errors import ConfigError
 from aether.events import said
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from aether.config import AetherConfig
@@ -34,22 +39,18 @@ __all__ = ["Reloading", "split"]
 
 _log = said()
 
-# How long the folder has to be silent before it is read, and after which time the files are looked at anyway.
+# Over how long changes of the folder are gathered, how often that is looked at, and after which time the files are looked
+# at anyway.
 _DEBOUNCE_MS = 50
+_STEP_MS = 25
 _LOOK_MS = 1000
 
-# Files that have not changed for so long are not being written, as far as that can be seen; and how often that is
-# looked for at most.
-_REST = 0.03
-_RESTS = 20
-
-# How often files with mistakes are read before that counts: what is half written is whole a moment later.
-_TRIES = 3
+# How often files are looked at that are to be silent, in seconds.
+_STEP = 0.02
 
 # How long the end of the program waits for all threads that watch.
 _EXIT = 2.0
 
-Stamp = tuple[int, int, int, int]
 Signature = tuple[Stamp | None, ...]
 _S = TypeVar("_S", bound=Settings)
 
@@ -92,25 +93,34 @@ class Reloading:
 
     Args:
         files: Where the configuration comes from.
+        rests: For how long files have to be silent until they are read.
 
     Raises:
         ConfigError: What watches files is not installed.
     """
 
-    def __init__(self, files: ConfigFiles[AetherConfig]) -> None:
-        if importlib.util.find_spec("watchfiles") is None:
+    def __init__(self, files: ConfigFiles[AetherConfig], rests: Rests = RESTS) -> None:
+        try:
+            # Not `watch`, which logs whatever changes in the folder, also the log that it writes by that. Here, as the
+            # process may be forked while a thread imports something.
+            from watchfiles._rust_notify import RustNotify
+        except ImportError:
             message = (
                 "following a configuration as its files change needs watchfiles: pip install "
                 "'aether-medium[ops]', or give the medium what they say now: Aether(files.read().config)"
             )
-            raise ConfigError(message)
+            raise ConfigError(message) from None
+        self._notify = RustNotify
         self._files = files
+        self._rests = rests
         self._ended = threading.Event()
         self._forgotten = False
         self._thread: threading.Thread | None = None
-        # As the files were when they were read last, and when they were sound last.
-        self._seen = self._sound = self._signature()
-        self._told = ""
+        self._apply: Callable[[AetherConfig], object] | None = None
+        # As the files were when they were read last, and which had values when they were sound last.
+        self._seen: Signature = ()
+        self._had: Collection[Path] = ()
+        self._told: tuple[object, str] = (None, "")
         self.refused = 0
         """How often the files had mistakes."""
 
@@ -120,7 +130,11 @@ class Reloading:
         Raises:
             ConfigError: It has mistakes.
         """
-        return self._files.read().config
+        # Before: what changes from here on is seen.
+        self._seen = self._signature()
+        layered = self._files.read()
+        self._had = layered.files
+        return layered.config
 
     def start(self, apply: Callable[[AetherConfig], object]) -> None:
         """Begins to watch.
@@ -128,10 +142,20 @@ class Reloading:
         Args:
             apply: What is done with a configuration that has no mistakes, in a thread of its own.
         """
+        self._apply = apply
         self._thread = threading.Thread(
             target=self._watch, args=(apply,), name="aether-config", daemon=True
         )
+        _watching.add(self)
         self._thread.start()
+
+    def start_again(self) -> None:
+        """Begins to watch in the child of a fork, where there is no such thread."""
+        if self._apply is not None and not self._over:
+            # Its thread may have been in the midst of anything: of this lock, or of a change.
+            self._ended = threading.Event()
+            self._seen = (None,) * len(self._seen)
+            self.start(self._apply)
 
     def let_go(self) -> None:
         """Watches no more, a moment from now."""
@@ -143,7 +167,6 @@ class Reloading:
 
     def end(self, deadline: float) -> None:
         """Watches no more, and waits for that until then, by the monotonic clock."""
-        # In a process that was forked, there is no such thread, and its lock may be held for good.
         if self._thread is not None and self._thread.is_alive():
             self._ended.set()
             self._thread.join(max(0.0, deadline - time.monotonic()))
@@ -153,89 +176,72 @@ class Reloading:
         return self._forgotten or self._ended.is_set()
 
     def _watch(self, apply: Callable[[AetherConfig], object]) -> None:
-        _watching.add(self)
         try:
-            self._follow(apply)
+            while not self._over:
+                try:
+                    self._follow(apply)
+                except BaseException:  # noqa: BLE001 - the system tells nothing: the files are looked at all the same
+                    # As a rule, the folder is not there just now.
+                    self._ended.wait(_LOOK_MS / 1000)
+                    self._try(apply)
         finally:
             _watching.discard(self)
 
     def _follow(self, apply: Callable[[AetherConfig], object]) -> None:
-        from watchfiles import watch
-
-        while not self._over:
-            try:
-                for _ in watch(
-                    self._files.folder,
-                    watch_filter=None,
-                    recursive=False,
-                    debounce=_DEBOUNCE_MS,
-                    step=_DEBOUNCE_MS // 2,
-                    stop_event=self._ended,
-                    rust_timeout=_LOOK_MS,
-                    yield_on_timeout=True,
-                    raise_interrupt=False,
-                ):
-                    if self._over:
-                        return
-                    self._try(apply)
-            except Exception:  # noqa: BLE001 - the system tells nothing: the files are looked at all the same
-                # As a rule, the folder is not there just now.
-                self._ended.wait(_LOOK_MS / 1000)
+        folder = str(self._files.folder)
+        with self._notify([folder], False, False, 0, False, False) as changes:
+            while not self._over:
                 self._try(apply)
+                changes.watch(_DEBOUNCE_MS, _STEP_MS, _LOOK_MS, self._ended)
 
     def _try(self, apply: Callable[[AetherConfig], object]) -> None:
+        if self._over:
+            return
         try:
             self.look(apply)
-        except Exception as error:  # noqa: BLE001 - the next change may be better
-            self._refuse(error)
+        except BaseException as error:  # noqa: BLE001 - the next change may be better; nothing ends this thread unseen
+            self._refuse(error, None)
 
     def look(self, apply: Callable[[AetherConfig], object]) -> None:
-        """Reads the files, if they are not what they were when they were read last."""
-        if self._signature() == self._seen:
-            return
-        for left in reversed(range(_TRIES)):
-            signature = self._at_rest()
-            if self._over:
-                return
+        """Reads the files, if they are not what they were when they were read last, and once they are silent."""
+        failed: Signature = ()
+        while (signature := self._at_rest(failed)) != self._seen and not self._over:
             try:
-                self._check_there(signature)
-                config = self._files.read().config
+                layered = self._files.read(self._had)
             except Exception as error:  # noqa: BLE001 - whatever it is, these files are not to be read
-                if not left:
-                    self._seen = signature
-                    self._refuse(error)
-                continue
-            if self._over:
+                if signature != failed:
+                    failed = signature
+                    continue
+                self._seen = signature
+                self._refuse(error, signature)
                 return
-            if self._signature() == signature or not left:
-                self._seen = self._sound = signature
-                self._told = ""
-                apply(config)
+            if self._signature() == signature:
+                self._seen, self._had = signature, layered.files
+                apply(layered.config)
                 return
 
-    def _at_rest(self) -> Signature:
-        """The files as they are once nobody writes to them, as far as that can be seen."""
+    def _at_rest(self, failed: Signature) -> Signature:
+        """The files as they are once they have been silent for long enough; for longer where they had mistakes like this."""
         signature = self._signature()
-        for _ in range(_RESTS):
-            self._ended.wait(_REST)
-            before, signature = signature, self._signature()
-            if signature == before:
+        rest = rest_after(self._seen, signature, self._rests)
+        least = self._rests.wrong if signature == failed else 0.0
+        silent = time.monotonic()
+        while (left := silent + max(rest, least) - time.monotonic()) > 0:
+            if self._ended.wait(min(left, _STEP)) or self._over:
                 break
+            before, signature = signature, self._signature()
+            if signature != before:
+                rest, least = max(rest, rest_after(before, signature, self._rests)), 0.0
+                silent = time.monotonic()
         return signature
 
-    def _check_there(self, signature: Signature) -> None:
-        for path, before, now in zip(self._files.files, self._sound, signature, strict=True):
-            if before is not None and now is None:
-                message = f"{path} was there, and is gone"
-                raise ConfigError(message)
-
-    def _refuse(self, error: Exception) -> None:
-        """Says why the configuration stays, once."""
+    def _refuse(self, error: BaseException, state: object) -> None:
+        """Says why the configuration stays, once for each state of the files."""
         self.refused += 1
         kind = "" if isinstance(error, ConfigError) else f"{type(error).__name__}: "
         told = kind + " ".join(str(error).split())
-        if told != self._told:
-            self._told = told
+        if (state, told) != self._told:
+            self._told = state, told
             _log.error(
                 "the configuration stays as it is: %s",
                 told,
@@ -245,10 +251,11 @@ class Reloading:
 
     def _signature(self) -> Signature:
         """What changes with the files."""
-        return tuple(_stamp(path) for path in self._files.files)
+        return tuple(stamp_of(path) for path in self._files.files)
 
 
 _watching: set[Reloading] = set()
+"""Those that have a thread."""
 
 
 @atexit.register
@@ -259,9 +266,12 @@ def _end_all() -> None:
         one.end(deadline)
 
 
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+def _begin_again() -> None:
+    left = list(_watching)
+    _watching.clear()
+    for one in left:
+        one.start_again()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_begin_again)

@@ -5,17 +5,36 @@ from __future__ import annotations
 import difflib
 import re
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretBytes,
+    SecretStr,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from aether.errors import ConfigError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["LIVE", "RESTART", "Count", "Seconds", "Settings", "masked", "mistakes_in", "report"]
+__all__ = [
+    "LIVE",
+    "RESTART",
+    "Count",
+    "Seconds",
+    "Settings",
+    "instead",
+    "masked",
+    "mistakes_in",
+    "report",
+]
 
 # What the native side counts with, and some 30 years: more than anybody waits.
 _COUNT = 2**31 - 1
@@ -73,6 +92,19 @@ class Settings(BaseModel):
         # It adds nothing of its own: mistakes of a section are told with those of the whole.
         __init__.__pydantic_base_init__ = True
 
+    # Whoever looks at a configuration, or writes it down, sees no secret; what is in it is whole.
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What its `repr` shows."""
+        for name, value in super().__repr_args__():
+            yield name, masked(value) if isinstance(value, str) else value
+
+    @model_serializer(mode="wrap", when_used="json")
+    def _masked_values(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {
+            name: masked(value) if isinstance(value, str) else value
+            for name, value in values(self).items()
+        }
+
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed.
 
@@ -113,48 +145,49 @@ def report(mistakes: list[str]) -> str:
     return "\n  ".join([f"{count} in the configuration:", *mistakes])
 
 
+# What is not empty after the path of a URL.
+_QUERY = re.compile(r"([?#]).+", re.DOTALL)
+
+
 def masked(text: str) -> str:
-    """A text without the names and passwords of its URLs.
+    """A text without what may be secret in a URL: the names and passwords of who uses it, and its query, whatever they are.
+
+    All goes from the first ``//`` to the last ``@``, as a password that is not escaped may have anything in it. Where the
+    first ``//`` is perhaps none of a URL, all goes from the beginning on, as it does without one if there is a colon. Where
+    nobody knows which a ``?`` is of, all goes after it too.
 
     Example:
-        >>> masked("http://ada:pw@host/path")
-        'http://***@host/path'
+        >>> masked("http://ada:pw@host/path?key=secret")
+        'http://***@host/path?***'
     """
-    if "@" not in text:
-        return text
-    return "".join(_masked(word) for word in re.split(r"(\s+)", text))
-
-
-def _masked(word: str) -> str:
-    before, _, host = word.rpartition("@")
-    start, slashes, user = before.partition("//")
-    if not slashes:
-        return word
-    # It ends with the host, unless a password has a slash in it: then what is behind the colon is no port.
-    authority = re.split(r"[/?#]", user, maxsplit=1)[0]
-    is_path = authority != user and "@" not in authority
-    if is_path and not re.match(r"[^:]*:(?!\d*$)", authority):
-        return word
-    return f"{start}//***@{host}"
+    before, _, host = text.rpartition("@")
+    start, slashes, _ = before.partition("//")
+    after = "" if _QUERY.search(before + "@") else "@" + _QUERY.sub(r"\1***", host)
+    if slashes and re.fullmatch(r"[^@:?#]*:?", start):
+        return f"{start}//***{after}"
+    return f"***{after}" if slashes or ":" in before else _QUERY.sub(r"\1***", text)
 
 
 def _mistake(settings: type[Settings], detail: ErrorDetails) -> str:
     """One line: the field, its value, and the rule or the nearest name."""
     loc = detail["loc"]
-    field = ".".join(map(str, loc))
-    value = "..." if _is_secret(settings, loc) else _shown(detail["input"])
-    given = f"{_shown(field)[1:-1]}={value}"
+    field = _shown(".".join(map(str, loc)))[1:-1]
     if detail["type"] == "missing":
         return f"{field} is missing"
     if detail["type"] != "extra_forbidden":
-        return f"{given} {masked(detail['msg'].removeprefix('Input '))}"
+        value = "..." if _is_secret(settings, loc) else _shown(detail["input"])
+        return f"{field}={value} {masked(detail['msg'].removeprefix('Input '))}"
+    # Its value is not shown: it may be a secret whose name nobody knows.
     for section in loc[:-1]:
         settings = settings.sections.get(str(section), settings)
-    names = list(settings.model_fields)
-    nearest = difflib.get_close_matches(str(loc[-1]), names, 1)
-    if nearest:
-        return f"{given} is no field; did you mean {nearest[0]!r}?"
-    return f"{given} is no field; there are {', '.join(names)}"
+    return f"{field} is no field{instead(str(loc[-1]), settings.model_fields)}"
+
+
+def instead(name: str, names: Iterable[str]) -> str:
+    """The end of what is said of a name that there is not: the one that was meant, or all."""
+    known = list(names)
+    nearest = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {nearest[0]!r}?" if nearest else f"; there are {', '.join(known)}"
 
 
 def _hides(annotation: Any) -> bool:
@@ -201,11 +234,7 @@ class _Short(reprlib.Repr):
     """What may be shown of a value that is wrong. All is masked before it is cut: half a password is one too."""
 
     def repr_str(self, x: str, level: int) -> str:
-        before, _, host = x.rpartition("@")
-        text = masked(x)
-        if text == x and ":" in before:  # perhaps a URL with a mistake where it begins
-            text = f"***@{host}"
-        return super().repr_str(text, level)
+        return super().repr_str(masked(x), level)
 
     def repr_dict(self, x: Mapping[Any, Any], level: int) -> str:  # noqa: ARG002 - as it is called
         keys = [f"{_plain.repr(key)}: ..." for key in list(x)[: self.maxdict]]

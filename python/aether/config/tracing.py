@@ -2,16 +2,60 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, cast
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_core import PydanticCustomError
 
 from aether.config.settings import LIVE, RESTART, Count, Seconds, Settings
 
 __all__ = ["TracingConfig"]
 
-_Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+")]
+# As RFC 9110 has the names and the values of headers; a value in the alphabet that HTTP has for it.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"(?:[!-~\xa0-\xff](?:[\t -~\xa0-\xff]*[!-~\xa0-\xff])?)?")
+
+_URL = re.compile(r"https?://[^/?#\s]+\S*")
+
+
+def _url(given: str) -> str:
+    try:
+        # The port is read where it is asked for.
+        whole = urlsplit(given).hostname and urlsplit(given).port != 0
+    except ValueError:
+        whole = False
+    if not whole or not _URL.fullmatch(given) or not given.isprintable():
+        message = "Input should be a URL such as http://localhost:4318/v1/traces"
+        raise PydanticCustomError("url", message)
+    return given
+
+
+def _names(given: object) -> object:
+    """What is no name is not shown: as a rule there is a value in it."""
+    if isinstance(given, Mapping):
+        names = cast("Mapping[object, object]", given)
+        if not all(_NAME.fullmatch(name) for name in names if isinstance(name, str)):
+            message = "Input should have names without spaces and colons, such as x-api-key"
+            raise PydanticCustomError("header_name", message)
+        return names
+    return given
+
+
+def _value(given: SecretStr) -> SecretStr:
+    if not _VALUE.fullmatch(given.get_secret_value()):
+        message = (
+            "Input should be printable text in Latin-1, without white space where it begins or ends"
+        )
+        raise PydanticCustomError("header_value", message)
+    return given
+
+
+_Headers = Annotated[
+    Mapping[str, Annotated[SecretStr, AfterValidator(_value)]], BeforeValidator(_names)
+]
 
 
 class TracingConfig(Settings):
@@ -47,12 +91,12 @@ class TracingConfig(Settings):
         json_schema_extra=RESTART,
         description="How many spans are kept for `medium.trace`, and until they are exported: 1 or more.",
     )
-    endpoint: _Url | None = Field(
+    endpoint: Annotated[str, AfterValidator(_url)] | None = Field(
         default=None,
         json_schema_extra=RESTART,
         description="Where spans are sent to: the URL of an OTLP receiver over HTTP, with its path; `None`: to nobody.",
     )
-    headers: Mapping[str, SecretStr] = Field(
+    headers: _Headers = Field(
         default={},
         json_schema_extra=RESTART,
         description="What is sent along, for receivers that want to know who sends.",
@@ -61,7 +105,10 @@ class TracingConfig(Settings):
         default=10.0,
         gt=0,
         json_schema_extra=RESTART,
-        description="How long one request to the receiver may take, in seconds: above 0.",
+        description=(
+            "How long a request may wait, in seconds: for a connection, for each next part of the head of the answer, for "
+            "all the rest of it; and before it is tried again: above 0."
+        ),
     )
     shutdown_timeout: Seconds = Field(
         default=2.0,

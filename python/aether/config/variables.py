@@ -1,4 +1,4 @@
-"""What environment variables say of a configuration, read by pydantic-settings."""
+"""What environment variables say of a configuration, read by pydantic-settings; `null` turns off what may be off."""
 
 from __future__ import annotations
 
@@ -49,8 +49,11 @@ def variables_of(
         except SettingsError:
             mistakes.append(f"{name} is no JSON, as a list or a table has to be")
             continue
+        field = name.upper().removeprefix(_PREFIX).lower()
+        if not said and field in settings.model_fields and variables[name].strip() == "null":
+            said = {field: None}  # which is taken for a variable that is not there
         if said:
-            _add(values, said, name, places)
+            mistakes += _add(values, said, name, places)
         elif near := difflib.get_close_matches(name.upper(), names, 1, _NEAR):
             mistakes.append(f"{name} is no variable; did you mean {near[0]!r}?")
     return values, places, tuple(mistakes)
@@ -83,12 +86,18 @@ def _add(
     variable: str,
     places: dict[Key, str],
     within: Key = (),
-) -> None:
+) -> Iterator[str]:
+    """Adds what a variable says to what others say, and tells where they contradict each other."""
     for name, value in said.items():
         key = (*within, name)
-        places[key] = variable
+        other = places.get(key, "")
         if isinstance(value, Mapping):
+            if not isinstance(values.setdefault(name, {}), dict):
+                yield f"{variable} says what is in {'.'.join(map(str, key))}, which {other} says is none"
+                continue
+            places[key] = variable
             inner = cast("Mapping[str, Any]", value)
-            _add(values.setdefault(name, {}), inner, variable, places, key)
+            yield from _add(values[name], inner, variable, places, key)
         else:
+            places[key] = variable
             values[name] = value

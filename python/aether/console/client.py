@@ -105,17 +105,30 @@ class Client:
         self.hello = hello
         self._socket.settimeout(None)
 
-    def ask(self, request: Request) -> Iterator[Answer]:
+    def ask(self, request: Request, patience: float | None = None) -> Iterator[Answer | None]:
         """Asks, and gives what is answered until the process ends.
+
+        Args:
+            request: What for.
+            patience: `None` is given each time that nothing has come for so many seconds; without it, never.
 
         Raises:
             ConsoleError: It is refused.
         """
-        self._socket.sendall(encode(request))
-        for answer in self._answers():
-            if isinstance(answer, Failure):
-                raise ConsoleError(answer.message)
-            yield answer
+        # Whoever has let go already may have said why.
+        with contextlib.suppress(ConnectionError):
+            self._socket.sendall(encode(request))
+        self._socket.settimeout(patience)
+        while True:
+            try:
+                for answer in self._answers():
+                    if isinstance(answer, Failure):
+                        raise ConsoleError(answer.message)
+                    yield answer
+            except TimeoutError:
+                yield None
+            else:
+                return
 
     def _answers(self) -> Iterator[Answer]:
         while True:

@@ -3,8 +3,9 @@
 Contract:
 - Only as much is looked at as is shown, however large the payload is, so the interpreter is never held for long: a `repr`
   in C would hold it for all of a large list.
-- No `__repr__` of anybody's is called. Shown are numbers, texts, bytes, dates, the usual containers, what is derived from
-  them, and the fields of a dataclass whose `__repr__` shows them too; of everything else there is its type.
+- No code of a payload's class is run: no `__repr__`, no property, no time zone. Shown are numbers, texts, bytes, dates, the
+  usual containers, what is derived from them, and the fields of a dataclass whose `__repr__` shows them too; of everything
+  else there is its type.
 - What is changed meanwhile by another thread is shown as it was met, or the type alone.
 """
 
@@ -13,10 +14,12 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import decimal
+import inspect
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from types import MemberDescriptorType
 from typing import Any
 
 __all__ = ["short"]
@@ -25,12 +28,14 @@ _LEVELS = 4
 
 _PLAIN = (
     *(type(None), type(...), bool, complex),
-    *(dt.date, dt.datetime, dt.time, dt.timedelta),
-    *(decimal.Decimal, uuid.UUID),
+    *(dt.date, dt.timedelta),
+    uuid.UUID,
 )
 """Types whose `repr` is short, and made by nobody else."""
 
 _MOST_BITS = 8192
+_MOST_BYTES = 1024
+"""Of a `Decimal`: some 2,400 digits."""
 
 
 def short(payload: object, length: int) -> str:
@@ -67,6 +72,11 @@ class _Writing:
         name = kind.__name__
         if kind in _PLAIN:
             self._write(repr(given))
+        elif kind is dt.datetime or kind is dt.time:
+            self._write(_moment(given))
+        elif kind is decimal.Decimal:
+            size = decimal.Decimal.__sizeof__(given)
+            self._write(repr(given) if size <= _MOST_BYTES else f"<Decimal of {size:,} bytes>")
         elif issubclass(kind, int):
             bits = int.bit_length(given)
             text = int.__repr__(given) if bits <= _MOST_BITS else f"<int of {bits:,} bits>"
@@ -122,8 +132,16 @@ class _Writing:
                 if self._left <= 0:
                     break
                 self._write(f"{', ' if number else ''}{name}=")
-                self.show(object.__getattribute__(given, name), level - 1)
+                self._field(given, name, level)
         self._write(")")
+
+    def _field(self, given: Any, name: str, level: int) -> None:
+        """Writes the value of a field, unless something stands in its place that would have to be asked."""
+        found = inspect.getattr_static(given, name)
+        if _type_of(found) is MemberDescriptorType:
+            self.show(found.__get__(given), level - 1)
+        else:
+            self.show(found, level - 1)
 
 
 _CONTAINERS: dict[type[Any], tuple[str, str]] = {
@@ -149,6 +167,14 @@ _ITERATED: dict[type[Any], Callable[[Any], Iterable[Any]]] = {
 
 def _type_of(given: object) -> type[Any]:
     return type(given)
+
+
+def _moment(given: Any) -> str:
+    """A `datetime` or `time`; its zone may be anybody's."""
+    zone = given.tzinfo
+    if zone is None or zone is dt.UTC:
+        return repr(given)
+    return f"{repr(given.replace(tzinfo=None))[:-1]}, tzinfo=<{_type_of(zone).__name__}>)"
 
 
 def _shows_fields(kind: type[Any]) -> bool:

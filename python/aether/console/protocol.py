@@ -65,7 +65,7 @@ class Tap(msgspec.Struct, tag="tap", frozen=True):
 
 
 class MailboxView(msgspec.Struct, frozen=True):
-    """A mailbox: a vibrator's own, or that of a handler."""
+    """A mailbox: a vibrator's own, or that of a handler, with what stands behind the busy keys of that."""
 
     number: int
     vibrator: str
@@ -78,7 +78,7 @@ class MailboxView(msgspec.Struct, frozen=True):
 
 
 class HandlerView(msgspec.Struct, frozen=True):
-    """A handler and its workers."""
+    """A handler and its workers; `working` are the waves that they are at."""
 
     mailbox: int
     vibrator: str

@@ -42,12 +42,23 @@ def snapshot(media: Iterable[tuple[int, Aether]]) -> Snapshot:
 
 def _medium_view(number: int, medium: Aether) -> MediumView:
     lanes = {lane.mailbox.number: lane for lane in medium.lanes}
+    # Lanes first: what they take meanwhile counts as received.
+    behind = {own: lane.behind for own, lane in lanes.items()}
     rows, _ = medium.survey(0, 0)
     # What waits in them counts, not in which order they were made.
-    most = sorted(rows, key=lambda row: (-row[3], row[1], row[0]))[:MAILBOXES]
+    most = sorted(rows, key=lambda row: (-row[3] - behind.get(row[0], 0), row[1], row[0]))
     mailboxes = [
-        MailboxView(own, name, _name_of(lanes[own].handler) if own in lanes else None, *counts)
-        for own, name, _lane, *counts, _payloads in most
+        MailboxView(
+            number=own,
+            vibrator=name,
+            handler=_name_of(lanes[own].handler) if own in lanes else None,
+            waiting=waiting + behind.get(own, 0),
+            capacity=capacity,
+            received=received - behind.get(own, 0),
+            lost=lost,
+            readers=readers,
+        )
+        for own, name, _lane, waiting, capacity, received, lost, readers, _ in most[:MAILBOXES]
     ]
     handlers = [
         HandlerView(
@@ -55,7 +66,7 @@ def _medium_view(number: int, medium: Aether) -> MediumView:
             lane.name,
             _name_of(lane.handler),
             lane.concurrency,
-            lane.working,
+            lane.handling,
             lane.failed,
         )
         for own, lane in islice(lanes.items(), MAILBOXES)
@@ -66,7 +77,7 @@ def _medium_view(number: int, medium: Aether) -> MediumView:
         phase=medium.phase,
         statistics=dataclasses.asdict(medium.statistics()),
         mailboxes=mailboxes,
-        more=len(rows) - len(most),
+        more=len(rows) - len(mailboxes),
         handlers=handlers,
         health=HealthView(health.live, health.ready, health.reasons, health.hints),
         resources=_resources(medium),

@@ -31,7 +31,8 @@ from aether.metrics.listed import METRICS, Metric
 
 if TYPE_CHECKING:
     from aether.medium import Aether
-    from aether.metrics.exposed import MediumCollector, MetricsServer
+    from aether.metrics.exposed import MediumCollector
+    from aether.metrics.server import MetricsServer
 
 __all__ = ["METRICS", "Metric", "collector", "serve", "text"]
 
@@ -80,9 +81,11 @@ def text(*media: Aether) -> str:
 def serve(*media: Aether, port: int, host: str = "127.0.0.1") -> MetricsServer:
     """Begins to answer scrapes, in threads of its own: whoever is slow to ask or to read keeps nobody waiting.
 
+    A connection on which nothing comes or goes for ten seconds is closed.
+
     Args:
         media: As for `collector`, whose errors it shares.
-        port: Where it listens; 0: at one that is free.
+        port: Where it listens, 0..65535; 0: at one that is free.
         host: At which address. Everybody who reaches it can read the metrics.
 
     Returns:
@@ -90,6 +93,7 @@ def serve(*media: Aether, port: int, host: str = "127.0.0.1") -> MetricsServer:
 
     Raises:
         OSError: It cannot listen there.
+        ValueError: The port is out of range.
 
     Example:
         >>> import aether.metrics
@@ -100,7 +104,7 @@ def serve(*media: Aether, port: int, host: str = "127.0.0.1") -> MetricsServer:
         True
     """
     made = collector(*media)
-    from aether.metrics.exposed import MetricsServer
+    from aether.metrics.server import MetricsServer
 
     return MetricsServer(made, port, host)
 

@@ -1,10 +1,10 @@
-"""Metrics in the hands of prometheus_client: a collector, its text, and a server."""
+"""Metrics in the hands of prometheus_client: a collector, and its text."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -20,14 +20,10 @@ from aether.metrics.listed import METRICS, Metric
 from aether.metrics.reading import Distribution, of_medium, of_process
 
 if TYPE_CHECKING:
-    import threading
-    from types import TracebackType
-    from typing import Self
-
     from aether.medium import Aether
     from aether.metrics.reading import Sample
 
-__all__ = ["MediumCollector", "MetricsServer", "text_of"]
+__all__ = ["MediumCollector", "text_of"]
 
 
 class MediumCollector(Collector):
@@ -113,67 +109,3 @@ def text_of(collector: Collector) -> str:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
     return generate_latest(registry).decode()
-
-
-class _Server(Protocol):
-    """What is used of the server of prometheus_client."""
-
-    server_port: int
-
-    def shutdown(self) -> None: ...
-
-    def server_close(self) -> None: ...
-
-
-class MetricsServer:
-    """A server that is scraped, in threads of its own, until it is closed; see `aether.metrics.serve`.
-
-    Attributes:
-        host: Where it listens.
-        port: At which port.
-    """
-
-    def __init__(self, collector: MediumCollector, port: int, host: str) -> None:
-        from prometheus_client import start_http_server
-
-        self._collector = collector
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(collector)
-        started: tuple[Any, threading.Thread] = start_http_server(port, host, registry)
-        server: _Server = started[0]
-        self._server: _Server | None = server
-        self._thread = started[1]
-        self.host, self.port = host, server.server_port
-
-    @property
-    def url(self) -> str:
-        """What Prometheus is told to scrape."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/metrics"
-
-    def add(self, medium: Aether) -> None:
-        """Shows one more medium from now on, in place of one of its name that is closed.
-
-        Raises:
-            ValueError: It measures nothing, or another one of its name is open.
-        """
-        self._collector.add(medium)
-
-    def close(self) -> None:
-        """Listens no more. A second time does nothing; a scrape that is being answered ends by itself."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.shutdown()
-            server.server_close()
-            self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -51,15 +51,18 @@ METRICS: dict[str, Metric] = {
     # Times, of one wave in 64
     "aether_latency_seconds": Metric(
         "histogram",
-        "From the emission to the hands of a reader or handler, with all waiting for room and for the disk.",
+        "From the emission to the moment at which a reader takes it or a handler begins, with all waiting: for room, for the "
+        "disk, and for a busy key.",
         unit="seconds",
     ),
-    "aether_queue_seconds": Metric("histogram", "In the mailbox.", unit="seconds"),
+    "aether_queue_seconds": Metric(
+        "histogram", "In the mailbox, and behind a busy key of a handler.", unit="seconds"
+    ),
     "aether_handler_seconds": Metric(
         "histogram", "In a handler, until it has ended.", unit="seconds"
     ),
     "aether_untimed_total": _counter(
-        "Waves that were to be timed and were not: read from the journal, or some 131,000 others came before they were taken."
+        "Waves that were to be timed and were not: read from the journal, or some 131,000 others came before somebody had them."
     ),
     # Vibrators, by name
     "aether_vibrator_received_total": _counter("Waves taken from its mailboxes.", "vibrator"),
@@ -70,7 +73,10 @@ METRICS: dict[str, Metric] = {
         "Waves whose handler has raised an error.", "vibrator"
     ),
     "aether_vibrator_waiting": _gauge("Waves that wait in its mailboxes.", "vibrator"),
-    "aether_vibrator_size": _gauge("Waves that its mailboxes hold at most.", "vibrator"),
+    "aether_vibrator_size": _gauge(
+        "Waves that its mailboxes hold at most that resonate on something, or have waves.",
+        "vibrator",
+    ),
     "aether_vibrator_mailboxes": _gauge("Its mailboxes.", "vibrator", unit="mailboxes"),
     "aether_vibrator_waiting_readers": _gauge(
         "Tasks and threads that wait for a wave of it.", "vibrator", unit="readers"
@@ -82,7 +88,10 @@ METRICS: dict[str, Metric] = {
         "Waves that its handlers work on, or that stand behind their busy keys.", "vibrator"
     ),
     "aether_vibrator_queue_seconds": Metric(
-        "summary", "In its mailboxes, of the waves that are timed.", ("vibrator",), "seconds"
+        "summary",
+        "In its mailboxes, and behind the busy keys of its handlers, of the waves that are timed.",
+        ("vibrator",),
+        "seconds",
     ),
     "aether_vibrator_handler_seconds": Metric(
         "summary", "In its handlers, of the waves that are timed.", ("vibrator",), "seconds"
@@ -113,19 +122,24 @@ METRICS: dict[str, Metric] = {
         "result",
         unit="changes",
     ),
-    # Its health; what it uses is there with the section `health` of the configuration
+    # Its health
     "aether_ready": _gauge("1 while `health()` says that it is ready.", unit=""),
     "aether_live": _gauge("1 while `health()` says that it is live.", unit=""),
     "aether_loop_lag_seconds": _gauge(
-        "How late its event loop was at worst since it was measured before.", unit="seconds"
+        "How late its event loop was at worst since it was measured before; only with the section `health`.",
+        unit="seconds",
     ),
     "aether_waiting_bytes": _gauge(
-        "Payloads that wait in mailboxes, as far as their size is known: an estimate.", unit="bytes"
+        "Payloads that wait in mailboxes, or behind the busy keys of handlers: an estimate; only with the section `health`.",
+        unit="bytes",
     ),
-    "aether_leak_hints": _gauge("What has only grown for a window.", unit="hints"),
+    "aether_leak_hints": _gauge(
+        "What has only grown for a window; only with the section `health`.", unit="hints"
+    ),
     # Tracing
     "aether_spans_total": _counter(
-        "Spans that have `ended`; of these, `exported`, refused (`failed`) or gone before they were sent (`lost`).",
+        "Spans that have `ended`; for each exporter, and then together: `exported`, not taken (`failed`) or gone before "
+        "they were sent (`lost`).",
         "state",
         unit="spans",
     ),

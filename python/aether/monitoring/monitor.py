@@ -22,6 +22,7 @@ from aether.errors import AetherError, ConfigError
 from aether.events import said
 from aether.monitoring.lag import LoopLag
 from aether.monitoring.sampler import Limits, Resources, Sampler
+from aether.statistics import FEW, few
 
 if TYPE_CHECKING:
     from aether.config.health import HealthConfig
@@ -157,11 +158,9 @@ class Monitor:
         if known is not None and settings.memory is not None and known.rss > settings.memory:
             reasons.append(f"the process uses {known.rss:,} bytes (memory={settings.memory:,})")
         if settings.unread is not None:
-            reasons += [
-                f"{one.waiting:,} waves wait for {'a handler of ' if one.is_handler else ''}{one.vibrator!r}, who has "
-                f"taken none for {one.seconds:.0f} s (unread={settings.unread:g})"
-                for one in self._sampler.unread(settings.unread)
-            ]
+            count, longest = self._sampler.unread(settings.unread, FEW)
+            told = [f"{one} (unread={settings.unread:g})" for one in longest]
+            reasons += few(told, count, "do not read either")
         return reasons
 
 

@@ -5,25 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from heapq import nlargest
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from aether import _native
 from aether.monitoring import process
+from aether.monitoring.held import Held, held
 from aether.monitoring.leaks import LeakHint, Series
-from aether.monitoring.payloads import estimate
+from aether.monitoring.unread import Unread, UnreadSince
 
 if TYPE_CHECKING:
-    from aether._native import Medium
+    from aether.running import Running
 
-__all__ = ["MAILBOXES", "SAMPLED", "Limits", "Resources", "Sampler", "Unread"]
-
-SAMPLED = 16
-"""Of how many waves of a mailbox the payloads are measured."""
-
-_SAMPLED_IN_ALL = 4096
+__all__ = ["MAILBOXES", "Limits", "Resources", "Sampler"]
 
 MAILBOXES = 1000
-"""How many mailboxes in which something waits are followed."""
+"""In how many mailboxes leaks are looked for: those in which most waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +35,9 @@ class Resources:
         open_files: Open files and sockets; on Windows, handles.
         threads: Threads of the process.
         loop_lag: How late the loop was at worst since the last time, in seconds; `None`: it is not measured.
-        waiting: Waves that wait in mailboxes.
+        waiting: Waves that wait in mailboxes, or behind the busy keys of handlers.
         waiting_bytes: Their payloads, as far as their size is known (bytes, str, arrays, numbers): an estimate by 16
-            waves of each mailbox, and 4,096 in all.
+            waves of each mailbox or handler and 4,096 of all, with which the others are taken to agree.
         routes_bytes: What the native side holds for patterns and routes.
         allocated: What the C allocator has given out, in bytes: the native side, and others; `None`: not known here.
         allocator_free: What it keeps for later.
@@ -71,23 +69,11 @@ class Limits:
     waves: int = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A mailbox in which waves wait, and for how long nobody has taken one."""
-
-    vibrator: str
-    is_handler: bool
-    waiting: int
-    seconds: float
-
-
 @dataclass(slots=True)
-class _Mailbox:
+class _Growing:
+    """What waits for one vibrator, over a window."""
+
     vibrator: str
-    is_handler: bool
-    received: int
-    since: float
-    waiting: int = 0
     waves: Series = field(default_factory=Series)
     payloads: Series = field(default_factory=Series)
 
@@ -107,11 +93,11 @@ class Sampler:
     ) -> None:
         self._clock = clock
         self._ask = ask
-        self._mailboxes: dict[int, _Mailbox] = {}
-        self._unread: tuple[Unread, ...] = ()
+        self._growing: dict[int, _Growing] = {}
+        self._unread = UnreadSince()
         self._memory = Series()
 
-    def sample(self, medium: Medium, limits: Limits, loop_lag: float | None = None) -> Resources:
+    def sample(self, medium: Running, limits: Limits, loop_lag: float | None = None) -> Resources:
         """Measures everything once.
 
         Raises:
@@ -119,30 +105,9 @@ class Sampler:
             ForkedMedium: The medium was used before this process was forked.
         """
         figures, now = self._ask(), self._clock()
-        rows, routes = medium.survey(SAMPLED, _SAMPLED_IN_ALL)
-        followed: dict[int, _Mailbox] = {}
-        waiting = in_bytes = 0
-        for number, name, lane, wait, _, received, _, _, payloads in rows:
-            size = estimate(wait, payloads)
-            waiting += wait
-            in_bytes += size
-            if not wait or len(followed) >= MAILBOXES:
-                continue
-            known = self._mailboxes.get(number)
-            if known is None:
-                known = _Mailbox(name, lane, received, now)
-            if received != known.received:
-                known.received, known.since = received, now
-            known.waiting = wait
-            known.waves.add(now, wait, limits.window)
-            known.payloads.add(now, size, limits.window)
-            followed[number] = known
-        self._mailboxes = followed
-        # Kept as it is now: whether somebody has taken one since, only the next look knows.
-        self._unread = tuple(
-            Unread(one.vibrator, one.is_handler, one.waiting, now - one.since)
-            for one in followed.values()
-        )
+        found, routes = held(medium)
+        self._unread.look(now, found)
+        self._follow(now, found, limits)
         self._memory.add(now, figures.rss, limits.window)
         return Resources(
             taken=time.time(),
@@ -151,8 +116,8 @@ class Sampler:
             open_files=figures.open_files,
             threads=figures.threads,
             loop_lag=loop_lag,
-            waiting=waiting,
-            waiting_bytes=in_bytes,
+            waiting=sum(one.waiting for one in found),
+            waiting_bytes=sum(one.bytes for one in found),
             routes_bytes=routes,
             allocated=figures.allocated,
             allocator_free=figures.allocator_free,
@@ -160,14 +125,27 @@ class Sampler:
             leaks=self._leaks(limits),
         )
 
-    def unread(self, limit: float) -> list[Unread]:
-        """Mailboxes of which nobody has taken a wave for longer than this, as of the last look."""
-        return [one for one in self._unread if one.seconds > limit]
+    def unread(self, limit: float, most: int) -> tuple[int, list[Unread]]:
+        """Of how much nobody has taken a wave for longer than this, and the longest of it; see `UnreadSince`."""
+        return self._unread.longer_than(limit, most)
+
+    def _follow(self, now: float, found: list[Held], limits: Limits) -> None:
+        most = found
+        if len(found) > MAILBOXES:
+            # What leaks is among them sooner or later, and stays.
+            most = nlargest(MAILBOXES, found, key=attrgetter("waiting"))
+        growing: dict[int, _Growing] = {}
+        for one in most:
+            known = self._growing.get(one.number) or _Growing(one.vibrator)
+            known.waves.add(now, one.waiting, limits.window)
+            known.payloads.add(now, one.bytes, limits.window)
+            growing[one.number] = known
+        self._growing = growing
 
     def _leaks(self, limits: Limits) -> tuple[LeakHint, ...]:
         hints = [
             LeakHint("mailbox", one.vibrator, *grown)
-            for one in self._mailboxes.values()
+            for one in self._growing.values()
             if (grown := one.waves.grown(limits.waves))
         ]
         if grown := self._memory.grown(limits.bytes):
@@ -175,7 +153,7 @@ class Sampler:
             half = max(1, (last - first) // 2)
             waits = {
                 one.vibrator: more[1] - more[0]
-                for one in self._mailboxes.values()
+                for one in self._growing.values()
                 if (more := one.payloads.grown(half))
             }
             most = max(waits, key=waits.__getitem__, default=None)

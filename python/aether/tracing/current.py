@@ -21,6 +21,16 @@ Entered: TypeAlias = "tuple[Token[Handling], Token[otel.Context] | None]"
 _SAMPLED = trace.TraceFlags(trace.TraceFlags.SAMPLED)
 
 
+class _HandlerSpan(trace.NonRecordingSpan):
+    """The span of a handler. Tasks that it has begun have it in their context for as long as they live."""
+
+    def __init__(self, begun: Handling, trace_id: int, span_id: int) -> None:
+        super().__init__(
+            trace.SpanContext(trace_id, span_id, is_remote=False, trace_flags=_SAMPLED)
+        )
+        self.begun = begun
+
+
 def variable_of() -> Any:
     """The context variable in which OpenTelemetry has its context; `None` if it keeps that in its own way."""
     # The first call finds the implementation.
@@ -30,9 +40,15 @@ def variable_of() -> Any:
 
 
 def span_of(context: otel.Context) -> tuple[int, int, bool]:
-    """Trace, span and whether it is recorded, of the span that a context has; zeros if it has none."""
-    span = trace.get_current_span(context).get_span_context()
-    return span.trace_id, span.span_id, span.trace_flags.sampled
+    """Trace, span and whether it is recorded, of the span that a context has; zeros if it has none.
+
+    That of a handler which has ended is none: what it has begun goes on by itself, as without OpenTelemetry.
+    """
+    span = trace.get_current_span(context)
+    if isinstance(span, _HandlerSpan) and span.begun.is_over:
+        return 0, 0, False
+    found = span.get_span_context()
+    return found.trace_id, found.span_id, found.trace_flags.sampled
 
 
 def enter(begun: Handling) -> Entered:
@@ -41,9 +57,7 @@ def enter(begun: Handling) -> Entered:
     if begun.span is None:
         # What was there when the handlers were started has nothing to do with this wave.
         return token, otel.attach(otel.Context()) if otel.get_current() else None
-    trace_id, span_id = begun.span
-    span = trace.SpanContext(trace_id, span_id, is_remote=False, trace_flags=_SAMPLED)
-    return token, otel.attach(trace.set_span_in_context(trace.NonRecordingSpan(span)))
+    return token, otel.attach(trace.set_span_in_context(_HandlerSpan(begun, *begun.span)))
 
 
 def leave(entered: Entered) -> None:

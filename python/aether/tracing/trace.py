@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from aether._printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -86,7 +88,7 @@ class Trace:
     def __str__(self) -> str:
         if not self.spans:
             return (
-                f"nothing is known of wave {self.wave_id}: it was not followed, or too long ago; "
+                f"nothing is known of wave {printable(self.wave_id)}: it was not followed, or too long ago; "
                 "TracingConfig says which waves are (sample) and how many spans are kept (keep)"
             )
         first = min(span.began for span in self.spans)
@@ -99,7 +101,7 @@ class Trace:
         left = [(span, "", "", "") for span in reversed(self.children(None))]
         while left:
             span, indent, branch, beyond = left.pop()
-            yield f"{indent}{branch}{self._said(span)}"
+            yield f"{indent}{branch}{printable(self._said(span))}"
             below = self.children(span)
             inner = indent + beyond
             for number, child in enumerate(reversed(below)):

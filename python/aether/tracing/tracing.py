@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aether import _native
-from aether.errors import ConfigError
+from aether.errors import Closed, ConfigError
 from aether.tracing.trace import Trace
 
 if TYPE_CHECKING:
@@ -20,12 +20,14 @@ __all__ = ["Tracing", "TracingStatistics"]
 
 @dataclass(frozen=True, slots=True)
 class TracingStatistics:
-    """Counters of the spans of a medium, since it was made.
+    """Counters of the spans of a medium, since it was made; the last three for each exporter, and then together.
+
+    What is missing of those that have ended still waits, or is in the hands of an exporter.
 
     Attributes:
         ended: Spans that have ended.
-        exported: Those that a receiver has taken.
-        failed: Those that it has refused.
+        exported: Those that an exporter has taken.
+        failed: Those that it has not taken, or could not bring to its receiver.
         lost: Those that went out of the last `keep` before they were sent, or were left at the end.
     """
 
@@ -46,10 +48,15 @@ class Tracing:
         self.tracer = _native.Tracer(config.sample, config.traces_per_second, config.keep)
         self._shutdown_timeout = config.shutdown_timeout
         self._exporting: list[Exporting] = []
+        self._is_stopped = False
+        self._otlp = None if config.endpoint is None else _otlp(config.endpoint, config)
         self.follows_others = _follow_others(self.tracer)
         """Whether OpenTelemetry is there, and the span of a handler is to be its current one."""
-        if config.endpoint is not None:
-            self.export_to(_otlp(config))
+
+    def begin(self) -> None:
+        """There is a medium: what its configuration names is told of its spans."""
+        if self._otlp is not None:
+            self.export_to(self._otlp)
 
     def trace(self, wave_id: str) -> Trace:
         """All that is known of the trace of a wave."""
@@ -64,23 +71,34 @@ class Tracing:
             exporter: Such as one that sends to a receiver, or writes to the console.
 
         Raises:
+            Closed: The medium has ended.
             ConfigError: OpenTelemetry's SDK is not installed.
+            TypeError: It is no exporter of OpenTelemetry.
         """
         try:
+            from opentelemetry.sdk.trace.export import SpanExporter
+
             from aether.tracing.exporting import Exporting
         except ImportError:
             raise ConfigError(_missing("exporting spans")) from None
-        self._exporting.append(Exporting(self.tracer, exporter, self._shutdown_timeout))
+        if not isinstance(exporter, SpanExporter):
+            message = f"export_to() takes a SpanExporter of OpenTelemetry, not {exporter!r}"
+            raise TypeError(message)
+        if self._is_stopped:
+            message = "the medium has ended, and has no spans to export; export_to() comes before"
+            raise Closed(message)
+        exporting = Exporting(self.tracer, exporter, self._shutdown_timeout)
+        self._exporting.append(exporting)
+        if self._is_stopped:
+            # It has ended meanwhile.
+            exporting.stop()
 
     def statistics(self) -> TracingStatistics:
         """The counters of the spans now."""
-        all_of_them = list(self._exporting)
-        return TracingStatistics(
-            ended=self.tracer.count,
-            exported=sum(one.exported for one in all_of_them),
-            failed=sum(one.failed for one in all_of_them),
-            lost=sum(one.lost for one in all_of_them),
-        )
+        counts = [one.counts() for one in list(self._exporting)]
+        exported, failed, lost = (sum(of) for of in zip((0, 0, 0), *counts, strict=True))
+        # Last, so that none of the others is ahead of it.
+        return TracingStatistics(self.tracer.count, exported, failed, lost)
 
     def tune(self, config: TracingConfig) -> None:
         """Goes on by another share of the waves."""
@@ -92,7 +110,8 @@ class Tracing:
         return bool(self._exporting)
 
     def stop(self) -> None:
-        """Sends what there is, and ends, while others go on."""
+        """Sends what there is, and ends, while others go on. Any thread may call it, in the midst of anything."""
+        self._is_stopped = True
         for exporting in list(self._exporting):
             exporting.stop()
 
@@ -120,10 +139,10 @@ def _follow_others(tracer: _native.Tracer) -> bool:
     return True
 
 
-def _otlp(config: TracingConfig) -> SpanExporter:
+def _otlp(endpoint: str, config: TracingConfig) -> SpanExporter:
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from aether.tracing.otlp import OtlpExporter
     except ImportError:
         raise ConfigError(_missing("tracing.endpoint")) from None
     headers = {name: secret.get_secret_value() for name, secret in config.headers.items()}
-    return OTLPSpanExporter(config.endpoint, headers=headers, timeout=config.export_timeout)
+    return OtlpExporter(endpoint, headers, config.export_timeout)

@@ -54,7 +54,7 @@ pub struct Times {
     notes: Box<[Note]>,
     /// From the emission to the hands of a reader or handler.
     pub latency: Histogram,
-    /// From the admission on: in the mailbox.
+    /// From the admission on: in the mailbox, and where a handler's key is busy.
     pub queue: Histogram,
     /// What handlers take.
     pub handler: Histogram,
@@ -65,7 +65,7 @@ pub struct Times {
 /// The same for the vibrators of one name.
 #[derive(Debug, Default)]
 pub struct NameTimes {
-    /// In the mailbox.
+    /// In the mailbox, and where a handler's key is busy.
     pub queue: Total,
     /// In a handler.
     pub handler: Total,
@@ -101,7 +101,7 @@ impl Times {
         note.sequence.store(sequence, Release);
     }
 
-    /// A wave was taken now by the vibrator of this name.
+    /// A wave is in the hands of a reader or handler of this name now.
     pub fn taken(&self, sequence: u64, name: u32, now: f64) {
         let Some((emitted, admitted)) = self.moments(sequence) else {
             self.untimed.fetch_add(1, Relaxed);

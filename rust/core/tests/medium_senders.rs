@@ -380,8 +380,10 @@ fn a_stall_is_told_once_with_the_names() {
     assert_eq!((stall.ticket, stall.waited, stall.first), (ticket, 1.5, true));
     assert_eq!((&*stall.channel, &stall.full[..]), ("a", &["slow".into()][..]));
     assert!(!rig.medium.stalls(1.0, &mut rig.after)[0].first);
-    assert_eq!(rig.medium.waits(1.0)[0].full, ["slow".into()]);
-    assert_eq!(rig.medium.waits(2.0), []);
+    let (count, first) = rig.medium.waits(1.0, 9);
+    assert_eq!((count, &*first[0].full), (1, &["slow".into()][..]));
+    assert_eq!(rig.medium.waits(1.0, 0), (1, vec![]));
+    assert_eq!(rig.medium.waits(2.0, 9), (0, vec![]));
 }
 
 #[test]

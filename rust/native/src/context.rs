@@ -61,7 +61,7 @@ impl PyHandling {
         let processing =
             Processing::begin(py, shared, wave.get(), || Some(mailbox.name(py).into()));
         let span = processing.as_ref().map(|processing| processing.context());
-        let handling = Self {
+        Self {
             wave,
             medium: shared.number,
             over: AtomicBool::new(false),
@@ -69,19 +69,10 @@ impl PyHandling {
             counted_as: mailbox.counted_as,
             processing: Guarded::new(processing),
             span,
-        };
-        handling.time(shared);
-        handling
-    }
-
-    /// It does not begin yet; until it does, it takes no time.
-    pub fn stand(&self, shared: &Shared) {
-        if shared.times.is_some() {
-            self.begun.store(f64::NAN.to_bits(), Ordering::Relaxed);
         }
     }
 
-    /// It begins now, after it has stood behind another one.
+    /// It begins now, after it may have stood behind another one.
     pub fn begin(&self, py: Python<'_>, shared: &Shared) {
         self.time(shared);
         if self.span.is_some() {
@@ -93,10 +84,15 @@ impl PyHandling {
         }
     }
 
-    fn time(&self, shared: &Shared) {
-        let timed = || is_timed(self.wave.get().sequence.load(Ordering::Relaxed));
-        if shared.times.is_some() && timed() {
-            self.begun.store(shared.begun().to_bits(), Ordering::Relaxed);
+    /// The wave is in the hands of the handler now; until then it waits, and the handler takes no time.
+    pub fn time(&self, shared: &Shared) {
+        if let Some(times) = &shared.times {
+            let sequence = self.wave.get().sequence.load(Ordering::Relaxed);
+            if is_timed(sequence) {
+                let now = shared.medium.clock().monotonic();
+                times.taken(sequence, self.counted_as, now);
+                self.begun.store(now.to_bits(), Ordering::Relaxed);
+            }
         }
     }
 }
@@ -117,6 +113,12 @@ impl PyHandling {
     #[getter]
     fn span(&self) -> Option<(u128, u64)> {
         self.span.map(|span| (span.trace, span.span))
+    }
+
+    /// Whether the handler has ended; what it has started may go on in its context.
+    #[getter]
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
     }
 
     /// The handler has raised an error.

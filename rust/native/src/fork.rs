@@ -126,6 +126,16 @@ impl Home {
         }
     }
 
+    /// The same for what is no use: an unused medium stays so, and may be used in a child. For what keeps the
+    /// interpreter's lock while it has one of the medium, so that no fork comes in between.
+    pub fn look_in(&self) -> PyResult<()> {
+        if self.is_settled() {
+            return Ok(());
+        }
+        goes_on()?;
+        if self.is_here() { Ok(()) } else { Err(forked()) }
+    }
+
     /// Whether this process may touch the medium's locks.
     pub fn is_here(&self) -> bool {
         let home = self.0.load(Relaxed);

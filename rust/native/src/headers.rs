@@ -153,6 +153,14 @@ impl Headers {
         self.sent.as_ref()
     }
 
+    /// The address of a request's answer; `None`: it is no request.
+    pub fn reply_address<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match &self.given {
+            Some(given) => given.bind(py).get_item(pyo3::intern!(py, REPLY_HEADER)),
+            None => Ok(None),
+        }
+    }
+
     /// Where the wave is in its trace.
     pub fn context(&self, py: Python<'_>) -> Option<SpanContext> {
         match &self.sent {
@@ -193,4 +201,13 @@ pub fn with_header(wave: &Bound<'_, PyWave>, name: &str, value: &str) -> PyResul
     rare.deliveries = given.deliveries();
     rare.headers.add(py, name, value)?;
     again.into_object(py)
+}
+
+/// The address of the answer to a wave; `None`: it is no request. Cheaper than to look into its headers.
+#[pyfunction]
+pub fn reply_address<'py>(
+    py: Python<'py>,
+    wave: &Bound<'py, PyWave>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    wave.get().rare.as_ref().map_or(Ok(None), |rare| rare.headers.reply_address(py))
 }

@@ -111,7 +111,7 @@ mod _native {
     #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]
-    use crate::headers::with_header;
+    use crate::headers::{reply_address, with_header};
     #[pymodule_export]
     use crate::journal::{
         PyJournalImport, PyJournalReader, PyJournalWriter, backup_journal, prune_journal,

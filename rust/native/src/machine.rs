@@ -10,7 +10,6 @@
 //! - Each is awaited once; it refuses to be driven by two tasks.
 
 use std::ffi::CStr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::intern;
@@ -22,6 +21,7 @@ use pyo3::types::iterator::PySendResult as Sent;
 use crate::awaitable::Store;
 use crate::errors::quietly;
 use crate::here::{Here, Thread, current_task};
+use crate::panics;
 use crate::waker::{Sleeper, set_if_pending, thread_ident};
 
 /// How many awaits in a row may end in place.
@@ -355,12 +355,10 @@ impl<O: Operation> Machine<O> {
     #[cold]
     pub fn drop_unfinished(&mut self, py: Python<'_>) {
         quietly(py, || {
-            // Nobody can be told of a panic here.
-            let ended = catch_unwind(AssertUnwindSafe(|| {
+            panics::apart(|| {
                 self.warn_if_fresh(py);
                 self.finish(py, false);
-            }));
-            drop(ended);
+            });
         });
     }
 

@@ -31,6 +31,8 @@ pub struct PyMailbox {
     pub counted_as: u32,
     name: Py<PyString>,
     overflow: Overflow,
+    /// It is that of a handler.
+    pub is_lane: bool,
     last_reader: LastReader,
     /// Nobody can name its readers, and that has been said.
     unknown_reader: AtomicBool,
@@ -39,7 +41,13 @@ pub struct PyMailbox {
 }
 
 impl PyMailbox {
-    pub fn new(shared: Arc<Shared>, key: Key, name: Py<PyString>, overflow: Overflow) -> Self {
+    pub fn new(
+        shared: Arc<Shared>,
+        key: Key,
+        name: Py<PyString>,
+        overflow: Overflow,
+        is_lane: bool,
+    ) -> Self {
         let counted_as = shared.times.as_ref().map_or(0, |_| shared.medium.counted_as(key));
         Self {
             shared,
@@ -47,6 +55,7 @@ impl PyMailbox {
             counted_as,
             name,
             overflow,
+            is_lane,
             last_reader: LastReader::default(),
             unknown_reader: AtomicBool::new(false),
             cursor: OnceLock::new(),

@@ -38,6 +38,9 @@ use crate::tuning::Tuned;
 use crate::waker::Aftermath;
 use crate::wave::PyWave;
 
+/// An emission that waits: its channel, the vibrators that are full for it, and for how many seconds.
+type Stalled = (String, Vec<String>, f64);
+
 /// The native half of a medium: an emitter in nobody's name.
 #[pyclass(frozen, subclass, weakref, extends = PyEmitter, name = "Medium", module = "aether._native")]
 pub struct PyMedium {
@@ -193,7 +196,7 @@ impl PyMedium {
         #[pyo3(from_py_with = numbers::min_amplitude)] min_amplitude: f64,
         #[pyo3(from_py_with = numbers::stall_warning)] stall_warning: f64,
     ) -> PyResult<()> {
-        self.shared.home.enter()?;
+        self.shared.home.look_in()?;
         let max_propagation = count("max_propagation", 1, max_propagation)? as u32;
         for (what, value, holds, rule) in [
             ("attenuation_factor", attenuation_factor, attenuation_factor > 0.0, "in (0, 1]"),
@@ -274,7 +277,7 @@ impl PyMedium {
             };
             return Err(Closed::new_err(format!("the medium {phase}: {what}; make a new medium")));
         };
-        Ok(PyMailbox::new(Arc::clone(&self.shared), key, exact(name)?.unbind(), policy))
+        Ok(PyMailbox::new(Arc::clone(&self.shared), key, exact(name)?.unbind(), policy, lane))
     }
 
     /// The last wave of each channel that a pattern takes, in the order of their sequences.
@@ -364,7 +367,7 @@ impl PyMedium {
     /// `open`, `draining` (handlers may still emit) or `closed`.
     #[getter]
     fn phase(&self) -> PyResult<&'static str> {
-        self.shared.home.enter()?;
+        self.shared.home.look_in()?;
         Ok(match self.shared.medium.phase() {
             Phase::Open => "open",
             Phase::Draining => "draining",
@@ -496,33 +499,40 @@ impl PyMedium {
     }
 
     /// Channel, full vibrators and seconds of what has waited for `stall_warning` or longer.
-    fn stalled(&self) -> PyResult<Vec<(String, Vec<String>, f64)>> {
+    fn stalled(&self) -> PyResult<Vec<Stalled>> {
+        Ok(self.first_stalled(usize::MAX)?.1)
+    }
+
+    /// How many have waited so long, and the first of them, up to a number.
+    fn first_stalled(&self, most: usize) -> PyResult<(usize, Vec<Stalled>)> {
         self.shared.home.enter()?;
-        let waits = self.shared.medium.waits(self.shared.tuning.stall_warning());
+        let limit = self.shared.tuning.stall_warning();
+        let (count, waits) = self.shared.medium.waits(limit, most);
         let row = |stall: &medium::Stall| {
             let full = stall.full.iter().map(ToString::to_string).collect();
             (stall.channel.to_string(), full, stall.waited)
         };
-        Ok(waits.iter().map(row).collect())
+        Ok((count, waits.iter().map(row).collect()))
     }
 
-    /// A handler begins with a wave of this mailbox; returns the value of the context variable `handling`.
+    /// A handler has a wave of this mailbox, and `begins` with it or may have to wait; returns the value of the context
+    /// variable `handling`.
     fn handling(
         &self,
         py: Python<'_>,
         wave: Py<PyWave>,
         mailbox: &Bound<'_, PyMailbox>,
+        begins: bool,
     ) -> PyHandling {
         self.shared.working.fetch_add(1, Ordering::AcqRel);
-        PyHandling::new(py, &self.shared, wave, mailbox.get())
+        let handling = PyHandling::new(py, &self.shared, wave, mailbox.get());
+        if begins {
+            handling.time(&self.shared);
+        }
+        handling
     }
 
-    /// It does not begin yet: it stands behind another one.
-    fn handling_stands(&self, handling: &Bound<'_, PyHandling>) {
-        handling.get().stand(&self.shared);
-    }
-
-    /// It begins now, after it has stood behind another one.
+    /// It begins now, after it may have stood behind another one.
     fn handling_begins(&self, py: Python<'_>, handling: &Bound<'_, PyHandling>) {
         handling.get().begin(py, &self.shared);
     }

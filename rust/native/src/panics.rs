@@ -6,8 +6,12 @@
 //! - `PyO3` catches what panics below a method, and raises its `PanicException`, which is no `Exception` and would end
 //!   most programs. That class is our own copy, so [`install`] has it make `AetherError`s, after a line in the log. It
 //!   costs nothing where nothing panics.
-//! - What is entered without `PyO3` catches for itself: [`caught`]. Threads of ours do by [`thread`].
-//! - Locks are free again after a panic: guards end by unwinding.
+//! - What is entered without `PyO3` catches for itself: [`caught`].
+//! - A thread of ours goes on, after a line in the log: one that looks after something begins anew, after longer and
+//!   longer pauses ([`begin_anew`]); of what is done for many in turn, each is apart from the others ([`apart`]).
+//! - Nobody waits for ever: whoever was to be told or woken in the midst of a panic is, by guards that end by unwinding.
+//!   Locks are free again, too.
+//! - Of work that is shared among [`HELPERS`] for a call, the call has the panic as if it were its own.
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -15,7 +19,10 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
+use std::time::{Duration, Instant};
 
+use aether_physics::cores::HELPERS;
+use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
@@ -25,6 +32,12 @@ use crate::fork::Inside;
 use crate::log;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// How long a thread rests after a panic, and at most after one that follows others.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// The last one of a thread that helps with a call, which is told of by the thread that has called.
+static HELPER: Mutex<Option<Panic>> = Mutex::new(None);
 
 thread_local! {
     /// The last one of this thread that was not told of yet.
@@ -46,7 +59,7 @@ pub fn panics() -> u64 {
 /// Has panics counted and kept, and made into `AetherError`; called once in a process.
 pub fn install(py: Python<'_>) -> PyResult<()> {
     let before = take_hook();
-    set_hook(Box::new(move |panic| {
+    set_hook(Box::new(move |info| {
         COUNT.fetch_add(1, Relaxed);
         let backtrace = Backtrace::capture();
         let backtrace = match backtrace.status() {
@@ -54,10 +67,15 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
             _ => String::new(),
         };
         let place =
-            panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-        let message = message_of(panic.payload());
-        let _ = LAST.try_with(|last| last.replace(Some(Panic { place, message, backtrace })));
-        before(panic);
+            info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        let message = message_of(info.payload());
+        let panic = Some(Panic { place, message, backtrace });
+        if thread::current().name() == Some(HELPERS) {
+            *HELPER.lock() = panic;
+        } else {
+            let _ = LAST.try_with(|last| last.replace(panic));
+        }
+        before(info);
     }));
     let made = py.get_type::<PanicException>();
     let told = wrap_pyfunction!(made_of_panic, py)?;
@@ -79,7 +97,7 @@ fn made_of_panic<'py>(
         return Ok(error.clone());
     }
     let message = first.map(|first| first.to_string()).unwrap_or_default();
-    let last = LAST.try_with(RefCell::take).ok().flatten();
+    let last = take_last().or_else(|| HELPER.lock().take());
     let (place, backtrace) = last.map_or_else(
         || ("an unknown place".to_owned(), String::new()),
         |panic| (panic.place, panic.backtrace),
@@ -119,20 +137,44 @@ fn error_of(panic: &(dyn Any + Send)) -> PyErr {
     PanicException::new_err((message_of(panic),))
 }
 
-/// Runs what a thread of ours does. A panic is logged, and `fallen` is called with what it has said.
-pub fn thread(body: impl FnOnce(), fallen: impl FnOnce(&str)) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(body)) {
+/// Does what is apart from whatever comes after it: a panic is logged, and gives `None`. It need not be attached.
+pub fn apart<R>(act: impl FnOnce() -> R) -> Option<R> {
+    let done = catch_unwind(AssertUnwindSafe(act));
+    done.inspect_err(|_| tell_last()).ok()
+}
+
+/// Runs what a thread of ours does, and anew after each panic, once that was logged. `rest` gets what it has said, and
+/// how long to wait: each time longer, unless it went well for longer than that. False: the thread ends.
+pub fn begin_anew(mut run: impl FnMut(), mut rest: impl FnMut(&str, Duration) -> bool) {
+    let (first, longest) = PAUSES;
+    let mut pause = first;
+    loop {
+        let begun = Instant::now();
+        let Err(panic) = catch_unwind(AssertUnwindSafe(&mut run)) else { return };
         tell_last();
-        fallen(&message_of(&*panic));
+        if begun.elapsed() > longest {
+            pause = first;
+        }
+        if !rest(&message_of(&*panic), pause) {
+            return;
+        }
+        pause = (pause * 2).min(longest);
     }
+}
+
+fn take_last() -> Option<Panic> {
+    LAST.try_with(RefCell::take).ok().flatten()
 }
 
 /// Logs the last panic of this thread, if it was not told of. It need not be attached.
 pub fn tell_last() {
-    let last = LAST.try_with(RefCell::take).ok().flatten();
-    let Some(Panic { place, message, backtrace }) = last else { return };
-    Python::try_attach(|py| {
-        let _inside = Inside::enter(py);
-        log::panicked(py, &place, &message, &thread_name(), &backtrace);
+    let Some(Panic { place, message, backtrace }) = take_last() else { return };
+    // Without memory for the line, it was counted, and Rust has said it.
+    let said = catch_unwind(|| {
+        Python::try_attach(|py| {
+            let _inside = Inside::enter(py);
+            log::panicked(py, &place, &message, &thread_name(), &backtrace);
+        });
     });
+    drop(said);
 }

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
+use crate::errors::AetherError;
 use crate::journal::{Fate, Told, Writer};
 use crate::machine::{Quickly, Raised};
 use crate::shared::Shared;
@@ -157,6 +158,12 @@ impl PyReceipt {
             }
             Told::Settled => Self::journaled(py, fate, fate.position(), (0, 0, 0), None, false),
             Told::Refused(refusal) => Err(writer.refused(&refusal)),
+            Told::Panicked => Err(AetherError::new_err(format!(
+                "a panic in Rust has met the delivery of wave {}: it is in the journal {}, and who was to have it may not \
+                 have got it; native.panicked in the log says where",
+                fate.position(),
+                writer.path().display()
+            ))),
         }
     }
 

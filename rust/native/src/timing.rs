@@ -21,12 +21,13 @@ impl Shared {
         }
     }
 
-    /// A wave was taken from a mailbox just now.
+    /// A wave was taken from a mailbox just now. If that is a handler's, it may have to stand behind another one, and its
+    /// time is taken once the handler begins: see [`crate::context::PyHandling`].
     #[inline]
     pub fn time_receipt(&self, wave: &Held, mailbox: &PyMailbox) {
         if let Some(times) = &self.times {
             let sequence = wave.0.get().sequence.load(Relaxed);
-            if is_timed(sequence) {
+            if is_timed(sequence) && !mailbox.is_lane {
                 times.taken(sequence, mailbox.counted_as, self.medium.clock().monotonic());
             }
         }

@@ -1,4 +1,10 @@
 //! How a waiting task or thread is woken, and what is done after each operation of the core.
+//!
+//! Contract:
+//! - Each is woken apart from the others: where one raises or panics, the others are woken all the same, and that one
+//!   from a thread of its own, `aether-wake`. That tries until it is done, with a pause after each failure, which is
+//!   reported; so nobody sleeps on by a mistake. It ends with the interpreter.
+//! - Where there is nobody to wake any more, what was to be his goes to others.
 
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
@@ -80,6 +86,9 @@ impl Gate {
     }
 }
 
+/// How long it is before somebody who could not be woken is tried again, at first and at most.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(60));
+
 /// What the core leaves to be done.
 pub type Aftermath = medium::Aftermath<Held, Waker>;
 
@@ -148,7 +157,11 @@ impl Waker {
                 through_loop(&sleeper.getattr(intern!(py, "wake_soon"))?, ())
             }
             Sleeper::Thread { lock, .. } => {
-                lock.call_method0(py, intern!(py, "release"))?;
+                match lock.call_method0(py, intern!(py, "release")) {
+                    // It was woken before that has failed.
+                    Err(error) if !error.is_instance_of::<PyRuntimeError>(py) => return Err(error),
+                    _ => {}
+                }
                 Ok(true)
             }
             Sleeper::Native(gate) => {
@@ -161,9 +174,12 @@ impl Waker {
     /// Wakes it, come what may; false if its loop is gone.
     pub fn rouse(self, py: Python<'_>) -> bool {
         let _inside = Inside::enter(py);
-        match self.wake(py) {
-            Err(error) if !is_taken_down() => {
-                raise_later(py, error);
+        let woken = panics::apart(|| self.wake(py));
+        match woken {
+            None | Some(Err(_)) if !is_taken_down() => {
+                if let Some(Err(error)) = woken {
+                    panics::apart(|| raise_later(py, error));
+                }
                 self.wake_apart()
             }
             // At the end, the collector may have emptied the loop already: it is gone, whatever it says. And no
@@ -171,7 +187,7 @@ impl Waker {
             // beside the teardown.
             woken => {
                 self.release(py);
-                woken.unwrap_or(false)
+                matches!(woken, Some(Ok(true)))
             }
         }
     }
@@ -180,17 +196,26 @@ impl Waker {
     /// False if there is no such thread.
     fn wake_apart(self) -> bool {
         let wake = move || {
-            // Refused while the interpreter is taken down, where nobody is left to wake.
+            let mut pause = PAUSES.0;
+            while !self.try_to_wake() {
+                thread::sleep(pause);
+                pause = (pause * 2).min(PAUSES.1);
+            }
+            Python::try_attach(|py| self.release(py));
+        };
+        thread::Builder::new().name("aether-wake".to_owned()).spawn(wake).is_ok()
+    }
+
+    /// Wakes it from a thread that is not attached. False: it is to be tried again.
+    fn try_to_wake(&self) -> bool {
+        let tried = panics::apart(|| {
             Python::try_attach(|py| {
                 let _inside = Inside::enter(py);
-                if let Err(error) = self.wake(py) {
-                    error.write_unraisable(py, None);
-                }
-                self.release(py);
-            });
-        };
-        let wake = move || panics::thread(wake, |_| ());
-        thread::Builder::new().name("aether-wake".to_owned()).spawn(wake).is_ok()
+                self.wake(py).map_err(|error| error.write_unraisable(py, None)).is_ok()
+            })
+        });
+        // While the interpreter is taken down, nobody is left to wake.
+        tried.is_some_and(|woken| woken.unwrap_or(true))
     }
 
     /// Drops it in a thread that is attached though `PyO3` may not know it.
@@ -234,7 +259,10 @@ pub fn rouse_all(py: Python<'_>, wakers: Vec<Waker>) {
         }
     }
     for (home, together) in homes {
-        if together.len() == 1 || !matches!(wake_together(home.bind(py), &together), Ok(true)) {
+        let woken = together.len() > 1
+            && panics::apart(|| wake_together(home.bind(py), &together))
+                .is_some_and(|woken| woken.unwrap_or(false));
+        if !woken {
             // Whatever has gone wrong is seen to for each by itself. One that is woken twice does not mind.
             for waker in together {
                 waker.rouse(py);
@@ -264,7 +292,11 @@ pub fn raise_later(py: Python<'_>, error: PyErr) {
     extern "C" fn raise(error: *mut c_void) -> c_int {
         // SAFETY: the address of what `raise_later` has boxed; called once.
         let error = unsafe { Box::from_raw(error.cast::<PyErr>()) };
-        Python::attach(|py| error.restore(py));
+        // Below C code, nothing may unwind.
+        if panics::apart(|| Python::attach(|py| error.restore(py))).is_none() {
+            // SAFETY: the interpreter makes such calls attached.
+            unsafe { pyo3::ffi::PyErr_NoMemory() };
+        }
         -1
     }
     let in_main_thread = || -> PyResult<bool> {
@@ -367,7 +399,7 @@ impl Shared {
             self.wake_one(py, waker, after);
         }
         for episode in std::mem::take(&mut after.episodes) {
-            log::losing(py, &episode.name, episode.reason.name());
+            panics::apart(|| log::losing(py, &episode.name, episode.reason.name()));
         }
     }
 

@@ -36,7 +36,7 @@ from .measure import Measured, Side
 
 if TYPE_CHECKING:
     from aether import AetherConfig
-    from aether.metrics.exposed import MetricsServer
+    from aether.metrics.server import MetricsServer
 
 __all__ = ["through_medium"]
 

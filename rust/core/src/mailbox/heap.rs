@@ -78,6 +78,11 @@ impl<T> Heap<T> {
         taken(first)
     }
 
+    /// The wave at a place.
+    pub(super) fn at(&self, place: usize) -> Option<&T> {
+        self.nodes.get(place)?.item.as_ref()
+    }
+
     /// Every wave with its rank, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Rank, &T)> {
         self.nodes.iter().filter_map(|node| Some((node.rank, node.item.as_ref()?)))

@@ -40,6 +40,17 @@ pub(crate) struct Mark<'a> {
     pub(crate) channel: &'a str,
 }
 
+/// So many places among `len`, in order: one in each of as many parts, and not at the same spot of each, so that of waves
+/// that come in turns no turn is favoured.
+fn spread(count: usize, len: usize) -> impl Iterator<Item = usize> {
+    // 2^32 over the golden ratio.
+    let spot = |part: usize| u64::from((part as u32).wrapping_mul(0x9e37_79b9));
+    (0..count).map(move |part| {
+        let (begin, end) = (part * len / count, (part + 1) * len / count);
+        begin + ((spot(part) * (end - begin) as u64) >> 32) as usize
+    })
+}
+
 /// The key of a wave where amplitudes count: loudest first.
 #[inline]
 pub(crate) fn amplitude_key(priority: f64) -> u64 {
@@ -418,16 +429,24 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Looks at so many waiting waves at most, in no particular order, and says at how many.
+    /// Looks at so many waiting waves at most, from all over the queue, and says at how many.
     pub(crate) fn show(&self, most: usize, each: &mut dyn FnMut(&T)) -> usize {
+        let count = most.min(self.len());
         match &self.form {
-            Form::Line { items, .. } => items.iter().take(most).for_each(each),
-            Form::Heap(heap) => heap.iter().take(most).for_each(|(_, item)| each(item)),
+            Form::Line { items, .. } => {
+                spread(count, items.len()).for_each(|place| each(&items[place]));
+            }
+            Form::Heap(heap) => {
+                spread(count, heap.len()).filter_map(|place| heap.at(place)).for_each(each);
+            }
             Form::Ranked(ranked) => {
-                ranked.entries.values().take(most).for_each(|entry| each(&entry.item));
+                // From both ends: the way to its middle is as long as the queue.
+                let waves = ranked.entries.values();
+                let ends = waves.clone().take(count - count / 2).chain(waves.rev().take(count / 2));
+                ends.for_each(|entry| each(&entry.item));
             }
         }
-        most.min(self.len())
+        count
     }
 
     fn remove(&mut self, rank: Rank) -> (T, u64) {

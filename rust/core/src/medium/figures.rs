@@ -26,7 +26,8 @@ pub struct NameFigures {
     pub mailboxes: u64,
     /// Waves that wait now.
     pub waiting: u64,
-    /// How many they hold.
+    /// How many those hold that resonate on something, or have waves: a mailbox beside handlers may do neither, and is
+    /// no room for waves then.
     pub size: u64,
     /// Readers that wait now.
     pub readers: u64,
@@ -135,7 +136,9 @@ impl<T, W> State<T, W> {
             let figures = &mut all[mailbox.counted_as() as usize];
             figures.mailboxes += 1;
             figures.waiting += mailbox.len() as u64;
-            figures.size += mailbox.capacity() as u64;
+            if !mailbox.patterns().is_empty() || mailbox.len() > 0 {
+                figures.size += mailbox.capacity() as u64;
+            }
             figures.readers += mailbox.waiters.len() as u64;
             figures.received += mailbox.received;
             figures.dropped.merge(mailbox.lost());

@@ -207,7 +207,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         let freed: Vec<u32> =
             full.into_iter().filter(|&index| state.purge_only(index, after)).collect();
         state.offer_rooms(freed, after);
-        let stalls = state.waits(now, limit);
+        let (_, stalls) = state.waits(now, limit, usize::MAX);
         for stall in &stalls {
             if let Some(sender) = state.senders.get_mut(&stall.ticket) {
                 sender.reported = true;
@@ -216,25 +216,30 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         stalls
     }
 
-    /// The same, without changing anything.
-    pub fn waits(&self, limit: f64) -> Vec<Stall> {
+    /// How many there are, and the first ones, up to a number; without changing anything.
+    pub fn waits(&self, limit: f64, most: usize) -> (usize, Vec<Stall>) {
         let now = self.clock.monotonic();
-        self.lock().waits(now, limit)
+        self.lock().waits(now, limit, most)
     }
 }
 
 impl<T, W> State<T, W> {
-    fn waits(&mut self, now: f64, limit: f64) -> Vec<Stall> {
+    fn waits(&mut self, now: f64, limit: f64, most: usize) -> (usize, Vec<Stall>) {
         let long = |sender: &Sender<W>| sender.is_waiting() && now - sender.since >= limit;
-        let tickets: Vec<Ticket> =
-            self.senders.iter().filter(|(_, s)| long(s)).map(|(&ticket, _)| ticket).collect();
+        let (mut count, mut tickets) = (0, Vec::new());
+        for (&ticket, _) in self.senders.iter().filter(|(_, sender)| long(sender)) {
+            count += 1;
+            if tickets.len() < most {
+                tickets.push(ticket);
+            }
+        }
         let stall = |ticket| {
             let full = self.full_for(ticket);
             let sender = self.senders.get(&ticket)?;
             let (channel, waited) = (Arc::clone(&sender.channel), now - sender.since);
             Some(Stall { ticket, channel, full, waited, first: !sender.reported })
         };
-        tickets.into_iter().filter_map(stall).collect()
+        (count, tickets.into_iter().filter_map(stall).collect())
     }
 
     /// A blocking mailbox that is full for this emission.

@@ -31,7 +31,8 @@ pub struct Used {
 
 impl<T, W, R: RawLock> Medium<T, W, R> {
     /// All mailboxes but those of expectations, and how many bytes the routes take. `show` is called with waves that
-    /// wait and the place of their mailbox in the answer: at most `each` of a mailbox, and `most` in all.
+    /// wait and the place of their mailbox in the answer: at most `each` of a mailbox, from all over it, and `most` in all,
+    /// of which each mailbox has its share.
     pub fn survey(
         &self,
         each: usize,
@@ -39,8 +40,10 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         show: &mut dyn FnMut(usize, &T),
     ) -> (Vec<Used>, usize) {
         let state = self.lock();
+        let boxes = || state.boxes.iter().filter(|(_, mailbox)| !mailbox.is_aside());
+        let mut full = boxes().filter(|(_, mailbox)| mailbox.len() > 0).count();
         let (mut used, mut left) = (Vec::new(), most);
-        for (key, mailbox) in state.boxes.iter().filter(|(_, mailbox)| !mailbox.is_aside()) {
+        for (key, mailbox) in boxes() {
             let place = used.len();
             used.push(Used {
                 key,
@@ -52,7 +55,10 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
                 lost: mailbox.lost().total(),
                 readers: mailbox.waiters.len(),
             });
-            left -= mailbox.show(each.min(left), &mut |item| show(place, item));
+            if mailbox.len() > 0 {
+                left -= mailbox.show(each.min(left.div_ceil(full)), &mut |item| show(place, item));
+                full -= 1;
+            }
         }
         (used, state.router.heap_bytes())
     }

@@ -30,6 +30,7 @@ use super::cursor::Cursor;
 use super::fate::Fate;
 use super::kept::KeptWave;
 use super::restore::Restorer;
+use super::suspect::{Suspect, passed_over};
 use super::writer::{Appended, Writer};
 use crate::channel::{channel_object, text};
 use crate::draft::{Origin, emission_of};
@@ -78,6 +79,7 @@ pub fn bring(
     cursor: &Arc<Cursor>,
     over: &[(u64, u32)],
     mut found: HashMap<u64, KeptWave>,
+    suspect: &mut Suspect,
 ) {
     let (own, mut restorer) = (Own::now(), Restorer::default());
     let now = shared.medium.clock().monotonic();
@@ -87,6 +89,11 @@ pub fn bring(
             cursor.give_up(py, sequence);
             continue;
         };
+        if !suspect.may_make(sequence) {
+            log::given_up(py, &cursor.name, &passed_over(sequence));
+            cursor.give_up(py, sequence);
+            continue;
+        }
         kept.deliveries = deliveries + 1;
         let wave = match restorer.wave(writer.decode(py), &own, &kept) {
             Ok(wave) => wave,
@@ -109,9 +116,10 @@ pub fn bring(
         });
         shared.settle(py, after);
         if !there {
-            return;
+            break;
         }
     }
+    suspect.is_made();
 }
 
 /// Emits a wave for the last time, on `dead.<channel>`, as its reader has had it so many times in vain.

@@ -1,7 +1,11 @@
 //! What is done when the journal has committed: deliver, and tell.
+//!
+//! Contract:
+//! - Each emission is delivered, and each who waits is told, in the order of the journal, by whoever commits.
+//! - Where a delivery panics, that one's emission is told so, and its room is given back; the others are delivered all
+//!   the same. The wave is in the journal, where it is read by whoever reads there.
 
 use std::cell::Cell;
-use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -54,6 +58,7 @@ const LOOKS: usize = 256;
 static COMING: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
+    /// Whether this thread delivers; see [`Delivering`].
     static DELIVERS: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -62,13 +67,22 @@ pub fn delivers_here() -> bool {
     DELIVERS.get()
 }
 
+/// While it lives, its thread delivers.
+struct Delivering;
+
+impl Drop for Delivering {
+    fn drop(&mut self) {
+        DELIVERS.set(false);
+    }
+}
+
 /// Called by the thread that commits, in the order of the journal.
 pub fn settle(settled: Settled<Waiter>) {
     DELIVERS.set(true);
+    let _delivering = Delivering;
     // If the journal has failed by a panic, that was in this thread, just now.
     panics::tell_last();
     settle_all(settled);
-    DELIVERS.set(false);
 }
 
 fn settle_all(settled: Settled<Waiter>) {
@@ -84,8 +98,7 @@ fn settle_all(settled: Settled<Waiter>) {
         let _inside = Inside::enter(py);
         let mut told = Vec::new();
         for (sequence, waiter) in waiters.take().into_iter().flatten() {
-            // One that panics is no other's matter.
-            panics::thread(|| waiter.settle(py, sequence, &result, &mut told), |_| ());
+            panics::apart(|| waiter.settle(py, sequence, &result, &mut told));
             if told.len() >= AT_ONCE {
                 rouse_all(py, mem::take(&mut told));
             }
@@ -136,15 +149,23 @@ impl Waiter {
     }
 }
 
-/// An emission that is delivered just now. If that panics, whoever waits for it is told so.
-struct Untold<'a, 'py>(Python<'py>, &'a Fate);
+/// An emission that is delivered just now. If that panics, whoever waits for it is told so, and it holds no room.
+struct Untold<'a, 'py> {
+    py: Python<'py>,
+    shared: &'a Shared,
+    fate: &'a Fate,
+    /// Not in the core's hands yet.
+    reserved: Option<Reserved>,
+}
 
 impl Drop for Untold<'_, '_> {
     fn drop(&mut self) {
-        let error =
-            Arc::new(io::Error::other("it is in the journal, and its delivery has panicked"));
-        let refusal = Refusal::Failed { safe: self.1.position(), error };
-        rouse_all(self.0, self.1.tell(Told::Refused(refusal)));
+        if let Some(reserved) = self.reserved.take() {
+            let mut after = Aftermath::default();
+            self.shared.medium.unreserve(reserved, &mut after);
+            self.shared.settle(self.py, after);
+        }
+        rouse_all(self.py, self.fate.tell(Told::Panicked));
     }
 }
 
@@ -153,17 +174,19 @@ impl Admitted {
     #[must_use]
     pub fn deliver(self, py: Python<'_>, sequence: u64) -> Vec<Waker> {
         let Self { shared, origin, wave, reserved, begun, fate, .. } = self;
-        let untold = Untold(py, &fate);
+        let mut untold = Untold { py, shared: &shared, fate: &fate, reserved: Some(reserved) };
         let mut after = Aftermath::default();
         // A wave has been emitted, so its channel is one.
         let channel = text(wave.0.get().channel.bind(py)).unwrap_or_default();
         let emission = emission_of(&shared, &origin, &wave, channel);
+        let Some(reserved) = untold.reserved.take() else { unreachable!("it was put there above") };
         let sent =
             shared.medium.deliver(reserved, &emission, sequence, &wave, &Hands(py), &mut after);
         shared.time_admission(sent.sequence, begun);
-        shared.tap(py, &wave, sent.sequence);
-        shared.settle(py, after);
         mem::forget(untold);
+        // It is delivered, whatever those come to who look on.
+        panics::apart(|| shared.tap(py, &wave, sent.sequence));
+        shared.settle(py, after);
         fate.tell(Told::Delivered(sent))
     }
 

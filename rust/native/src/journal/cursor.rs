@@ -8,13 +8,15 @@
 //!   the next, and when the journal is closed in order, in the last.
 //! - A note is refused as a wave is: what was acknowledged stays so here, and goes out with the next note.
 //! - A cursor outlives its mailbox: the next one that asks for it goes on, in this program or a later one.
+//! - Where a panic comes in between, who waits for the note is told that it failed, the next note is a whole one again,
+//!   and a wave that was on the way is still out.
 //!
 //! The lock is a leaf; as a wave leaves the core and becomes known here in two steps, a *move* is announced before and
 //! ended after, and no survey of the mailbox counts that was made meanwhile.
 
-use std::mem;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
+use std::{mem, thread};
 
 use aether_core::mailbox::WaiterId;
 use aether_core::medium::{Key, Take};
@@ -86,12 +88,53 @@ struct State {
     buried: Vec<(u64, Arc<Fate>)>,
 }
 
-/// A note on its way, and who waits for it.
+/// A note on its way, and who waits for it. What drops it in a panic tells them so.
 pub struct Noted {
     cursor: Arc<Cursor>,
     fates: Vec<Arc<Fate>>,
     /// It could not be appended, as too much waits for the disk: this is told when that is written.
     held_back: bool,
+    /// The cursor counts it among its notes.
+    counted: bool,
+}
+
+/// A note is made just now.
+struct Writing<'a, 'py>(Python<'py>, &'a Cursor);
+
+impl Drop for Writing<'_, '_> {
+    fn drop(&mut self) {
+        self.1.state.with(self.0, |state| state.writing = false);
+    }
+}
+
+/// Waves are on the way from one place to another.
+pub struct Moving<'a, 'py>(Python<'py>, &'a Cursor);
+
+impl Drop for Moving<'_, '_> {
+    fn drop(&mut self) {
+        self.1.state.with(self.0, |state| state.moving -= 1);
+    }
+}
+
+/// A wave whose time is over is on the way into the mailbox again.
+struct Bringing<'a, 'py> {
+    moving: Moving<'a, 'py>,
+    sequence: u64,
+    now: f64,
+    there: bool,
+}
+
+impl Drop for Bringing<'_, '_> {
+    fn drop(&mut self) {
+        if self.there {
+            return;
+        }
+        let Moving(py, cursor) = self.moving;
+        cursor.state.with(py, |state| {
+            state.marks.postpone(self.sequence, self.now);
+            state.full_until = self.now + PAUSE;
+        });
+    }
 }
 
 /// What the thread is to do.
@@ -193,11 +236,10 @@ impl Cursor {
     /// A wave that was taken goes back, as if it had not been; false: it need not.
     pub fn take_back(&self, py: Python<'_>, wave: &PyWave, put: impl FnOnce()) {
         let sequence = wave.sequence.load(Relaxed);
-        self.begin_move(py);
+        let _moving = self.moves(py);
         if sequence == 0 || self.state.with(py, |state| state.marks.untake(sequence)) {
             put();
         }
-        self.end_move(py);
     }
 
     /// A reader asks for more.
@@ -257,15 +299,16 @@ impl Cursor {
         if self.state.with(py, |state| mem::replace(&mut state.writing, true)) {
             return;
         }
+        let writing = Writing(py, self);
         self.survey(py);
         let (said, fates) = self.state.with(py, |state| {
             (state.changed, state.refused) = (false, false);
             state.notes += 1;
             (state.marks.encode(), mem::take(&mut state.waiting))
         });
-        let noted = Noted { cursor: Arc::clone(self), fates, held_back: false };
+        let noted = Noted { cursor: Arc::clone(self), fates, held_back: false, counted: true };
         let refused = self.writer.acknowledge(&self.name, &said, noted);
-        self.state.with(py, |state| state.writing = false);
+        drop(writing);
         if let Some((refusal, noted)) = refused {
             noted.settle(py, Some(&refusal));
         }
@@ -291,15 +334,17 @@ impl Cursor {
 
     // What the thread does that brings waves again
 
-    pub fn begin_move(&self, py: Python<'_>) {
+    fn begin_move(&self, py: Python<'_>) {
         self.state.with(py, |state| {
             state.moving += 1;
             state.moves += 1;
         });
     }
 
-    pub fn end_move(&self, py: Python<'_>) {
-        self.state.with(py, |state| state.moving -= 1);
+    /// Begins a move, which lasts as long as what this gives.
+    pub fn moves<'py>(&self, py: Python<'py>) -> Moving<'_, 'py> {
+        self.begin_move(py);
+        Moving(py, self)
     }
 
     /// What to do with a wave that the journal has; what was out as often as it may be is to be given up.
@@ -349,17 +394,10 @@ impl Cursor {
         now: f64,
         put: impl FnOnce() -> bool,
     ) -> bool {
-        self.begin_move(py);
+        let mut bringing = Bringing { moving: self.moves(py), sequence, now, there: false };
         let out = self.state.with(py, |state| state.marks.brought(sequence, deliveries));
-        let there = !out || put();
-        self.state.with(py, |state| {
-            state.moving -= 1;
-            if !there {
-                state.marks.postpone(sequence, now);
-                state.full_until = now + PAUSE;
-            }
-        });
-        there
+        bringing.there = !out || put();
+        bringing.there
     }
 
     /// A wave was emitted for the last time, where such waves go; it is finished when that is in the journal. Without
@@ -406,14 +444,16 @@ impl Cursor {
 
 impl Noted {
     /// Tells those who wait what has become of it, and goes on with what has changed since.
-    pub fn settle(self, py: Python<'_>, refusal: Option<&Refusal>) {
-        let Self { cursor, mut fates, held_back } = self;
-        if !held_back && matches!(refusal, Some(Refusal::Busy(_))) {
-            let noted = Self { cursor: Arc::clone(&cursor), fates, held_back: true };
-            let Some(noted) = cursor.writer.when_written(noted) else { return };
+    pub fn settle(mut self, py: Python<'_>, refusal: Option<&Refusal>) {
+        let cursor = Arc::clone(&self.cursor);
+        if !self.held_back && matches!(refusal, Some(Refusal::Busy(_))) {
+            self.held_back = true;
+            let Some(noted) = cursor.writer.when_written(self) else { return };
             return noted.settle(py, None);
         }
+        let (held_back, mut fates) = (self.held_back, mem::take(&mut self.fates));
         let more = cursor.state.with(py, |state| {
+            self.counted = false;
             state.notes -= 1;
             state.waiting.splice(..0, if held_back { mem::take(&mut fates) } else { Vec::new() });
             state.changed |= held_back;
@@ -427,6 +467,23 @@ impl Noted {
         if more {
             cursor.write(py);
         }
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        if !self.counted || !thread::panicking() {
+            return;
+        }
+        Python::try_attach(|py| {
+            self.cursor.state.with(py, |state| {
+                state.notes -= 1;
+                state.changed = true;
+            });
+            for fate in mem::take(&mut self.fates) {
+                rouse_all(py, fate.tell(Told::Panicked));
+            }
+        });
     }
 }
 

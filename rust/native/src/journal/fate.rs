@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 
 use super::writer::Writer;
 use crate::awaitable::Store;
+use crate::errors::AetherError;
 use crate::machine::Operation;
 use crate::receipt::PyReceipt;
 use crate::waker::{Post, Sleeper, Waker};
@@ -25,6 +26,8 @@ pub enum Told {
     Settled,
     /// It is in no file, and was delivered to nobody.
     Refused(Refusal),
+    /// Its delivery, or the note of it, has panicked: an emission is in the journal, a note may not be.
+    Panicked,
 }
 
 /// What becomes of an emission, or of whatever waits for a commit.
@@ -99,6 +102,11 @@ impl Operation for AckOp {
             Some(Told::Refused(refusal)) => {
                 Err(self.writer.not_noted(self.fate.position(), &refusal))
             }
+            Some(Told::Panicked) => Err(AetherError::new_err(format!(
+                "a panic in Rust has met the acknowledgement of wave {}: in this program it holds, after the next start \
+                 the wave may come again; native.panicked in the log says where",
+                self.fate.position()
+            ))),
             Some(Told::Delivered(_) | Told::Settled) => Ok(Some(py.None())),
         }
     }

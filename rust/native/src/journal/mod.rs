@@ -33,6 +33,7 @@ mod refill;
 mod replay;
 mod restore;
 mod retention;
+mod suspect;
 mod turn;
 mod writer;
 

@@ -7,10 +7,11 @@
 //!   begins after that, in the past, finds what they left.
 //! - One at a time: see [`Turns`](super::turn::Turns). A journal that nobody has open is locked meanwhile, so that
 //!   nobody begins to write; a trial locks nothing, and changes nothing.
-//! - After it, the journal that is open looks at its folder again, also if it has failed in the midst.
+//! - After it, the journal that is open looks at its folder again, also if it has failed or panicked in the midst.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -131,10 +132,10 @@ impl Writer {
         let live = unread()?.furthest;
         let noted = lowest(self.journal.cursors());
         let hold = [live, noted].into_iter().flatten().min_by_key(|(_, position)| *position);
-        let pruned = way.apply(disk, holdings, hold, watch);
-        let changed = !way.dry_run && pruned.as_ref().map_or(true, Pruned::has_changed);
-        let refreshed = if changed { self.journal.refresh() } else { Ok(()) };
-        let pruned = pruned?;
+        let pruned = catch_unwind(AssertUnwindSafe(|| way.apply(disk, holdings, hold, watch)));
+        let unchanged = way.dry_run || matches!(&pruned, Ok(Ok(done)) if !done.has_changed());
+        let refreshed = if unchanged { Ok(()) } else { self.journal.refresh() };
+        let pruned = pruned.unwrap_or_else(|panic| resume_unwind(panic))?;
         refreshed.map_err(|error| Failure::Fault {
             deed: "look again at",
             file: "the folder".to_owned(),

@@ -7,11 +7,15 @@
 //! Contract:
 //! - No emitter waits for it, and no reader is disturbed: a reader that waits is woken when waves are there.
 //! - A wave that cannot be made of what was read is logged with its sequence, and passed over. A disk that cannot be
-//!   read is logged, and tried again every second. So is what panics, after longer and longer pauses.
+//!   read is logged, and tried again every second.
+//! - After a panic, which is logged, the thread begins anew with a pause of a second, then two, up to a minute: all that
+//!   mailboxes have not got is read again. A wave whose making panics twice in a row is passed over, as one that cannot
+//!   be made.
 //! - Where the readers have a durable cursor, what they have finished is passed over, and what was out comes as the next
 //!   delivery (see `again`); by the medium's clock, what is out too long is brought again.
 //! - It ends with the medium. At the end of the program it stops where it waits.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::ops::ControlFlow;
@@ -19,7 +23,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, Builder};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aether_core::clock::Clock;
 use aether_core::medium::{Hungry, Key, Read};
@@ -32,6 +36,7 @@ use super::again;
 use super::cursor::{Cursor, Work};
 use super::kept::KeptWave;
 use super::restore::Restorer;
+use super::suspect::{Suspect, passed_over};
 use super::writer::Writer;
 use crate::fork::{self, Inside};
 use crate::ids::Own;
@@ -46,9 +51,6 @@ const AT_ONCE: (usize, usize) = (512, 1 << 20);
 
 /// How long to wait before a journal that could not be read is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// How long at most after one panic that follows another.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How long it sleeps at most, in seconds, if it knows when there is something to do.
 const LONGEST: f64 = 3_600.0;
@@ -66,11 +68,12 @@ impl Refill {
         if self.begun.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let mut filling = Filling {
+        let filling = Filling {
             shared: Arc::downgrade(shared),
             writer: Arc::downgrade(writer),
             gate: Arc::clone(&self.gate),
             sources: HashMap::new(),
+            suspect: Suspect::default(),
         };
         let spawned =
             Builder::new().name("aether-refill".to_owned()).spawn(move || filling.run_on());
@@ -98,6 +101,7 @@ struct Filling {
     writer: Weak<Writer>,
     gate: Arc<Gate>,
     sources: HashMap<Key, Source>,
+    suspect: Suspect,
 }
 
 /// Where the reading for a mailbox is.
@@ -121,19 +125,23 @@ enum Next {
 }
 
 impl Filling {
-    /// After a panic it begins anew, with a pause, as with a disk that cannot be read.
-    fn run_on(&mut self) {
-        let mut pause = PAUSE;
-        loop {
-            let mut again = false;
-            panics::thread(|| self.run(), |_| again = true);
-            if !again {
-                return;
-            }
-            self.sources.clear();
-            self.gate.wait_for(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
+    fn run_on(self) {
+        let filling = RefCell::new(self);
+        let rest = |_: &str, pause| filling.borrow_mut().rest(pause);
+        panics::begin_anew(|| filling.borrow_mut().run(), rest);
+    }
+
+    /// Clears up after a panic, and waits so long. False: the medium has ended meanwhile.
+    fn rest(&mut self, pause: Duration) -> bool {
+        self.suspect.has_panicked();
+        self.sources.clear();
+        let begun = Instant::now();
+        while self.shared.strong_count() > 0 {
+            // It is called for what it will look for anyhow.
+            let Some(left) = pause.checked_sub(begun.elapsed()) else { return true };
+            self.gate.wait_for(left);
         }
+        false
     }
 
     fn run(&mut self) {
@@ -175,14 +183,17 @@ impl Filling {
         hungry.map_or(Next::Wait(patience), |(hungry, _unused)| Next::Fill(hungry, writer))
     }
 
-    fn again(&self, cursor: &Arc<Cursor>, over: &[(u64, u32)], writer: &Arc<Writer>) {
+    fn again(&mut self, cursor: &Arc<Cursor>, over: &[(u64, u32)], writer: &Arc<Writer>) {
         let found = again::fetch(writer.path(), over);
         let failed = found.is_err();
         // At the end of the interpreter nothing comes again.
         let _ = Python::try_attach(|py| {
             let shared = self.shared.upgrade()?;
             match found {
-                Ok(found) => again::bring(py, &shared, writer, cursor, over, found),
+                Ok(found) => {
+                    let suspect = &mut self.suspect;
+                    again::bring(py, &shared, writer, cursor, over, found, suspect);
+                }
                 Err(error) => {
                     log::unreadable(py, &writer.path().to_string_lossy(), &error.to_string());
                 }
@@ -213,7 +224,8 @@ impl Filling {
             let shared = self.shared.upgrade()?;
             match read {
                 Ok((mut source, waves)) => {
-                    if hand(py, &shared, writer, hungry, &mut source, waves) {
+                    let suspect = &mut self.suspect;
+                    if hand(py, &shared, writer, hungry, &mut source, waves, suspect) {
                         self.sources.insert(hungry.key, source);
                     }
                 }
@@ -286,17 +298,21 @@ fn hand(
     hungry: &Hungry,
     source: &mut Source,
     mut waves: Vec<KeptWave>,
+    suspect: &mut Suspect,
 ) -> bool {
     // A program that ends waits for it.
     let _inside = Inside::enter(py);
     let own = Own::now();
     let cursor = shared.cursors.of(py, hungry.key);
-    if let Some(cursor) = &cursor {
-        cursor.begin_move(py);
-    }
+    let moving = cursor.as_ref().map(|cursor| cursor.moves(py));
     let mut read = Vec::with_capacity(waves.len());
     for kept in &mut waves {
         if !counts(py, cursor.as_ref(), kept) {
+            continue;
+        }
+        if !suspect.may_make(kept.sequence) {
+            let path = writer.path().to_string_lossy();
+            log::unreadable(py, &path, &passed_over(kept.sequence));
             continue;
         }
         match source.restorer.wave(writer.decode(py), &own, kept) {
@@ -316,15 +332,14 @@ fn hand(
             }
         }
     }
+    suspect.is_made();
     if let Some(cursor) = &cursor {
         // A reader that had some of them before may have finished one while Python ran.
         read.retain(|one| cursor.due(py, one.sequence) != Due::Nothing);
     }
     let mut after = Aftermath::default();
     let refilled = shared.medium.refill(hungry, source.position, read, &Hands(py), &mut after);
-    if let Some(cursor) = &cursor {
-        cursor.end_move(py);
-    }
+    drop(moving);
     shared.settle(py, after);
     !refilled.live
 }

@@ -4,10 +4,12 @@
 //! - It looks when it begins, after each interval, and when a segment became complete; but after a look it rests for
 //!   ten times as long as that took, or a second, or the interval if that is less.
 //! - What fails harms nobody: it is logged once an episode, told by [`Pruning::trouble`], and tried again.
-//! - A panic ends it, and stays as the trouble.
+//! - So does what panics: that is logged, it stays the trouble until a look has gone well, and the thread begins anew
+//!   with a pause of a second, then two, up to a minute.
 //! - It ends with the journal: [`Pruning::end`] has it stop at the next block, and [`Pruning::until_free`] waits for
 //!   that. So a journal that is closed has nobody left who changes its files. In the child of a fork there is none.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
@@ -86,15 +88,8 @@ impl Retention {
         let gate = Arc::clone(&writer.pruning.gate);
         writer.journal.on_complete(move || gate.open());
         let (pruning, writer) = (Arc::clone(&writer.pruning), Arc::downgrade(writer));
-        let fallen = Arc::clone(&pruning);
         let keeping = Keeping { retention: self, pruning, writer, holdings: Holdings::new() };
-        let run = move || {
-            panics::thread(
-                move || keeping.run(),
-                |why| *fallen.trouble.lock() = Some(format!("its thread has panicked: {why}")),
-            );
-        };
-        Builder::new().name("aether-retention".to_owned()).spawn(run)?;
+        Builder::new().name("aether-retention".to_owned()).spawn(move || keeping.run_on())?;
         Ok(())
     }
 }
@@ -108,7 +103,30 @@ struct Keeping {
 }
 
 impl Keeping {
-    fn run(mut self) {
+    fn run_on(self) {
+        let keeping = RefCell::new(self);
+        let rest = |why: &str, pause| keeping.borrow_mut().rest(why, pause);
+        panics::begin_anew(|| keeping.borrow_mut().run(), rest);
+    }
+
+    /// Clears up after a panic, and waits so long. False: it ends meanwhile.
+    fn rest(&mut self, why: &str, pause: Duration) -> bool {
+        *self.pruning.trouble.lock() = Some(format!("it has panicked, and is tried again: {why}"));
+        // What was known of the files may be half of it.
+        self.holdings = Holdings::new();
+        let begun = Instant::now();
+        while !self.has_ended() {
+            let Some(left) = pause.checked_sub(begun.elapsed()) else { return true };
+            self.pruning.gate.wait_for(left);
+        }
+        false
+    }
+
+    fn has_ended(&self) -> bool {
+        self.pruning.turns.has_ended() || self.writer.strong_count() == 0
+    }
+
+    fn run(&mut self) {
         loop {
             let begun = Instant::now();
             if !self.look() {
@@ -173,7 +191,7 @@ impl Keeping {
     fn wait(&self, rest: Duration) -> bool {
         let (begun, mut called) = (Instant::now(), false);
         loop {
-            if self.pruning.turns.has_ended() || self.writer.strong_count() == 0 {
+            if self.has_ended() {
                 return false;
             }
             let until = if called { rest } else { self.retention.interval };

@@ -24,6 +24,7 @@ use crate::awaitable::awaitable;
 use crate::errors::{JournalError, JournalFailed, JournalFull};
 use crate::fork::{self, Inside};
 use crate::guarded::Guarded;
+use crate::panics;
 use crate::receipt::PyFate;
 use crate::shared::Shared;
 use crate::wave::PyWave;
@@ -404,7 +405,10 @@ impl PyJournalWriter {
         let _inside = Inside::enter(py);
         self.end_pruning(py)?;
         let cursors = self.writer.cursors.with(py, mem::take);
-        cursors.iter().filter_map(Weak::upgrade).for_each(|cursor| cursor.catch_up(py));
+        // Each apart: the files are closed, come what may.
+        for cursor in cursors.iter().filter_map(Weak::upgrade) {
+            panics::apart(|| cursor.catch_up(py));
+        }
         let closed = py.detach(|| self.writer.journal.close());
         closed.map_err(|refusal| self.writer.refused(&refusal))
     }

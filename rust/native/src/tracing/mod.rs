@@ -46,6 +46,8 @@ pub struct Tracing {
     /// Of the waves without a parent, those that begin a trace: a [`Share`].
     share: AtomicU64,
     state: Mutex<State>,
+    /// How many spans have ended: beside the lock, which the child of a fork must not touch.
+    ended: AtomicU64,
     /// What ids are made of.
     seeds: [u64; 3],
     made: AtomicU64,
@@ -93,6 +95,7 @@ impl Tracing {
         Self {
             share: AtomicU64::new(share.bits()),
             state: Mutex::new(State { rate: Bucket::new(rate, rate), spans: Spans::new(keep) }),
+            ended: AtomicU64::new(0),
             seeds: [ids::random(), ids::random(), ids::random()],
             made: AtomicU64::new(0),
             clock: OnceLock::new(),
@@ -157,7 +160,13 @@ impl Tracing {
     }
 
     fn keep(&self, span: Span) {
-        let gone = self.state.lock().spans.push(span);
+        let gone = {
+            let mut state = self.state.lock();
+            let gone = state.spans.push(span);
+            // Never ahead of what is there.
+            self.ended.store(state.spans.count(), Relaxed);
+            gone
+        };
         drop(gone);
     }
 

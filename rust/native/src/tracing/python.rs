@@ -46,10 +46,10 @@ impl PyTracer {
         spans.into_iter().map(PySpan).collect()
     }
 
-    /// How many spans have ended.
+    /// How many spans have ended; in the child of a fork, too.
     #[getter]
     fn count(&self) -> u64 {
-        self.tracing.state.lock().spans.count()
+        self.tracing.ended.load(Relaxed)
     }
 }
 
