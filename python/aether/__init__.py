@@ -43,7 +43,12 @@ from aether.explanation import Explanation, ExplanationRow
 from aether.handling import CircuitBreaker, CircuitChange, Rate, Retry
 from aether.lifespan import Lifespan, run
 from aether.medium import Aether
-from aether.statistics import Health, MediumStatistics, VibratorStatistics
+from aether.statistics import (
+    HandlerStatistics,
+    Health,
+    MediumStatistics,
+    VibratorStatistics,
+)
 from aether.threads import Emitter
 from aether.vibrator import Vibrator
 
@@ -91,6 +96,7 @@ __all__ = [
     "Explanation",
     "ExplanationRow",
     "ForkedMedium",
+    "HandlerStatistics",
     "Health",
     "HealthConfig",
     "Interference",

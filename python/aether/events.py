@@ -89,12 +89,12 @@ EVENTS = {
     "handler.over_budget": Event(
         "WARNING",
         "A retry was due and not made, since the budget of retries is used up.",
-        ("vibrator", "channel", "wave_id", "attempt"),
+        ("vibrator", "channel", "wave_id", "attempt", "more"),
     ),
     "handler.retried": Event(
         "INFO",
         "An attempt of a handler has failed, and there will be another.",
-        ("vibrator", "channel", "wave_id", "attempt"),
+        ("vibrator", "channel", "wave_id", "attempt", "more"),
     ),
     "handler.unraised": Event(
         "CRITICAL", "A handler ends the program, and no block is open that could raise it."

@@ -30,7 +30,7 @@ from aether._native import reply_address
 from aether._wait import Background, Flag, Home, is_stray_cancellation, spawn
 from aether.events import said
 from aether.handling.guard import Guard
-from aether.statistics import REASONS
+from aether.statistics import REASONS, HandlerStatistics
 from aether.storms import Storm
 
 if TYPE_CHECKING:
@@ -175,6 +175,28 @@ class Lane:
     def lines(self) -> list[deque[Standing]]:
         """What stands behind each busy key; its loop takes from them meanwhile."""
         return [line for line in list(self._busy.values()) if line]
+
+    def statistics(self) -> HandlerStatistics:
+        """Its counters now."""
+        incidents = self.incidents()
+        guard = self.guard
+        return HandlerStatistics(
+            name=getattr(self.handler, "__qualname__", type(self.handler).__name__),
+            patterns=tuple(self.mailbox.patterns()),
+            working=self.working,
+            failed=self.failed,
+            retried=incidents["retried"],
+            over_budget=incidents["over_budget"],
+            timed_out=incidents["timed_out"],
+            refused=incidents["refused"],
+            dead_letters=incidents["dead_letter"],
+            waiting_for_turn=0 if guard is None or guard.turns is None else guard.turns.waiting,
+            circuits={} if guard is None else guard.phases,
+        )
+
+    def incidents(self) -> Counter[str]:
+        """What has happened around its handler, by kind: see `aether.handling.guard`."""
+        return Counter() if self.guard is None else self.guard.incidents()
 
     def start(self) -> None:
         """Starts the workers in the running loop, unless they are there or it is closed."""

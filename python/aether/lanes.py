@@ -28,22 +28,28 @@ class LaneFigures:
         behind: Waves that stand behind busy keys.
         dropped: Waves that were taken and not handled to the end, by reason.
         working: Waves that are being handled or stand behind busy keys, by the name of the vibrator.
+        incidents: What has happened around handlers, by the name of the vibrator and the kind.
+        circuits: How many circuits there are, by the name of the breaker and the state.
     """
 
     behind: int
     dropped: Counter[str]
     working: Counter[str]
+    incidents: Counter[tuple[str, str]]
+    circuits: Counter[tuple[str, str]]
 
 
 class Lanes:
     """The lanes of a medium, each with its vibrator. Iterating looks at those of that moment."""
 
-    __slots__ = ("_counting", "_gone", "_owners")
+    __slots__ = ("_counting", "_gone", "_incidents", "_owners")
 
     def __init__(self) -> None:
         self._owners: dict[Lane, Vibrator] = {}
         self._gone: Counter[str] = Counter()
         """What lanes that are forgotten have dropped."""
+        self._incidents: Counter[tuple[str, str]] = Counter()
+        """What had happened around them."""
         # May be asked for again in the midst of it, by the end of some object.
         self._counting = threading.RLock()
 
@@ -66,14 +72,32 @@ class Lanes:
         if self._owners.pop(lane, None) is not None:
             with self._counting:
                 self._gone.update(lane.dropped)
+                self._incidents.update(_incidents(lane))
 
     def figures(self) -> LaneFigures:
         """What was taken from mailboxes and is not done, or was dropped."""
         dropped = Counter(self._gone)
         working = Counter[str]()
+        incidents = Counter(self._incidents)
+        circuits: dict[str, Counter[str]] = {}
         behind = 0
         for lane in self:
             behind += lane.behind
             working[lane.mailbox.label] += lane.working
             dropped.update(lane.dropped)
-        return LaneFigures(behind, dropped, working)
+            incidents.update(_incidents(lane))
+            if lane.guard is not None and lane.guard.circuit is not None:
+                # Several handlers may share one.
+                circuits[lane.guard.circuit] = Counter(lane.guard.phases.values())
+        by_state = Counter(
+            {
+                (name, state): count
+                for name, states in circuits.items()
+                for state, count in states.items()
+            }
+        )
+        return LaneFigures(behind, dropped, working, incidents, by_state)
+
+
+def _incidents(lane: Lane) -> Counter[tuple[str, str]]:
+    return Counter({(lane.mailbox.label, kind): count for kind, count in lane.incidents().items()})

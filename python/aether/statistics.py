@@ -44,6 +44,38 @@ def few(first: Iterable[str], count: int, what: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class HandlerStatistics:
+    """Counters of one handler and what stands around it.
+
+    Attributes:
+        name: That of the function.
+        patterns: What it handles.
+        working: Waves that it works on, or that stand behind its busy keys.
+        failed: Waves that it has failed with for good.
+        retried: Attempts after a first one.
+        over_budget: Retries that were due, and not made for the budget.
+        timed_out: Attempts that took too long.
+        refused: Waves that its circuit has refused, or sent to somebody else.
+        dead_letters: Waves that went out as dead letters.
+        waiting_for_turn: Waves that wait for their turn now, by its rate.
+        circuits: The states of its circuits: `closed`, `open` or `half_open`; by target, which is `None` for a breaker that
+            tells none apart.
+    """
+
+    name: str
+    patterns: tuple[str, ...]
+    working: int
+    failed: int
+    retried: int
+    over_budget: int
+    timed_out: int
+    refused: int
+    dead_letters: int
+    waiting_for_turn: int
+    circuits: Mapping[str | None, str]
+
+
+@dataclass(frozen=True, slots=True)
 class VibratorStatistics:
     """Counters of one vibrator: its mailbox and those of its handlers together.
 
@@ -58,6 +90,7 @@ class VibratorStatistics:
         dropped: Those by reason: `full`, `oldest`, `faintest`, `conflated`, `faded`, `expired`, `abandoned`,
             `cleared`. Each is there, with 0 if it never occurred.
         failed: Waves whose handler raised.
+        handlers: Its handlers, in the order in which they were registered.
     """
 
     current_buffer_used: int
@@ -69,6 +102,7 @@ class VibratorStatistics:
     missed: int
     dropped: Mapping[str, int]
     failed: int = 0
+    handlers: tuple[HandlerStatistics, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,6 +249,7 @@ class Vibrator(Emitting, Resonating):
             missed=dropped.total(),
             dropped=by_reason(dropped),
             failed=failed,
+            handlers=tuple(lane.statistics() for lane in self._lanes),
         )
 
     async def drain(self, timeout: float | None = None) -> bool:

@@ -222,8 +222,6 @@ class Circuits:
         self._finding = threading.Lock()
         self.changes = 0
         """How often one of them has changed."""
-        self.refused = 0
-        """How many waves they have refused, or sent to somebody else."""
 
     @property
     def name(self) -> str:

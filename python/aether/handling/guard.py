@@ -10,6 +10,7 @@ Contract:
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import inf
 from types import CoroutineType
@@ -23,6 +24,7 @@ from aether.handling.letters import bury
 from aether.handling.numbers import checked_seconds
 from aether.handling.rate import Rate, Turns
 from aether.handling.retry import Retry
+from aether.storms import Storm
 
 if TYPE_CHECKING:
     from aether._native import Wave
@@ -92,11 +94,13 @@ class Guard:
         "_medium",
         "_name",
         "_retry",
+        "_storm",
         "_timers",
         "buried",
         "dead_letter",
         "deadlines",
         "denied",
+        "refused",
         "retried",
         "turns",
     )
@@ -107,6 +111,7 @@ class Guard:
         self._name = name
         self._handler = handler
         self._retry = guards.retry
+        self._storm = Storm()
         budget = None if guards.retry is None else guards.retry.budget
         self._budget = None if budget is None else Budget(budget)
         self._circuits = None if guards.circuit is None else guards.circuit.of(medium)
@@ -117,6 +122,8 @@ class Guard:
         """Attempts after a first one."""
         self.denied = 0
         """Retries that were due and over the budget."""
+        self.refused = 0
+        """Waves that the circuit did not let pass."""
         self.buried = 0
         """Waves that went out as dead letters."""
 
@@ -124,6 +131,16 @@ class Guard:
     def circuit(self) -> str | None:
         """The name of its circuit breaker."""
         return None if self._circuits is None else self._circuits.name
+
+    def incidents(self) -> Counter[str]:
+        """What has happened: `retried`, `over_budget`, `timed_out`, `refused` (by the circuit) and `dead_letter`."""
+        return Counter(
+            retried=self.retried,
+            over_budget=self.denied,
+            timed_out=0 if self.deadlines is None else self.deadlines.expired,
+            refused=self.refused,
+            dead_letter=self.buried,
+        )
 
     @property
     def phases(self) -> dict[str | None, str]:
@@ -163,20 +180,25 @@ class Guard:
         """Whether the budget allows another attempt; it is said in any case."""
         allowed = self._budget is None or self._budget.retry(self._timers.now())
         self.denied += not allowed
+        more = self._storm.passes((allowed, type(error).__qualname__))
+        if more is None:
+            return allowed
         _log.log(
             20 if allowed else 30,
-            "attempt %d of %r at a wave of %r failed with %s: %s",
+            "attempt %d of %r at a wave of %r failed with %s: %s%s",
             attempt,
             self._name,
             str(wave.channel),
             type(error).__name__,
             f"the next is in {pause:.3g} s" if allowed else "the budget of retries is used up",
+            f" (and {more} more like it)" if more else "",
             extra={
                 "event": "handler.retried" if allowed else "handler.over_budget",
                 "vibrator": self._name,
                 "channel": str(wave.channel),
                 "wave_id": wave.id,
                 "attempt": attempt,
+                "more": more,
             },
         )
         return allowed
@@ -194,7 +216,7 @@ class Guard:
             if when_open == "wait":
                 await self._until(changed, wait, passage)
                 continue
-            self._circuits.refused += 1
+            self.refused += 1
             if when_open == "refuse":
                 raise passage.refused(wait)
             return await _called(when_open, wave)

@@ -96,6 +96,20 @@ METRICS: dict[str, Metric] = {
     "aether_vibrator_handler_seconds": Metric(
         "summary", "In its handlers, of the waves that are timed.", ("vibrator",), "seconds"
     ),
+    # What stands around handlers
+    "aether_handler_incidents_total": _counter(
+        "What has happened around its handlers: attempts `retried`, retries `over_budget`, attempts `timed_out`, waves `refused` "
+        "by a circuit, and waves that have failed for good, as `dead_letter`.",
+        "vibrator",
+        "incident",
+        unit="incidents",
+    ),
+    "aether_circuits": _gauge(
+        "Circuits in a state, `closed`, `open` or `half_open`: one for each target of a breaker.",
+        "circuit",
+        "state",
+        unit="circuits",
+    ),
     # The medium
     "aether_open": _gauge("1 while it takes waves from everybody.", unit=""),
     "aether_mailboxes": _gauge("Mailboxes, those of open requests included.", unit="mailboxes"),

@@ -13,6 +13,7 @@ from aether.statistics import by_reason
 
 if TYPE_CHECKING:
     from aether._native import _Durations, _Figures, _JournalFigures, _NameFigures
+    from aether.lanes import LaneFigures
     from aether.medium import Aether
 
 __all__ = ["OTHER", "Distribution", "Sample", "of_medium", "of_process"]
@@ -61,6 +62,8 @@ def of_medium(medium: Aether) -> Iterator[Sample]:
         working[name if name in names else OTHER] += count
     for one in figures["vibrators"]:
         yield from _vibrator(one, working[one["name"]])
+    most = 0 if medium.config.metrics is None else medium.config.metrics.vibrators
+    yield from _handlers(lanes, names, most)
     yield ("aether_open", (), medium.phase == "open")
     yield ("aether_stalled_emissions", (), medium.first_stalled(0)[0])
     yield from _health(medium)
@@ -72,8 +75,7 @@ def of_medium(medium: Aether) -> Iterator[Sample]:
         yield ("aether_config_changes_total", (result,), count)
     if figures["journal"] is not None:
         yield from _journal(figures["journal"])
-    most = medium.config.metrics
-    yield from _cursors(figures["cursors"], 0 if most is None else most.vibrators)
+    yield from _cursors(figures["cursors"], most)
 
 
 def of_process() -> Iterator[Sample]:
@@ -137,6 +139,21 @@ def _vibrator(figures: _NameFigures, working: int) -> Iterator[Sample]:
     yield ("aether_vibrator_working", label, working)
     yield ("aether_vibrator_queue_seconds", label, Distribution(*figures["queue"]))
     yield ("aether_vibrator_handler_seconds", label, Distribution(*figures["handler"]))
+
+
+def _handlers(lanes: LaneFigures, names: set[str], most: int) -> Iterator[Sample]:
+    incidents = Counter[tuple[str, str]]()
+    for (name, kind), count in lanes.incidents.items():
+        incidents[name if name in names else OTHER, kind] += count
+    for labels, count in incidents.items():
+        if count:
+            yield ("aether_handler_incidents_total", labels, count)
+    own = set(list(dict.fromkeys(name for name, _ in lanes.circuits))[:most])
+    circuits = Counter[tuple[str, str]]()
+    for (name, state), count in lanes.circuits.items():
+        circuits[name if name in own else OTHER, state] += count
+    for labels, count in circuits.items():
+        yield ("aether_circuits", labels, count)
 
 
 def _journal(figures: _JournalFigures) -> Iterator[Sample]:
