@@ -211,7 +211,11 @@ class Lane:
 
     def _spawn(self, name: str) -> None:
         async def work() -> None:
-            await (self._work() if self.key is None else self._work_by_key(self.key))
+            try:
+                await (self._work() if self.key is None else self._work_by_key(self.key))
+            finally:
+                if self.guard is not None:
+                    self.guard.leave()
 
         def ended(worker: Background) -> None:
             self._workers.discard(worker)

@@ -4,146 +4,166 @@ Contract:
 - A handler that is at work when its time is over is cancelled, as `asyncio.timeout` and trio's scopes do it, and has failed
   with `TimeoutError`. One that ends all the same, with an answer or an error of its own, has ended so.
 - A plain function cannot be cancelled: its time is not looked at.
-- All handlers of one lane have one timer: to begin and to end one costs a look at the clock.
+- All workers of a lane share one timer, and each has one deadline that is set anew for each wave: to begin and to end one
+  costs a look at the clock. So a worker says when it ends.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from math import inf
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aether._wait import running_asyncio_loop
 
 if TYPE_CHECKING:
     import asyncio
-    from types import TracebackType
+
+    import trio
 
     from aether.timers import Timer, Timers
 
-__all__ = ["Deadlines"]
+__all__ = ["Deadline", "Deadlines"]
 
 
 class Deadline(Protocol):
-    """A block of code that has to end by a moment: else `TimeoutError` comes out of it."""
+    """That of one worker."""
 
     when: float
+    """Infinite: it has nothing to do."""
 
-    def __enter__(self) -> None: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None: ...
     def expire(self) -> None:
-        """The moment has come."""
+        """Its handler takes too long."""
+
+    def ended(self, error: BaseException | None) -> bool:
+        """Its handler has ended; whether that was by its time."""
+        ...
+
+    def close(self) -> None:
+        """Its worker ends."""
 
 
 class Deadlines:
-    """The deadlines of all handlers of one lane, which all have as much time."""
+    """The deadlines of one lane, whose handlers all have as much time."""
 
-    __slots__ = ("_running", "_timer", "_timers", "expired", "seconds")
+    __slots__ = ("_by_worker", "_timer", "_timers", "expired", "seconds")
 
     def __init__(self, seconds: float, timers: Timers) -> None:
         self.seconds = seconds
         self._timers = timers
-        # In the order in which they began, which is that of their ends.
-        self._running: dict[Deadline, None] = {}
+        self._by_worker: dict[object, Deadline] = {}
         self._timer: Timer | None = None
         self.expired = 0
         """How many handlers took too long."""
 
     def begin(self) -> Deadline:
-        """A block that begins now, in the running task."""
-        when = self._timers.now() + self.seconds
-        kind = _TrioDeadline if running_asyncio_loop() is None else _AsyncioDeadline
-        deadline = kind(self, when)
-        self._running[deadline] = None
+        """A handler begins in the running worker."""
+        worker = _worker()
+        deadline = self._by_worker.get(worker)
+        if deadline is None:
+            is_trio = running_asyncio_loop() is None
+            deadline = _TrioDeadline() if is_trio else _AsyncioDeadline(worker)
+            self._by_worker[worker] = deadline
+        deadline.when = self._timers.now() + self.seconds
         if self._timer is None:
             self._timer = self._timers.after(self.seconds, self._look)
         return deadline
 
-    def end(self, deadline: Deadline) -> None:
-        """The block was left."""
-        del self._running[deadline]
+    def end(self, deadline: Deadline, error: BaseException | None) -> None:
+        """It has ended.
 
-    def timed_out(self) -> TimeoutError:
-        """What has become of one that took too long."""
-        self.expired += 1
-        return TimeoutError(
-            f"the handler was at work for longer than its timeout of {self.seconds} s, and was cancelled"
-        )
+        Raises:
+            TimeoutError: It was cancelled, since it took too long.
+        """
+        deadline.when = inf
+        if deadline.ended(error):
+            self.expired += 1
+            message = f"the handler was at work for longer than its timeout of {self.seconds} s, and was cancelled"
+            raise TimeoutError(message) from error
+
+    def leave(self) -> None:
+        """The running worker ends."""
+        deadline = self._by_worker.pop(_worker(), None)
+        if deadline is not None:
+            deadline.close()
 
     def _look(self) -> None:
-        self._timer = None
-        now = self._timers.now()
-        for deadline in list(self._running):
-            if deadline.when > now:
-                self._timer = self._timers.after(deadline.when - now, self._look)
-                return
-            deadline.expire()
+        now, first = self._timers.now(), inf
+        for deadline in self._by_worker.values():
+            if deadline.when <= now:
+                deadline.when = inf
+                deadline.expire()
+            else:
+                first = min(first, deadline.when)
+        self._timer = None if first == inf else self._timers.after(first - now, self._look)
+
+
+def _worker() -> Any:
+    """The running task."""
+    if running_asyncio_loop() is not None:
+        import asyncio
+
+        return asyncio.current_task()
+    import trio
+
+    return trio.lowlevel.current_task()
 
 
 class _AsyncioDeadline:
-    __slots__ = ("_cancelling", "_deadlines", "_expired", "_task", "when")
+    __slots__ = ("_cancelling", "_task", "when")
 
-    def __init__(self, deadlines: Deadlines, when: float) -> None:
-        import asyncio
+    def __init__(self, task: asyncio.Task[object]) -> None:
+        self.when = inf
+        self._task = task
+        self._cancelling: int | None = None
+        """How often it was to be cancelled by others when its time was over."""
 
-        self._deadlines = deadlines
-        self.when = when
-        self._expired = False
-        # A worker is a task.
-        self._task = cast("asyncio.Task[object]", asyncio.current_task())
+    def expire(self) -> None:
         self._cancelling = self._task.cancelling()
+        self._task.cancel()
 
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._deadlines.end(self)
-        if not self._expired:
-            return
+    def ended(self, error: BaseException | None) -> bool:
+        if self._cancelling is None:
+            return False
         import asyncio
 
         # Somebody else may want the worker to end as well.
         own = self._task.uncancel() <= self._cancelling
-        if own and kind is not None and issubclass(kind, asyncio.CancelledError):
-            raise self._deadlines.timed_out() from error
+        self._cancelling = None
+        return own and isinstance(error, asyncio.CancelledError)
 
-    def expire(self) -> None:
-        if not self._expired:
-            self._expired = True
-            self._task.cancel()
+    def close(self) -> None: ...
 
 
 class _TrioDeadline:
-    __slots__ = ("_deadlines", "_scope", "when")
+    """A scope around all that a worker does, until it was needed."""
 
-    def __init__(self, deadlines: Deadlines, when: float) -> None:
+    __slots__ = ("_expired", "_scope", "when")
+
+    def __init__(self) -> None:
+        self.when = inf
+        self._expired = False
+        self._scope = self._entered()
+
+    @staticmethod
+    def _entered() -> trio.CancelScope:
         import trio
 
-        self._deadlines = deadlines
-        self.when = when
-        self._scope = trio.CancelScope()
-
-    def __enter__(self) -> None:
-        self._scope.__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        self._deadlines.end(self)
-        swallowed = self._scope.__exit__(kind, error, traceback)
-        if self._scope.cancelled_caught:
-            raise self._deadlines.timed_out() from None
-        return swallowed
+        scope = trio.CancelScope()
+        scope.__enter__()
+        return scope
 
     def expire(self) -> None:
+        self._expired = True
         self._scope.cancel()
+
+    def ended(self, error: BaseException | None) -> bool:
+        if not self._expired:
+            return False
+        self._expired = False
+        self._scope.__exit__(None if error is None else type(error), error, None)
+        caught = self._scope.cancelled_caught
+        self._scope = self._entered()
+        return caught
+
+    def close(self) -> None:
+        self._scope.__exit__(None, None, None)

@@ -244,13 +244,24 @@ class Guard:
                 timer.cancel()
 
     async def _timed(self, wave: Wave[Any]) -> Any:
-        if self.deadlines is None:
+        deadlines = self.deadlines
+        if deadlines is None:
             return await _called(self._handler, wave)
         answer: Any = self._handler(wave)
         if type(answer) is CoroutineType or hasattr(answer, "__await__"):
-            with self.deadlines.begin():
+            deadline = deadlines.begin()
+            try:
                 answer = await answer  # pyright: ignore[reportUnknownVariableType]
+            except BaseException as error:
+                deadlines.end(deadline, error)
+                raise
+            deadlines.end(deadline, None)
         return answer  # pyright: ignore[reportUnknownVariableType]
+
+    def leave(self) -> None:
+        """The running worker ends."""
+        if self.deadlines is not None:
+            self.deadlines.leave()
 
 
 async def _called(function: Handler, wave: Wave[Any]) -> Any:
