@@ -62,7 +62,7 @@ def of_medium(medium: Aether) -> Iterator[Sample]:
     for one in figures["vibrators"]:
         yield from _vibrator(one, working[one["name"]])
     yield ("aether_open", (), medium.phase == "open")
-    yield ("aether_stalled_emissions", (), medium.first_stalled(0)[0])
+    yield ("aether_stalled_emissions", (), medium.first_stalled()[0])
     yield from _health(medium)
     if medium.tracing is not None:
         spans = medium.tracing.statistics()
