@@ -65,11 +65,24 @@ def with_tracing(**tracing: float) -> Callable[[], object]:
     return make
 
 
+def tapped() -> object:
+    """Somebody looks on as `aether tap` does, who takes nothing out: the worst that a slow terminal can do."""
+    from aether import Aether
+
+    medium = Aether()
+    LOOKING.append(medium.ring("*", 1000))
+    return medium
+
+
+LOOKING: list[object] = []
+"""Who looks on does so while he is held."""
+
 WAYS = [
     Way("plain", plain),
     Way("again", plain),
     Way("metrics", with_metrics, 0.03),
     Way("tracing", with_tracing(), 0.1),
+    Way("tapped", tapped),
     # As many traces as there are, which nobody would want to have sent.
     Way("unbounded", with_tracing(traces_per_second=1e9), 0.1),
 ]

@@ -1160,8 +1160,8 @@ class Medium(Emitter):
     def stalled(self) -> list[tuple[str, list[str], float]]:
         """Channel, full vibrators and seconds of what has waited for `stall_warning` or longer."""
 
-    def first_stalled(self, most: int) -> tuple[int, list[tuple[str, list[str], float]]]:
-        """How many have waited so long, and the first of them, up to a number."""
+    def first_stalled(self) -> tuple[int, list[tuple[str, list[str], float]]]:
+        """How many have waited so long, and the first ten of them."""
 
     def handling(self, wave: Wave, mailbox: Mailbox, begins: bool) -> Handling:
         """A handler has a wave of this mailbox, and `begins` with it or may have to wait.

@@ -110,7 +110,7 @@ class Monitored(Running):
         """
         phase = self.phase
         reasons = [] if phase == "open" else [f"the medium is {phase}"]
-        count, stalled = self.first_stalled(FEW)
+        count, stalled = self.first_stalled()
         told = [
             f"an emission on {channel!r} has waited {waited:.1f} s for {', '.join(full)}"
             for channel, full, waited in stalled

@@ -65,7 +65,7 @@ def of_medium(medium: Aether) -> Iterator[Sample]:
     most = 0 if medium.config.metrics is None else medium.config.metrics.vibrators
     yield from _handlers(lanes, names, most)
     yield ("aether_open", (), medium.phase == "open")
-    yield ("aether_stalled_emissions", (), medium.first_stalled(0)[0])
+    yield ("aether_stalled_emissions", (), medium.first_stalled()[0])
     yield from _health(medium)
     if medium.tracing is not None:
         spans = medium.tracing.statistics()

@@ -161,26 +161,23 @@ impl Draft {
     #[inline]
     pub fn plain(
         py: Python<'_>,
-        shared: &Shared,
-        origin: &Origin,
+        (shared, origin): (&Shared, &Origin),
         (channel, hint): (Py<PyAny>, Hint),
         payload: Option<&Bound<'_, PyAny>>,
         strength: Strength,
+        follow: bool,
     ) -> Option<Self> {
         let payload = payload.map_or_else(|| py.None(), |payload| payload.clone().unbind());
         let source = origin.name.as_ref().map(|name| name.clone_ref(py));
         let timestamp = shared.medium.clock().unix();
-        let wave = PyWave::new(py, channel, payload, source, strength, timestamp, None);
+        let mut wave = PyWave::new(py, channel, payload, source, strength, timestamp, None);
+        let sending = if follow {
+            Sending::begin(py, shared, origin, &mut wave, Behind::default()).ok()?
+        } else {
+            None
+        };
         let wave = Held(wave.into_object(py).ok()?);
-        Some(Self {
-            wave,
-            hint,
-            require: 0,
-            spent: None,
-            encoded: None,
-            sending: None,
-            begun: f64::NAN,
-        })
+        Some(Self { wave, hint, require: 0, spent: None, encoded: None, sending, begun: f64::NAN })
     }
 
     /// An emission of a wave that exists: one more hop of it.
@@ -512,6 +509,15 @@ impl Draft {
                 ));
                 Err(self.failed(py, error))
             }
+        }
+    }
+
+    /// It was not sent, and is made anew the long way.
+    #[cold]
+    pub fn unsent(&mut self, shared: &Shared) {
+        if let (Some(sending), Some(tracing)) = (self.sending.take(), &shared.tracing) {
+            sending.undo();
+            tracing.follow_next();
         }
     }
 

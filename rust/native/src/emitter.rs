@@ -363,8 +363,13 @@ impl PyEmitter {
     ) -> Quickly<Py<PyReceipt>> {
         let Self { shared, origin } = self;
         let Some(strength) = self.plain_strength(py, amplitude) else { return Ok(None) };
+        let follow = self.may_follow(py);
         let (channel, hint) = match shared.recall(name) {
             Recalled::Heard(channel, hint) => (channel, hint),
+            _ if follow => match shared.channel(name) {
+                Ok(channel) => channel,
+                Err(error) => return Err(Raised::set(py, error)),
+            },
             other => {
                 let known = other.unheard(py);
                 match shared.emit_unheard(name, known) {
@@ -387,9 +392,12 @@ impl PyEmitter {
                 }
             }
         };
-        let draft = Draft::plain(py, shared, origin, (channel, hint), payload, strength);
+        let draft = Draft::plain(py, (shared, origin), (channel, hint), payload, strength, follow);
         let Some(mut draft) = draft else { return Ok(None) };
         let receipt = draft.send_quickly(py, shared, origin, name);
+        if let Ok(None) = receipt {
+            draft.unsent(shared);
+        }
         draft.release(py);
         receipt
     }
@@ -405,7 +413,8 @@ impl PyEmitter {
         let (py, Self { shared, origin }) = (slf.py(), slf.get());
         let Some(strength) = slf.get().plain_strength(py, amplitude) else { return Ok(None) };
         let channel = shared.channel(name).map_err(|error| Raised::set(py, error))?;
-        let draft = Draft::plain(py, shared, origin, channel, payload, strength);
+        let follow = slf.get().may_follow(py);
+        let draft = Draft::plain(py, (shared, origin), channel, payload, strength, follow);
         let Some(draft) = draft else { return Ok(None) };
         let made = awaitable(py, EmitOp::new(slf, draft, name, None));
         made.map(Some).map_err(|error| Raised::set(py, error))
@@ -420,10 +429,13 @@ impl PyEmitter {
         if !open || shared.writer.is_some() || inherits(py, shared) {
             return None;
         }
-        if shared.tracing.as_ref().is_some_and(|tracing| tracing.may_follow(py)) {
-            return None;
-        }
         Strength::new(clamped(amplitude)?).hop(&shared.tuning.rules(py)).ok()
+    }
+
+    /// Whether the next wave may have to be followed.
+    #[inline]
+    fn may_follow(&self, py: Python<'_>) -> bool {
+        self.shared.tracing.as_ref().is_some_and(|tracing| tracing.may_follow(py))
     }
 
     fn prepare(

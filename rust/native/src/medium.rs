@@ -125,6 +125,19 @@ pub fn explain_rows<'py>(
     Ok(rows)
 }
 
+impl PyMedium {
+    /// How many emissions have waited for `stall_warning` or longer, and the first of them.
+    fn waits(&self, most: usize) -> PyResult<(usize, Vec<Stalled>)> {
+        self.shared.home.enter()?;
+        let (count, waits) = self.shared.medium.waits(self.shared.tuning.stall_warning(), most);
+        let row = |stall: &medium::Stall| {
+            let full = stall.full.iter().map(ToString::to_string).collect();
+            (stall.channel.to_string(), full, stall.waited)
+        };
+        Ok((count, waits.iter().map(row).collect()))
+    }
+}
+
 #[pymethods]
 impl PyMedium {
     #[new]
@@ -500,19 +513,12 @@ impl PyMedium {
 
     /// Channel, full vibrators and seconds of what has waited for `stall_warning` or longer.
     fn stalled(&self) -> PyResult<Vec<Stalled>> {
-        Ok(self.first_stalled(usize::MAX)?.1)
+        Ok(self.waits(usize::MAX)?.1)
     }
 
-    /// How many have waited so long, and the first of them, up to a number.
-    fn first_stalled(&self, most: usize) -> PyResult<(usize, Vec<Stalled>)> {
-        self.shared.home.enter()?;
-        let limit = self.shared.tuning.stall_warning();
-        let (count, waits) = self.shared.medium.waits(limit, most);
-        let row = |stall: &medium::Stall| {
-            let full = stall.full.iter().map(ToString::to_string).collect();
-            (stall.channel.to_string(), full, stall.waited)
-        };
-        Ok((count, waits.iter().map(row).collect()))
+    /// How many have waited so long, and the first ten of them.
+    fn first_stalled(&self) -> PyResult<(usize, Vec<Stalled>)> {
+        self.waits(10)
     }
 
     /// A handler has a wave of this mailbox, and `begins` with it or may have to wait; returns the value of the context

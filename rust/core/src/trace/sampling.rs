@@ -6,6 +6,9 @@
 //!   traffic that repeats itself is sampled without a bias.
 //! - Traces are begun whole or not at all.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 /// A share of all numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share(u64);
@@ -17,20 +20,53 @@ impl Share {
         Self((ratio.clamp(0.0, 1.0) * (1_u64 << 63) as f64) as u64)
     }
 
-    /// As a number, for whoever keeps it in an atomic.
-    pub fn bits(self) -> u64 {
-        self.0
-    }
-
-    /// What [`Self::bits`] gave.
-    pub fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
     /// Whether a number belongs to it.
     #[inline]
     pub fn has(self, number: u64) -> bool {
         mix(number) >> 1 < self.0
+    }
+}
+
+/// The share of the numbers that are asked for one after the other, as they rise: most are answered by one comparison.
+#[derive(Debug)]
+pub struct Rising {
+    share: AtomicU64,
+    /// No number below it belongs to the share that has not been asked for.
+    next: AtomicU64,
+}
+
+impl Rising {
+    /// How far it looks ahead.
+    const AHEAD: u64 = 64;
+
+    /// Numbers of this share.
+    pub fn new(share: Share) -> Self {
+        Self { share: AtomicU64::new(share.0), next: AtomicU64::new(0) }
+    }
+
+    /// The share.
+    pub fn share(&self) -> Share {
+        Share(self.share.load(Relaxed))
+    }
+
+    /// Goes on by another share.
+    pub fn change(&self, share: Share) {
+        self.share.store(share.0, Relaxed);
+        self.next.store(0, Relaxed);
+    }
+
+    /// Whether a number belongs to it; asked again, a number may not.
+    #[inline]
+    pub fn has(&self, number: u64) -> bool {
+        number >= self.next.load(Relaxed) && self.look(number)
+    }
+
+    #[cold]
+    fn look(&self, number: u64) -> bool {
+        let share = self.share();
+        let next = (number + 1..=number + Self::AHEAD).find(|&next| share.has(next));
+        self.next.store(next.unwrap_or(number + Self::AHEAD + 1), Relaxed);
+        share.has(number)
     }
 }
 
@@ -45,6 +81,8 @@ pub fn mix(number: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -64,6 +102,24 @@ mod tests {
         for kind in 0..64 {
             let picked = (0..20_000).filter(|round| share.has(round * 64 + kind)).count();
             assert!((140..=260).contains(&picked), "kind {kind}: {picked}");
+        }
+    }
+
+    proptest! {
+        /// Numbers that rise, with gaps that others have taken.
+        #[test]
+        fn who_asks_for_rising_numbers_gets_the_same(
+            ratio in 0.0_f64..0.2,
+            gaps in prop::collection::vec(1_u64..200, 1..500),
+        ) {
+            let (share, mut number) = (Share::new(ratio), 0);
+            let rising = Rising::new(share);
+            for (step, gap) in gaps.into_iter().enumerate() {
+                number += if step % 3 == 0 { gap } else { 1 };
+                prop_assert_eq!(rising.has(number), share.has(number));
+            }
+            rising.change(Share::new(1.0));
+            prop_assert!(rising.has(number + 1));
         }
     }
 }

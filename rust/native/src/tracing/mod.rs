@@ -20,7 +20,7 @@ use std::sync::{Arc, OnceLock};
 use aether_core::clock::Clock;
 use aether_core::limits::bucket::Bucket;
 use aether_core::trace::context::SpanContext;
-use aether_core::trace::sampling::{Share, mix};
+use aether_core::trace::sampling::{Rising, Share, mix};
 use aether_core::trace::spans::{self, Spans, Trouble};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -43,8 +43,10 @@ pub type Span = spans::Span<WaveId>;
 
 /// What of a medium is traced, and what was seen last.
 pub struct Tracing {
-    /// Of the waves without a parent, those that begin a trace: a [`Share`].
-    share: AtomicU64,
+    /// Of the waves without a parent, those that begin a trace, by their numbers.
+    share: Rising,
+    /// The number of the wave that was granted a trace last.
+    granted: AtomicU64,
     state: Mutex<State>,
     /// How many spans have ended: beside the lock, which the child of a fork must not touch.
     ended: AtomicU64,
@@ -93,7 +95,8 @@ impl From<SpanContext> for Parent {
 impl Tracing {
     fn new(share: Share, rate: f64, keep: usize) -> Self {
         Self {
-            share: AtomicU64::new(share.bits()),
+            share: Rising::new(share),
+            granted: AtomicU64::new(0),
             state: Mutex::new(State { rate: Bucket::new(rate, rate), spans: Spans::new(keep) }),
             ended: AtomicU64::new(0),
             seeds: [ids::random(), ids::random(), ids::random()],
@@ -114,14 +117,10 @@ impl Tracing {
         self.clock.get().unwrap_or(&SYSTEM)
     }
 
-    fn share(&self) -> Share {
-        Share::from_bits(self.share.load(Relaxed))
-    }
-
-    /// Whether the next wave that is made may have to be followed; if not, it goes the short way.
+    /// Whether the next wave that is made may have to be followed.
     #[inline]
     pub fn may_follow(&self, py: Python<'_>) -> bool {
-        self.share().has(next_number()) || context::at_work(py).1.is_some() || self.has_current(py)
+        self.grants(next_number()) || context::at_work(py).1.is_some() || self.has_current(py)
     }
 
     /// Whether OpenTelemetry has something in its current context.
@@ -154,9 +153,30 @@ impl Tracing {
         (half(self.seeds[1]) << 64 | half(self.seeds[2])).max(1)
     }
 
+    /// Whether a wave of this number begins a trace if nothing led to it; if so, it has the right to.
+    #[inline]
+    fn grants(&self, number: u64) -> bool {
+        self.share.has(number) && self.grant(number)
+    }
+
+    #[cold]
+    fn grant(&self, number: u64) -> bool {
+        let granted = self.state.lock().rate.take(self.clock().monotonic());
+        if granted {
+            self.granted.store(number, Relaxed);
+        }
+        granted
+    }
+
+    /// The next wave that is made begins a trace if nothing led to it: another one, which was to, has not been sent.
+    pub fn follow_next(&self) {
+        self.granted.store(next_number(), Relaxed);
+    }
+
     /// Whether a wave of this number that nothing led to begins a trace.
     fn begins(&self, number: u64) -> bool {
-        self.share().has(number) && self.state.lock().rate.take(self.clock().monotonic())
+        self.granted.load(Relaxed) == number
+            || (self.share.share().has(number) && self.grant(number))
     }
 
     fn keep(&self, span: Span) {

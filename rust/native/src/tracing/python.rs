@@ -24,7 +24,7 @@ impl PyTracer {
 
     /// Goes on by another share of the waves, and another rate.
     fn tune(&self, sample: f64, rate: f64) {
-        self.tracing.share.store(Share::new(sample).bits(), Relaxed);
+        self.tracing.share.change(Share::new(sample));
         self.tracing.state.lock().rate.change(rate, rate);
     }
 

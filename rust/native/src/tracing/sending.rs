@@ -116,6 +116,11 @@ impl Sending {
         }
     }
 
+    /// It has not begun.
+    pub fn undo(mut self) {
+        (self.span, self.settled) = (None, true);
+    }
+
     /// It goes nowhere, for this reason.
     pub fn spent(&mut self, reason: &str) {
         self.fails(Trouble { kind: reason.to_owned(), message: String::new() });
