@@ -9,6 +9,7 @@ import typer
 
 from .choices import Backend, Overflow
 from .config import commands as config_commands
+from .dead import commands as dead_commands
 from .journal import commands as journal_commands
 
 __all__ = ["app"]
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 
 app.add_typer(config_commands)
+app.add_typer(dead_commands)
 app.add_typer(journal_commands)
 
 SocketOption = Annotated[

@@ -10,6 +10,7 @@ from aether.journal.bounds import Moment
 from aether.journal.codecs import Codec, Codecs
 from aether.journal.journal import Durability, Journal, OnFailure
 from aether.journal.keeping import BackedUp
+from aether.journal.letters import DeadLetters, open_letters
 from aether.journal.position import Position
 from aether.journal.replay import Damage, Gap, Replay, ReplayColumns
 from aether.journal.retention import HeldBack, Pruned, Retain
@@ -19,6 +20,7 @@ __all__ = [
     "Codec",
     "Codecs",
     "Damage",
+    "DeadLetters",
     "Durability",
     "Gap",
     "HeldBack",
@@ -30,4 +32,5 @@ __all__ = [
     "Replay",
     "ReplayColumns",
     "Retain",
+    "open_letters",
 ]
