@@ -33,7 +33,7 @@ class Block:
 
     @property
     def is_program(self) -> bool:
-        return re.search(r"^(asyncio|trio)\.run\(", self.code, re.MULTILINE) is not None
+        return re.search(r"^(aether|asyncio|trio)\.run\(", self.code, re.MULTILINE) is not None
 
     @property
     def promised_values(self) -> int:
