@@ -50,6 +50,7 @@ from aether.statistics import (
     VibratorStatistics,
 )
 from aether.threads import Emitter
+from aether.ticking import Ticker
 from aether.vibrator import Vibrator
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ __all__ = [
     "RequestFailed",
     "Resources",
     "Retry",
+    "Ticker",
     "TracingConfig",
     "Vibrator",
     "VibratorStatistics",

@@ -80,6 +80,11 @@ EVENTS = {
         "An emission has waited longer than `stall_warning`; once for each.",
         ("vibrators", "channel"),
     ),
+    "every.failed": Event(
+        "ERROR",
+        "What is emitted at a steady interval has failed; once, until it goes well.",
+        ("channel",),
+    ),
     "handler.failed": Event(
         "ERROR",
         "A handler has raised an error, and has no `on_error`. Of one handler and kind of error, ten a second are said; `more` are "

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.errors import Closed, JournalError, WrongLoop
@@ -27,7 +27,7 @@ from aether.timers import Timers
 from aether.traced import Traced
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
     from typing import Self
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from aether.journal import Journal
     from aether.lifespan import Lifespan
     from aether.medium import Aether
+    from aether.ticking import Ticker
     from aether.vibrator import Vibrator
 
 _log = said()
@@ -54,6 +55,7 @@ class Running(Traced):
         "_journal",
         "_lanes",
         "_runs",
+        "_tickers",
         "_timers",
         "_vibrators",
     )
@@ -63,6 +65,7 @@ class Running(Traced):
     def _begin_running(self, clock: ManualClock | None) -> None:
         self._blocks = Blocks()
         self._timers = Timers(clock)
+        self._tickers: dict[Ticker, None] = {}
         self._lanes = Lanes()
         self._vibrators: weakref.WeakValueDictionary[int, Vibrator] = weakref.WeakValueDictionary()
         self._home: Home | None = None
@@ -158,9 +161,13 @@ class Running(Traced):
         self._home = Home()
         for lane in self._lanes:
             lane.start()
+        for ticker in list(self._tickers):
+            ticker.start()
 
     async def _stop(self, *, at_once: bool) -> None:
         """Ends the workers: at once, or after the waves that they handle."""
+        for ticker in list(self._tickers):
+            ticker.stop()
         lanes = [lane for lane in self._lanes if lane.is_running]
         if not at_once:
             for lane in lanes:
@@ -175,6 +182,67 @@ class Running(Traced):
         for lane in lanes:
             if not lane.is_current():
                 await lane.ended.wait()
+
+    def every(
+        self,
+        seconds: float,
+        channel: str,
+        payload: Any = None,
+        *,
+        make: Callable[[], Any] | None = None,
+        amplitude: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Ticker:
+        """Emits a wave every so many seconds, by the medium's clock, while its handlers run.
+
+        Times that are missed are skipped, and so are those at which somebody is full: it waits for nobody. It needs no loop:
+        made at import time, it begins when the medium is entered.
+
+        Args:
+            seconds: The interval, above 0; the first wave goes out after one.
+            channel: Where to: a concrete name.
+            payload: What each wave carries.
+            make: A function that makes the payload each time, in the loop of the handlers, instead of `payload`.
+            amplitude: As for `emit_wave`.
+            headers: As for `emit_wave`.
+
+        Returns:
+            A handle with `emitted` and `skipped`; `close` ends it, and so does leaving its `with` block.
+
+        Raises:
+            ChannelError: The channel breaks a rule, or is a pattern.
+            TypeError: An argument is of the wrong type, or there are both `payload` and `make`.
+            ValueError: `seconds` is out of range.
+
+        Example:
+            >>> import asyncio
+            >>> from aether import Aether, ManualClock
+            >>> clock = ManualClock()
+            >>> medium = Aether(clock=clock)
+            >>> async def main():
+            ...     async with medium:
+            ...         ticker = medium.every(60.0, "reports.due")
+            ...         clock.advance(60.0)
+            ...         await asyncio.sleep(0.01)
+            ...         return ticker.emitted
+            >>> asyncio.run(main())
+            1
+        """
+        from aether.ticking import Ticker
+
+        if make is not None and (payload is not None or not callable(make)):
+            message = "every() takes a payload, or with make= a function that makes one"
+            raise TypeError(message)
+        made = (lambda: payload) if make is None else make
+        ticker = Ticker(cast("Aether", self), seconds, channel, made, amplitude, headers)
+        self._tickers[ticker] = None
+        if self._runs and self._home is not None:
+            self._home.run(ticker.start)
+        return ticker
+
+    def forget_ticker(self, ticker: Ticker) -> None:
+        """Keeps it no longer; for the ticker itself."""
+        self._tickers.pop(ticker, None)
 
     async def drain(self, timeout: float | None = None) -> bool:
         """Takes no more waves from outside, and lets handlers and readers take what waits; then the end.
