@@ -197,5 +197,8 @@ def test_every_event_is_listed_and_none_else() -> None:
 def test_every_call_of_a_logger_names_its_event() -> None:
     for path in ROOT.glob("python/aether/**/*.py"):
         text = path.read_text(encoding="utf-8")
+        # One that is chosen by its level is called once.
+        chosen = len(re.findall(r"say = _log\.\w+ if .* else _log\.\w+\n", text))
         calls = re.findall(r"_log\.(?:debug|info|warning|error|exception|critical)\(", text)
+        calls += ["say("] * chosen
         assert len(calls) == text.count('"event": "'), path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import threading
@@ -12,7 +13,7 @@ import anyio
 from tests.operations.scraped import measured, scrape, vibrator
 
 import aether.metrics
-from aether import HealthConfig, TracingConfig
+from aether import CircuitBreaker, HealthConfig, TracingConfig, Wave
 from aether.events import EVENTS
 from aether.journal import Journal
 from aether.metrics import METRICS
@@ -48,6 +49,18 @@ def test_what_is_exposed_is_what_is_listed(tmp_path: Path) -> None:
         medium.emit_nowait("a")
     while medium.statistics().emitted != 3:
         pass
+    worker = vibrator(medium, "worker")
+
+    @worker.on("b", circuit=CircuitBreaker("service"))
+    def work(wave: Wave[Any]) -> None:
+        raise ValueError
+
+    async def fail() -> None:
+        async with medium.running():
+            await medium.emit_wave("b")
+            await medium.settle()
+
+    asyncio.run(fail())
     got = scrape(medium)
     names = series_names()
     exposed: dict[str, set[str]] = {}

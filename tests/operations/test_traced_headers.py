@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import weakref
 from typing import Any
 
 import anyio
@@ -218,3 +220,38 @@ def test_the_headers_are_those_of_a_plain_dictionary(
     """Against texts alone: what a wave inherits and what leads to it, however it came to be; each is read only when all
     of them are there."""
     anyio.run(follow, steps)
+
+
+async def test_a_header_that_is_given_wins_where_nobody_follows(anyio_backend: object) -> None:
+    one, two = Aether(following()), Aether()
+    first, second = vibrating(one, "first", "a"), vibrating(two, "second", "b")
+    await one.emit_wave("a")
+    cause = first.receive_nowait()
+    for own in ("custom", ""):
+        await two.emit_wave("b", cause=cause, headers={"traceparent": own})
+        assert second.receive_nowait().headers["traceparent"] == own
+    await two.emit_wave("b", cause=cause)
+    assert second.receive_nowait().headers["traceparent"] == cause.headers["traceparent"]
+
+
+class Text(str):
+    """A text that holds something."""
+
+    __slots__ = ("__weakref__", "held")
+
+    held: object
+
+
+def test_headers_are_plain_text_and_hold_nothing() -> None:
+    medium = Aether(following())
+    reader = vibrating(medium, "reader", "a")
+    value, key = Text("v"), Text("k")
+    medium.emit_nowait("a", headers={key: value})
+    wave = reader.receive_nowait()
+    assert {*map(type, wave.headers), *map(type, wave.headers.values())} == {str}
+    assert wave.headers["k"] == "v"
+    value.held = wave
+    gone = weakref.ref(value)
+    del value, key, wave
+    gc.collect()
+    assert gone() is None

@@ -14,6 +14,7 @@ from tests.operations.followed import following, vibrating
 from aether import (
     Aether,
     AetherConfig,
+    ChannelError,
     ConfigError,
     ManualClock,
     TracingConfig,
@@ -410,3 +411,53 @@ async def test_what_a_handler_has_begun_is_not_followed_by_it_once_it_has_ended(
         assert (sent.work, sent.parent_id) == ("send", None)
         traces.add(sent.trace_id)
     assert len(traces) == 3, "each one begins a trace of its own, as far as the share has it"
+
+
+async def test_one_wave_that_is_emitted_again_and_again_keeps_to_the_rate(
+    anyio_backend: object,
+) -> None:
+    medium = Aether(following(traces_per_second=1.0), clock=ManualClock())
+    wave = Wave("a")
+    for _ in range(50):
+        await medium.emit(wave)
+    assert medium.tracing is not None
+    assert medium.tracing.statistics().ended == 1
+
+
+async def test_what_something_led_to_takes_no_right_to_begin(anyio_backend: object) -> None:
+    clock = ManualClock()
+    medium = Aether(following(traces_per_second=2.0), clock=clock)
+    worker = medium.vibrator("worker")
+
+    @worker.on("unfollowed")
+    async def work(wave: Wave[Any]) -> None:
+        for _ in range(50):
+            medium.emit_nowait("noise")
+
+    async with medium.running():
+        assert medium.tracing is not None
+        for _ in range(2):
+            medium.emit_nowait("nobody")  # takes the rights that there are
+        await medium.emit_wave("unfollowed")
+        clock.advance(10.0)
+        await medium.settle()
+        before = medium.tracing.statistics().ended
+        for _ in range(2):
+            medium.emit_nowait("nobody")
+        assert medium.tracing.statistics().ended == before + 2
+    worker.close()
+
+
+@pytest.mark.parametrize("name", ["bad..name", "a.*", "", "x" * 2_000])
+def test_an_emission_that_fails_takes_no_trace_from_the_next(name: str) -> None:
+    medium = Aether(following())
+    reader = vibrating(medium, "reader", "a", buffer_size=1)
+    for _ in range(3):
+        with pytest.raises(ChannelError):
+            medium.emit_nowait(name)
+        medium.emit_nowait("a")
+        with pytest.raises(WouldBlock):
+            medium.emit_nowait("a")
+        assert "traceparent" in reader.receive_nowait().headers
+    assert medium.tracing is not None
+    assert medium.tracing.statistics().ended == 9, "sent, would have blocked, received"

@@ -257,8 +257,8 @@ class Circuits:
         change = CircuitChange(self.name, target, before, after, calls, failed, slow)
         self.changes += 1
         whose = "" if target is None else f" to {target!r}"
-        _log.log(
-            _LEVELS[after],
+        say = _log.warning if after == "open" else _log.info
+        say(
             "circuit %r%s is %s: of %d calls %d failed and %d were slow",
             self.name,
             whose,
@@ -276,9 +276,6 @@ class Circuits:
         medium = self._medium()
         if medium is not None:
             emit_derived(medium, self._breaker.channel, change, headers={})
-
-
-_LEVELS = {"open": 30, "half_open": 20, "closed": 20}
 
 
 class Passage:

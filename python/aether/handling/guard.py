@@ -183,24 +183,30 @@ class Guard:
         more = self._storm.passes((allowed, type(error).__qualname__))
         if more is None:
             return allowed
-        _log.log(
-            20 if allowed else 30,
-            "attempt %d of %r at a wave of %r failed with %s: %s%s",
-            attempt,
-            self._name,
-            str(wave.channel),
-            type(error).__name__,
-            f"the next is in {pause:.3g} s" if allowed else "the budget of retries is used up",
-            f" (and {more} more like it)" if more else "",
-            extra={
-                "event": "handler.retried" if allowed else "handler.over_budget",
-                "vibrator": self._name,
-                "channel": str(wave.channel),
-                "wave_id": wave.id,
-                "attempt": attempt,
-                "more": more,
-            },
-        )
+        about = {
+            "vibrator": self._name,
+            "channel": str(wave.channel),
+            "wave_id": wave.id,
+            "attempt": attempt,
+            "more": more,
+        }
+        said = f"attempt {attempt} of {self._name!r} at a wave of {str(wave.channel)!r} failed with {type(error).__name__}"
+        others = f" (and {more} more like it)" if more else ""
+        if allowed:
+            _log.info(
+                "%s: the next is in %.3g s%s",
+                said,
+                pause,
+                others,
+                extra={"event": "handler.retried", **about},
+            )
+        else:
+            _log.warning(
+                "%s: the budget of retries is used up%s",
+                said,
+                others,
+                extra={"event": "handler.over_budget", **about},
+            )
         return allowed
 
     async def _attempt(self, wave: Wave[Any]) -> Any:

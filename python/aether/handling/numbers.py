@@ -11,7 +11,10 @@ def _checked_number(what: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         message = f"{what} must be a number, not {type(value).__name__}"
         raise TypeError(message)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
 
 
 def checked_seconds(what: str, value: object, *, zero: bool = True) -> float:

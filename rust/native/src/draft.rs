@@ -514,10 +514,9 @@ impl Draft {
 
     /// It was not sent, and is made anew the long way.
     #[cold]
-    pub fn unsent(&mut self, shared: &Shared) {
-        if let (Some(sending), Some(tracing)) = (self.sending.take(), &shared.tracing) {
+    pub fn unsent(&mut self) {
+        if let Some(sending) = self.sending.take() {
             sending.undo();
-            tracing.follow_next();
         }
     }
 

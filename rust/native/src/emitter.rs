@@ -396,7 +396,7 @@ impl PyEmitter {
         let Some(mut draft) = draft else { return Ok(None) };
         let receipt = draft.send_quickly(py, shared, origin, name);
         if let Ok(None) = receipt {
-            draft.unsent(shared);
+            draft.unsent();
         }
         draft.release(py);
         receipt

@@ -28,7 +28,7 @@ pub struct Headers {
     /// Not empty; without [`TRACE_HEADER`] if the wave is followed.
     given: Option<Py<PyDict>>,
     sent: Option<Arc<Sent>>,
-    /// Both as one, once somebody has asked for it. What is in it, the collector sees in what was given.
+    /// Both as one, once somebody has asked for it. There is nothing in it but text, which the collector need not see.
     whole: PyOnceLock<Py<PyDict>>,
 }
 
@@ -54,12 +54,19 @@ impl Headers {
         };
         let copy = PyDict::new(py);
         copy.update(mapping)?;
-        for (key, value) in &copy {
+        for pair in copy.items() {
+            let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
             for part in [&key, &value] {
                 if !part.is_instance_of::<PyString>() {
                     let what = format!("headers[{}]", key.repr()?);
                     return Err(type_error(&what, "a str to a str", part));
                 }
+            }
+            if !key.is_exact_instance_of::<PyString>() || !value.is_exact_instance_of::<PyString>()
+            {
+                // As plain text: what is derived from it could be part of a cycle.
+                copy.del_item(&key)?;
+                copy.set_item(plain(&key)?, plain(&value)?)?;
             }
         }
         Ok(copy.into())
@@ -93,7 +100,9 @@ impl Headers {
 
     /// Those of a cause, under the own ones; but for the address of its answer.
     pub fn inherit(&mut self, py: Python<'_>, cause: &Self) -> PyResult<()> {
-        if !self.names_span(py) {
+        let own = self.given.as_ref().map(|given| given.bind(py));
+        let named = own.map(|given| given.contains(pyo3::intern!(py, TRACE_HEADER)));
+        if !named.transpose()?.unwrap_or(false) {
             self.sent.clone_from(&cause.sent);
         }
         let Some(inherited) = &cause.given else { return Ok(()) };
@@ -210,4 +219,9 @@ pub fn reply_address<'py>(
     wave: &Bound<'py, PyWave>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     wave.get().rare.as_ref().map_or(Ok(None), |rare| rare.headers.reply_address(py))
+}
+
+/// The same text without whatever a class derived from `str` adds.
+fn plain<'py>(text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    PyString::intern(text.py(), "").call_method1("join", ((text,),))
 }

@@ -45,7 +45,7 @@ pub type Span = spans::Span<WaveId>;
 pub struct Tracing {
     /// Of the waves without a parent, those that begin a trace, by their numbers.
     share: Rising,
-    /// The number of the wave that was granted a trace last.
+    /// The number of a wave that begins a trace whatever its number says; 0: none.
     granted: AtomicU64,
     state: Mutex<State>,
     /// How many spans have ended: beside the lock, which the child of a fork must not touch.
@@ -120,7 +120,7 @@ impl Tracing {
     /// Whether the next wave that is made may have to be followed.
     #[inline]
     pub fn may_follow(&self, py: Python<'_>) -> bool {
-        self.grants(next_number()) || context::at_work(py).1.is_some() || self.has_current(py)
+        self.share.has(next_number()) || context::at_work(py).1.is_some() || self.has_current(py)
     }
 
     /// Whether OpenTelemetry has something in its current context.
@@ -153,30 +153,16 @@ impl Tracing {
         (half(self.seeds[1]) << 64 | half(self.seeds[2])).max(1)
     }
 
-    /// Whether a wave of this number begins a trace if nothing led to it; if so, it has the right to.
-    #[inline]
-    fn grants(&self, number: u64) -> bool {
-        self.share.has(number) && self.grant(number)
-    }
-
-    #[cold]
-    fn grant(&self, number: u64) -> bool {
-        let granted = self.state.lock().rate.take(self.clock().monotonic());
-        if granted {
-            self.granted.store(number, Relaxed);
-        }
-        granted
-    }
-
-    /// The next wave that is made begins a trace if nothing led to it: another one, which was to, has not been sent.
-    pub fn follow_next(&self) {
+    /// The next wave that is made begins a trace if nothing led to it: another one, which had begun it, was not sent.
+    fn follow_next(&self) {
         self.granted.store(next_number(), Relaxed);
     }
 
-    /// Whether a wave of this number that nothing led to begins a trace.
+    /// Whether a wave of this number that nothing led to begins a trace; then it has.
     fn begins(&self, number: u64) -> bool {
-        self.granted.load(Relaxed) == number
-            || (self.share.share().has(number) && self.grant(number))
+        self.granted.compare_exchange(number, 0, Relaxed, Relaxed).is_ok()
+            || (self.share.share().has(number)
+                && self.state.lock().rate.take(self.clock().monotonic()))
     }
 
     fn keep(&self, span: Span) {

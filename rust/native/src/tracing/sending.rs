@@ -116,8 +116,9 @@ impl Sending {
         }
     }
 
-    /// It has not begun.
+    /// It was not sent, and is made anew: then that is the one which is followed.
     pub fn undo(mut self) {
+        self.tracing.follow_next();
         (self.span, self.settled) = (None, true);
     }
 
