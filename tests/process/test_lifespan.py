@@ -18,7 +18,7 @@ from tests.probes import turns
 import aether
 from aether import Aether, AetherConfig, Closed, Wave
 
-ROUNDS = 200 if "AETHER_TORTURE" in os.environ else 4
+ROUNDS = 200 if "AETHER_TORTURE" in os.environ else 2
 
 PROGRAM = """
 import json, os, sys
