@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -176,6 +177,23 @@ async def test_over_the_budget_nothing_is_tried_again(
             one for one in caplog.records if getattr(one, "event", "") == "handler.over_budget"
         ]
         assert denied
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_awaits_something_cancelled_has_failed_for_good(anyio_backend: object) -> None:
+    async with entered() as (medium, clock, worker, heard):
+
+        @worker.on("a", retry=Retry(on=Exception, **STEADY))
+        async def work(wave: Wave[Any]) -> None:
+            future = asyncio.get_running_loop().create_future()
+            future.cancel()
+            await future
+
+        await medium.emit_wave("a")
+        await passes(clock, 3.0, 1.0)
+        (letter,) = heard.all()
+        assert letter.headers["aether-error"] == "CancelledError"
+        assert worker.statistics().failed == 1
 
 
 async def test_order_is_kept_while_a_wave_is_tried_again(anyio_backend: object) -> None:

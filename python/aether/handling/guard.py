@@ -17,6 +17,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
 from aether._native import Budget, with_header
+from aether._wait import is_stray_cancellation
 from aether.events import said
 from aether.handling.circuit import CircuitBreaker
 from aether.handling.deadlines import Deadlines
@@ -171,9 +172,11 @@ class Guard:
                 self.retried += 1
                 await self._timers.sleep(pause)
                 again = with_header(wave, "aether-attempt", str(attempts))
-        except Exception as error:
-            if self.dead_letter and bury(self._medium, wave, error, attempts, self._name):
-                self.buried += 1
+        except BaseException as error:
+            # Something that it awaited was cancelled, and not this worker: that is an end for good.
+            failed = isinstance(error, Exception) or is_stray_cancellation(error)
+            if failed and self.dead_letter:
+                self.buried += bury(self._medium, wave, error, attempts, self._name)
             raise
 
     def _may(self, error: Exception, attempt: int, pause: float, wave: Wave[Any]) -> bool:
