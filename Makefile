@@ -225,6 +225,12 @@ stress: build
 	$(call heading,stress)
 	@$(BIN)/python -m tests.stress.program --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(STRESS_ARGS)
 
+## soak: twenty vibrators that fail, hang and are cancelled, beside reloads and scrapes (MINUTES=10 SEED=7 LOOP=trio)
+.PHONY: soak
+soak: build
+	$(call heading,soak)
+	@$(BIN)/python -m tests.soak.program --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(LOOP),--loop $(LOOP))
+
 ## sanitize: the core's tests under sanitizers and valgrind (KIND=thread, address, valgrind or python for one)
 .PHONY: sanitize
 sanitize: $(if $(KIND),$(if $(filter python,$(KIND)),build),build) | cargo
