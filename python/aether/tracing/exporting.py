@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from aether._native import Span, Tracer
 
-__all__ = ["Exporting", "Refused", "join"]
+__all__ = ["Exporting", "Refused", "join", "text_of"]
 
 _log = said()
 
@@ -202,7 +202,7 @@ class Exporting:
         except Refused as refused:
             return refused.count, str(refused)
         except BaseException as error:  # noqa: BLE001 - not even what ends a program ends this thread
-            return len(spans), _text(error)
+            return len(spans), text_of(error)
         if result is SpanExportResult.SUCCESS:
             return 0, ""
         return len(spans), f"it returned {result}"
@@ -218,7 +218,7 @@ class Exporting:
             _log.warning(
                 "%s could not be shut down: %s",
                 type(self._exporter).__name__,
-                _text(error),
+                text_of(error),
                 extra={"event": "tracing.shutdown_failed"},
             )
 
@@ -241,6 +241,6 @@ class Exporting:
         )
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
     """What an error says, even if it cannot."""
     return "".join(traceback.format_exception_only(error)).strip()
