@@ -170,7 +170,10 @@ def made(base: type, attributes: dict[str, Any] | None = None) -> Any:
         (made(str)("a"), "Made('a')"),
         (made(Order)(7, rows=[1]), "Made(id=7, rows=[1])"),
         (made(Slotted)(7), "Made(id=7)"),
-        (made(Order, {"rows": property(lambda _: 1, lambda *_: None)})(7), "Made(id=7, rows=<property>)"),
+        (
+            made(Order, {"rows": property(lambda _: 1, lambda *_: None)})(7),
+            "Made(id=7, rows=<property>)",
+        ),
         (made(Hidden)(), "<Made>"),
         (dt.time(1, tzinfo=made(dt.tzinfo)()), "datetime.time(1, 0, tzinfo=<Made>)"),
         ([made(object)], "[<Asked>]"),

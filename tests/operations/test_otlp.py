@@ -127,7 +127,9 @@ def test_a_credential_provider_makes_the_requests(monkeypatch: pytest.MonkeyPatc
 
 
 def refusing(*_: object, **__: object) -> requests.Response:
-    raise requests.ConnectionError("http://user:hunter2@host/v1/traces?token=TOPSECRET is not there")
+    raise requests.ConnectionError(
+        "http://user:hunter2@host/v1/traces?token=TOPSECRET is not there"
+    )
 
 
 def leaving(*_: object, **__: object) -> requests.Response:

@@ -189,9 +189,9 @@ class Reloading:
 
     def _follow(self, apply: Callable[[AetherConfig], object]) -> None:
         folder = str(self._files.folder)
-        watched = _place(folder)
+        watched = _place(self._files.folder)
         with self._notify([folder], False, False, 0, False, False) as changes:
-            while not self._over and _place(folder) == watched:
+            while not self._over and _place(self._files.folder) == watched:
                 self._try(apply)
                 came = changes.watch(_DEBOUNCE_MS, _STEP_MS, _LOOK_MS, self._ended)
                 if isinstance(came, set) and any(path == folder for _, path in came):
@@ -258,10 +258,10 @@ class Reloading:
         return tuple(stamp_of(path) for path in self._files.files)
 
 
-def _place(folder: str) -> tuple[int, int] | None:
+def _place(folder: Path) -> tuple[int, int] | None:
     """Which folder is there now: what is watched is this one, not its name."""
     try:
-        found = os.stat(folder)
+        found = folder.stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino

@@ -34,8 +34,10 @@ def name_of(kind: type[Any]) -> str:
 
 
 def shown_fields(kind: type[Any]) -> Sequence[str] | None:
-    """The fields that the `__repr__` of a dataclass shows; `None`: it is none, or has one of its own, which may leave out what
-    is secret.
+    """The fields that the `__repr__` of a dataclass shows, unless it has one of its own, which may leave out what is secret.
+
+    Returns:
+        Their names; `None`: it is no such dataclass.
     """
     fields, shows = _of_class(kind, "__dataclass_fields__"), _of_class(kind, "__repr__")
     if type(fields) is not dict or type(shows) is not FunctionType:

@@ -24,7 +24,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import requests
-from google.protobuf import json_format
+from google.protobuf import json_format  # type: ignore[import-untyped]
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -154,12 +154,13 @@ def _of_protobuf(body: bytes) -> tuple[int, str]:
 
 
 def _of_json(body: bytes) -> tuple[int, str]:
-    given = json.loads(body)
-    if not isinstance(given, dict):
+    if not isinstance(json.loads(body), dict):
         message = "a message of protobuf is an object in JSON"
         raise TypeError(message)
     answer = ExportTraceServiceResponse()
-    return _of_otlp(json_format.ParseDict(given, answer, ignore_unknown_fields=True))
+    # Its JSON has more than one way to say most things: null is the same as nothing.
+    json_format.Parse(body, answer, ignore_unknown_fields=True)
+    return _of_otlp(answer)
 
 
 def _of_otlp(answer: ExportTraceServiceResponse) -> tuple[int, str]:
