@@ -143,7 +143,7 @@ EVENTS = {
     ),
     "tracing.lost": Event(
         "WARNING",
-        "Spans went out of the last `keep` before they were sent, or are left at the end; once, until none do.",
+        "Spans went out of the last `keep` before they were sent, are left at the end, or end after it; once, until none do.",
         ("lost",),
     ),
     "tracing.shutdown_failed": Event(

@@ -23,6 +23,7 @@ import inspect
 import threading
 from collections import Counter, deque
 from functools import partial
+from itertools import count
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 
 _log = said()
 
-Standing: TypeAlias = "tuple[Wave[Any], Handling]"
-"""A wave that was taken, and the value of `handling` for it."""
+Standing: TypeAlias = "tuple[Wave[Any], Handling, int]"
+"""A wave that was taken, the value of `handling` for it, and a number of its own in its lane."""
 Handler: TypeAlias = "Callable[[Wave[Any]], Any]"
 OnError: TypeAlias = "Callable[[BaseException, Wave[Any]], object] | None"
 """What is called with each error of a handler; `None`: it is logged."""
@@ -96,6 +97,7 @@ class Lane:
         "_home",
         "_limit",
         "_medium",
+        "_numbers",
         "_room",
         "_stopping",
         "_storm",
@@ -149,6 +151,7 @@ class Lane:
         self._storm: Storm | None = None
         """What is said of failures; there once one has failed."""
         self._busy: dict[Hashable, deque[Standing]] = {}
+        self._numbers = count()
         self._room = Flag()
         self._stopping = False
         self._closed = False
@@ -245,20 +248,20 @@ class Lane:
     def drop_behind(self, reason: str) -> int:
         """Drops what stands behind busy keys, from any thread; returns how many waves."""
         standing = [one for line in list(self._busy.values()) for one in _taken(line)]
-        count = len(standing)
-        if count and self._home is not None:
-            self._drop(reason, count)
+        waves = len(standing)
+        if waves and self._home is not None:
+            self._drop(reason, waves)
             # The rest belongs to the loop of the workers.
             self._home.run(partial(self._let_go, standing, reason))
-        return count
+        return waves
 
-    def _drop(self, reason: str, count: int) -> None:
+    def _drop(self, reason: str, waves: int) -> None:
         """Counts waves that were dropped, in any thread."""
         with self._counting:
-            self.dropped[reason] += count
+            self.dropped[reason] += waves
 
     def _let_go(self, standing: list[Standing], reason: str) -> None:
-        for wave, begun in standing:
+        for wave, begun, _ in standing:
             begun.abandon(reason)
             self._medium.requests.dropped(wave, reason)
             self._end(begun)
@@ -311,7 +314,7 @@ class Lane:
                 if line is None:
                     await self._handle_line(key, wave, begun)
                 else:
-                    line.append((wave, begun))
+                    line.append((wave, begun, next(self._numbers)))
                 del key, line
             del wave, begun
 
@@ -321,11 +324,11 @@ class Lane:
         try:
             self._medium.handling_begins(begun)
             await self._handle(wave, begun)
-            for wave, begun in _taken(line):  # noqa: PLR1704 - the next one, as the first
+            for wave, begun, number in _taken(line):  # noqa: PLR1704 - the next one, as the first
                 self._room.set()
                 if wave.ttl is not None and wave.age(self._medium.now()) > wave.ttl:
                     self._drop("expired", 1)
-                    self._let_go([(wave, begun)], "expired")
+                    self._let_go([(wave, begun, number)], "expired")
                 else:
                     self._medium.handling_begins(begun)
                     await self._handle(wave, begun)
@@ -412,4 +415,6 @@ class Lane:
         """How many such were not said since the last one that was; `None`: nor is this one."""
         if self._storm is None:
             self._storm = Storm()
-        return self._storm.passes((event, type(error).__qualname__))
+        kind = type(error)
+        # Not the class itself, which would be kept for that.
+        return self._storm.passes((event, f"{kind.__module__}.{kind.__qualname__}"))

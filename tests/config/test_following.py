@@ -13,10 +13,12 @@ import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.config.looking import errors
 from tests.config.writing import linked, replaced, written
+from watchfiles._rust_notify import RustNotify
 
 from aether import Aether, AetherConfig, Closed
 from aether.config.reload import Reloading
@@ -80,6 +82,45 @@ def test_a_folder_that_comes_later_is_watched(tmp_path: Path) -> None:
     folder.mkdir()
     written(folder, "max_propagation = 7")
     assert came.get(timeout=PATIENCE).max_propagation == 7
+
+
+def turned(folder: Path) -> None:
+    """Turns a link to another folder."""
+    (folder.parent / "other").mkdir()
+    (folder.parent / "next").symlink_to("other")
+    (folder.parent / "next").replace(folder)
+
+
+def made_again(folder: Path) -> None:
+    """Removes a folder, and makes it again, as a rule with the inode that it had."""
+    (folder.parent / "first").rmdir()
+    (folder.parent / "first").mkdir()
+
+
+@pytest.mark.parametrize("change", [turned, made_again])
+def test_another_folder_of_the_name_is_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
+) -> None:
+    """Not only looked at, once a second."""
+    begun: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def noted(paths: list[str], *how: Any) -> RustNotify:
+        watching = RustNotify(paths, *how)
+        begun.put(*paths)
+        return watching
+
+    monkeypatch.setattr("watchfiles._rust_notify.RustNotify", noted)
+    (tmp_path / "first").mkdir()
+    folder = tmp_path / "current"
+    folder.symlink_to("first")
+    medium = Aether(AetherConfig.files(folder))
+    came = changes(medium)
+    begun.get(timeout=PATIENCE)
+    change(folder)
+    begun.get(timeout=PATIENCE)
+    replaced(folder, "max_propagation = 7")
+    assert came.get(timeout=PATIENCE).max_propagation == 7
+    assert begun.qsize() <= 1, "it stays with this one"
 
 
 def test_a_medium_that_is_gone_is_watched_no_more(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ class Bad:
     [
         ({"b": 1, "a": [1, 2]}, "{'b': 1, 'a': [1, 2]}"),
         (b"abc", "b'abc'"),
+        ("it's", '"it\'s"'),
         (bytearray(b"abc"), "bytearray(b'abc')"),
         (set(), "set()"),
         ({1}, "{1}"),
@@ -132,6 +133,66 @@ def test_no_code_of_a_payload_is_run() -> None:
     assert [short(Bad(), 99), short([1, Bad()], 99)] == ["<Bad>", "[1, <Bad>]"]
 
 
+ASKED: list[str] = []
+"""What a metaclass was asked for, or that it was called."""
+
+
+class Asked(type):
+    """A metaclass that has all there is of its classes, in its own way."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        ASKED.append(name)
+        return type.__getattribute__(cls, name)
+
+    def __eq__(cls, other: object) -> bool:
+        ASKED.append("==")
+        return cls is other
+
+    __hash__ = type.__hash__
+
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]
+        ASKED.append("name")
+        return "Other"
+
+
+def made(base: type, attributes: dict[str, Any] | None = None) -> Any:
+    """A class of that metaclass, as a dataclass is made of another one."""
+    return type.__new__(Asked, "Made", (base,), attributes or {})
+
+
+@pytest.mark.parametrize(
+    ("payload", "shown"),
+    [
+        (made(object)(), "<Made>"),
+        (made(int)(7), "Made(7)"),
+        (made(list)([1]), "Made([1])"),
+        (made(str)("a"), "Made('a')"),
+        (made(Order)(7, rows=[1]), "Made(id=7, rows=[1])"),
+        (made(Slotted)(7), "Made(id=7)"),
+        (
+            made(Order, {"rows": property(lambda _: 1, lambda *_: None)})(7),
+            "Made(id=7, rows=<property>)",
+        ),
+        (made(Hidden)(), "<Made>"),
+        (dt.time(1, tzinfo=made(dt.tzinfo)()), "datetime.time(1, 0, tzinfo=<Made>)"),
+        ([made(object)], "[<Asked>]"),
+    ],
+    ids=lambda given: given if type(given) is str else "",
+)
+def test_nor_of_its_metaclass(payload: object, shown: str) -> None:
+    ASKED.clear()
+    text, asked = short(payload, 99), list(ASKED)
+    assert (text, asked) == (shown, [])
+
+
+def test_nor_to_say_that_it_cannot_be_shown() -> None:
+    payload = object.__new__(made(Slotted))
+    ASKED.clear()
+    text, asked = short(payload, 99), list(ASKED)
+    assert (text, asked) == ("<Made, which cannot be shown: AttributeError>", [])
+
+
 class Zone(dt.tzinfo):
     """A time zone that fails, whoever asks it."""
 
@@ -176,9 +237,16 @@ def test_a_field_that_is_missing_is_told() -> None:
     assert short(order, 99) == "<Order, which cannot be shown: AttributeError>"
 
 
+# Without quotes: which ones a text is written in is known by all of it, and by its beginning where only that is shown.
+TEXTS = st.text(st.characters(exclude_characters="'"))
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
-    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | TEXTS
+    | st.binary().map(lambda given: given.replace(b"'", b"")),
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(TEXTS, inner),
     max_leaves=20,
 )
 

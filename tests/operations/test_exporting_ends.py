@@ -19,7 +19,7 @@ pytest.importorskip("opentelemetry.sdk")
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.operations.followed import following
+from tests.operations.followed import following, vibrating
 from tests.operations.receiver import receiver
 
 from aether.tracing import Tracing, exporting
@@ -213,6 +213,59 @@ def test_what_is_left_at_the_end_is_told_of(caplog: pytest.LogCaptureFixture) ->
     (record,) = caplog.records
     assert "1 spans are lost: Held has not taken them within" in record.getMessage()
     assert tracing.statistics().lost == 1
+
+
+async def test_what_readers_take_after_the_end_is_lost_and_told_of_once(
+    caplog: pytest.LogCaptureFixture, anyio_backend: object
+) -> None:
+    medium, tracing = traced(shutdown_timeout=30.0)
+    tracing.export_to(InMemorySpanExporter())
+    reader = vibrating(medium, "reader", "a")
+    async with medium:
+        for _ in range(5):
+            medium.emit_nowait("a")
+    statistics = tracing.statistics()
+    assert (statistics.ended, statistics.exported, statistics.lost) == (5, 5, 0)
+    assert events(caplog) == []
+    for lost in range(1, 6):
+        reader.receive_nowait()
+        assert tracing.statistics().lost == lost
+    (record,) = caplog.records
+    assert record.getMessage().startswith(
+        "1 spans are lost: they ended when InMemorySpanExporter had ended already"
+    )
+    assert vars(record)["event"] == "tracing.lost"
+
+
+def test_what_was_told_of_at_the_end_is_not_told_of_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    exporter = Held()
+    medium, tracing = traced(shutdown_timeout=0.0)
+    tracing.export_to(exporter)
+    medium.emit_nowait("a")
+    exporter.entered.acquire()
+    tracing.close()
+    assert (tracing.statistics().lost, len(caplog.records)) == (1, 1)
+    for _ in range(3):
+        medium.emit_nowait("a")
+    assert (tracing.statistics().lost, tracing.statistics().lost) == (4, 4)
+    exporter.go.release(99)
+    assert [vars(record)["lost"] for record in caplog.records] == [1, 3]
+
+
+def test_nor_is_it_unsaid_if_nobody_asks() -> None:
+    program = (
+        "import logging, sys\n"
+        "from aether import Aether, AetherConfig, TracingConfig\n"
+        "from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter\n"
+        "logging.basicConfig(stream=sys.stdout, format='%(message)s')\n"
+        "medium = Aether(AetherConfig(tracing=TracingConfig(sample=1.0)))\n"
+        "medium.tracing.export_to(InMemorySpanExporter())\n"
+        "medium.tracing.close()\n"
+        "medium.emit_nowait('a')\n"
+    )
+    assert run(program).startswith("1 spans are lost: they ended when")
 
 
 def run(program: str) -> str:

@@ -77,6 +77,25 @@ async def test_a_handler_that_fails_all_the_time_does_not_flood(
         assert desk.statistics().failed == 502
 
 
+async def test_errors_of_one_name_from_two_modules_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, anyio_backend: object
+) -> None:
+    monkeypatch.setattr("aether.lane.Storm", partial(Storm, lambda: 0.0))
+    kinds = [type("Failure", (Exception,), {"__module__": module}) for module in ("here", "there")]
+    medium = Aether()
+
+    @medium.vibrator("desk").on("orders")
+    async def handle(wave: Any) -> None:
+        raise kinds[wave.payload]
+
+    async with medium:
+        for number in [0] * 30 + [1]:
+            await medium.emit_wave("orders", number)
+        assert await medium.settle(10)
+    told = [one.exc_info[0] for one in caplog.records if one.exc_info]
+    assert told == [kinds[0]] * BURST + [kinds[1]]
+
+
 async def test_nor_does_an_on_error(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, anyio_backend: object
 ) -> None:

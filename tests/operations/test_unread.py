@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 from tests.operations.rig import SETTINGS, Rig
 
-from aether import HealthConfig, LeakHint
+from aether import HealthConfig, LeakHint, Wave
 from aether.console.shown import snapshot
 from aether.monitoring.held import Held, Line
 from aether.monitoring.leaks import POINTS
@@ -74,6 +74,38 @@ async def test_one_key_that_is_stuck_is_seen_while_others_go_on(
             rig.now += 20.0
         (reason,) = rig.medium.health().reasons
         assert reason.startswith("3 waves stand behind a key of a handler of 'desk'")
+        go.set()
+
+
+async def test_a_key_that_goes_on_is_not_stuck_though_the_same_wave_comes_again(
+    rig: Rig, anyio_backend: object
+) -> None:
+    done, go = 0, anyio.Event()
+
+    @rig.vibrator("desk").on("orders", concurrency=2, key=lambda wave: 1)
+    async def handle(wave: Any) -> None:
+        nonlocal done
+        await go.wait()
+        done += 1
+
+    again: Wave[Any] = Wave("orders")
+    async with rig.medium:
+        for round_ in range(4):
+            for _ in range(3 if round_ == 0 else 1):
+                await rig.medium.emit(again)
+            await anyio.wait_all_tasks_blocked()
+            assert done == round_
+            assert rig.look().waiting == 2
+            assert rig.medium.health().ready, "one has been done since the last look"
+            rig.now += 20.0
+            went, go = go, anyio.Event()
+            went.set()
+            await anyio.wait_all_tasks_blocked()
+        rig.look()
+        rig.now += 31.0
+        rig.look()
+        (reason,) = rig.medium.health().reasons
+        assert reason.startswith("1 waves stand behind a key of a handler of 'desk'")
         go.set()
 
 
@@ -181,7 +213,7 @@ def test_it_says_what_the_whole_history_says(looks: list[tuple[int, list[Any]]])
                 True,
                 received,
                 wait,
-                [Line(f"w{at}", at + 1) for at in lines],
+                [Line(at, at + 1) for at in lines],
                 0,
                 0,
             )

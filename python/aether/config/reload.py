@@ -6,7 +6,7 @@ Contract:
   file that had values is gone or empty.
 - Only fields that are marked as live are applied; of the others a line in the log says that they count from the next start.
 - The folder is watched, not the files: so a file may be replaced by a rename, or a link be turned to another folder, as
-  Kubernetes does it. Whatever is written is read once it is silent, see `aether.config.stamps`. Where the system tells
+  Kubernetes does it; within a second it is another one that is watched, if there is another of its name. Whatever is written is read once it is silent, see `aether.config.stamps`. Where the system tells
   nothing, as on network mounts, the files are looked at once a second. Nothing is logged of other files in the folder.
 - The thread that watches is a daemon, keeps no medium alive, and ends with it; nobody waits for it but the end of the
   program, and that for a moment only. Whatever goes wrong in it is logged, and it goes on. In the child of a fork it begins
@@ -189,10 +189,14 @@ class Reloading:
 
     def _follow(self, apply: Callable[[AetherConfig], object]) -> None:
         folder = str(self._files.folder)
+        watched = _place(self._files.folder)
         with self._notify([folder], False, False, 0, False, False) as changes:
-            while not self._over:
+            while not self._over and _place(self._files.folder) == watched:
                 self._try(apply)
-                changes.watch(_DEBOUNCE_MS, _STEP_MS, _LOOK_MS, self._ended)
+                came = changes.watch(_DEBOUNCE_MS, _STEP_MS, _LOOK_MS, self._ended)
+                if isinstance(came, set) and any(path == folder for _, path in came):
+                    # It is gone, or another one in its place, which may have its inode.
+                    return
 
     def _try(self, apply: Callable[[AetherConfig], object]) -> None:
         if self._over:
@@ -252,6 +256,15 @@ class Reloading:
     def _signature(self) -> Signature:
         """What changes with the files."""
         return tuple(stamp_of(path) for path in self._files.files)
+
+
+def _place(folder: Path) -> tuple[int, int] | None:
+    """Which folder is there now: what is watched is this one, not its name."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 _watching: set[Reloading] = set()

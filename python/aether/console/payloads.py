@@ -2,8 +2,9 @@
 
 Contract:
 - Only as much is looked at as is shown, however large the payload is, so the interpreter is never held for long: a `repr`
-  in C would hold it for all of a large list.
-- No code of a payload's class is run: no `__repr__`, no property, no time zone. Shown are numbers, texts, bytes, dates, the
+  in C would hold it for all of a large list. The quotes of a text are those that its beginning asks for.
+- No code of a payload's class is run, nor of its metaclass: no `__repr__`, no property, no time zone, see
+  `aether.console.static`. Shown are numbers, texts, bytes, dates, the
   usual containers, what is derived from them, and the fields of a dataclass whose `__repr__` shows them too; of everything
   else there is its type.
 - What is changed meanwhile by another thread is shown as it was met, or the type alone.
@@ -11,16 +12,15 @@ Contract:
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import decimal
-import inspect
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import islice
-from types import MemberDescriptorType
 from typing import Any
+
+from aether.console.static import field_of, name_of, shown_fields
 
 __all__ = ["short"]
 
@@ -50,7 +50,7 @@ def short(payload: object, length: int) -> str:
         writing.show(payload, _LEVELS)
         text = "".join(writing.parts)
     except BaseException as error:  # noqa: BLE001 - whatever a field raises must not end the thread
-        text = f"<{type(payload).__name__}, which cannot be shown: {type(error).__name__}>"
+        text = f"<{name_of(type(payload))}, which cannot be shown: {name_of(type(error))}>"
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
@@ -69,8 +69,9 @@ class _Writing:
         """Writes one thing, and what is in it."""
         # By its type: what it says of its class itself may be anything.
         kind = _type_of(given)
-        name = kind.__name__
-        if kind in _PLAIN:
+        name = name_of(kind)
+        # Compared by identity: equality may be its metaclass's.
+        if any(kind is one for one in _PLAIN):
             self._write(repr(given))
         elif kind is dt.datetime or kind is dt.time:
             self._write(_moment(given))
@@ -90,19 +91,19 @@ class _Writing:
             self._write(text if kind is base else f"{name}({text})")
         elif base := next((one for one in _CONTAINERS if issubclass(kind, one)), None):
             self._container(given, kind, base, level)
-        elif _shows_fields(kind):
-            self._fields(given, kind, level)
+        elif (fields := shown_fields(kind)) is not None:
+            self._fields(given, fields, level)
         else:
             self._write(f"<{name}>")
 
     def _container(self, given: Any, kind: type[Any], base: type[Any], level: int) -> None:
         opening, closing = _CONTAINERS[base]
-        if base in (set, frozenset) and not _SIZED[base](given):
-            opening, closing = f"{base.__name__}(", ")"
+        if (base is set or base is frozenset) and not _SIZED[base](given):
+            opening, closing = f"{name_of(base)}(", ")"
         elif base is tuple and _SIZED[base](given) == 1:
             closing = ",)"
         if kind is not base:
-            opening, closing = f"{kind.__name__}({opening}", f"{closing})"
+            opening, closing = f"{name_of(kind)}({opening}", f"{closing})"
         self._write(opening)
         if level <= 0:
             self._write("...")
@@ -123,25 +124,17 @@ class _Writing:
                 self._write(": ")
             self.show(entry[1] if paired else entry, level - 1)
 
-    def _fields(self, given: Any, kind: type[Any], level: int) -> None:
-        self._write(f"{kind.__name__}(")
+    def _fields(self, given: Any, fields: Iterable[str], level: int) -> None:
+        self._write(f"{name_of(_type_of(given))}(")
         if level <= 0:
             self._write("...")
         else:
-            for number, name in enumerate(_shown_fields(kind)):
+            for number, name in enumerate(fields):
                 if self._left <= 0:
                     break
                 self._write(f"{', ' if number else ''}{name}=")
-                self._field(given, name, level)
+                self.show(field_of(given, name), level - 1)
         self._write(")")
-
-    def _field(self, given: Any, name: str, level: int) -> None:
-        """Writes the value of a field, unless something stands in its place that would have to be asked."""
-        found = inspect.getattr_static(given, name)
-        if _type_of(found) is MemberDescriptorType:
-            self.show(found.__get__(given), level - 1)
-        else:
-            self.show(found, level - 1)
 
 
 _CONTAINERS: dict[type[Any], tuple[str, str]] = {
@@ -174,13 +167,4 @@ def _moment(given: Any) -> str:
     zone = given.tzinfo
     if zone is None or zone is dt.UTC:
         return repr(given)
-    return f"{repr(given.replace(tzinfo=None))[:-1]}, tzinfo=<{_type_of(zone).__name__}>)"
-
-
-def _shows_fields(kind: type[Any]) -> bool:
-    """Whether it is a dataclass with the `__repr__` that it was given: one of its own may leave out what is secret."""
-    return dataclasses.is_dataclass(kind) and hasattr(kind.__repr__, "__wrapped__")
-
-
-def _shown_fields(kind: type[Any]) -> Iterator[str]:
-    return (field.name for field in dataclasses.fields(kind) if field.repr)
+    return f"{repr(given.replace(tzinfo=None))[:-1]}, tzinfo=<{name_of(_type_of(zone))}>)"

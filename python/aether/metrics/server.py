@@ -3,11 +3,14 @@
 Contract:
 - One thread waits for connections, each of which has a thread of its own: whoever is slow keeps nobody else waiting.
 - A connection on which nothing comes or goes for `IDLE` seconds is closed. Each is asked once.
+- Where the process has no more files to open, whoever connects waits, and is looked for once in `DEAF` seconds.
 - `close` comes back at once: what is being answered ends by itself.
+- The child of a fork is not scraped. What it has of the parent's server listens until both have closed it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import selectors
 import socket
@@ -27,10 +30,13 @@ if TYPE_CHECKING:
     from aether.medium import Aether
     from aether.metrics.exposed import MediumCollector
 
-__all__ = ["IDLE", "MetricsServer"]
+__all__ = ["DEAF", "IDLE", "MetricsServer"]
 
 IDLE = 10.0
 """How long a connection may be idle, in seconds."""
+
+DEAF = 1.0
+"""How long nobody is listened to where there is no file for who connects, in seconds."""
 
 _MOST_PORT = 65_535
 
@@ -80,7 +86,18 @@ class _Listener(ThreadingMixIn, WSGIServer):
 
     def __init__(self, family: socket.AddressFamily, address: Any) -> None:
         self.address_family = family
+        self.is_deaf = False
         super().__init__(address, _Connection)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        try:
+            return super().get_request()
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            raise
+        except OSError:
+            # No file is left to be opened, and who waits would be seen again at once, and again.
+            self.is_deaf = True
+            raise
 
 
 class MetricsServer:
@@ -99,19 +116,32 @@ class MetricsServer:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(collector)
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        self._listener = _Listener(family, address[:2])
-        self._listener.set_app(exposition.make_wsgi_app(registry))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-        self.host, self.port = host, self._listener.server_port
-        self._closing, self._closed = socket.socketpair()
+        with contextlib.ExitStack() as opened:
+            self._listener = opened.enter_context(_Listener(family, address[:2]))
+            self._listener.set_app(exposition.make_wsgi_app(registry))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+            self.host, self.port = host, self._listener.server_port
+            self._closing, self._closed = map(opened.enter_context, socket.socketpair())
+            self._ready = opened.enter_context(selectors.DefaultSelector())
+            self._ready.register(self._listener, selectors.EVENT_READ)
+            self._ready.register(self._closed, selectors.EVENT_READ)
+            self._opened = opened.pop_all()
         self._thread = threading.Thread(target=self._listen, name="aether-metrics", daemon=True)
         self._thread.start()
 
     def _listen(self) -> None:
-        with self._listener, self._closed, selectors.DefaultSelector() as ready:
-            ready.register(self._listener, selectors.EVENT_READ)
-            ready.register(self._closed, selectors.EVENT_READ)
-            while all(key.fileobj is not self._closed for key, _ in ready.select()):
+        with self._opened:
+            while not self._is_over():
                 self._listener.handle_request()
+                if self._listener.is_deaf:
+                    self._listener.is_deaf = False
+                    self._ready.unregister(self._listener)
+                    if self._is_over(DEAF):
+                        return
+                    self._ready.register(self._listener, selectors.EVENT_READ)
+
+    def _is_over(self, timeout: float | None = None) -> bool:
+        """Waits for who connects, and whether it is to end."""
+        return any(key.fileobj is self._closed for key, _ in self._ready.select(timeout))
 
     @property
     def url(self) -> str:
@@ -131,6 +161,8 @@ class MetricsServer:
         """Listens no more. A second time does nothing; a scrape that is being answered ends by itself."""
         self._closing.close()
         self._thread.join()
+        # In the child of a fork there is no thread that would.
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self

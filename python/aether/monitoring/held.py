@@ -35,11 +35,11 @@ class Line:
     """What stands behind one busy key.
 
     Attributes:
-        first: The id of the wave that comes next.
+        first: Which comes next, by a number that no other that stood there in its mailbox has: a wave may come twice.
         waiting: How many waves there are.
     """
 
-    first: str
+    first: int
     waiting: int
 
 
@@ -113,7 +113,7 @@ def _behind(lanes: Iterable[Lane]) -> dict[int, _Behind]:
         for line in lines:
             # Its loop takes from it meanwhile.
             with contextlib.suppress(IndexError):
-                seen.append(Line(line[0][0].id, len(line)))
+                seen.append(Line(line[0][2], len(line)))
                 share = min(len(line), -(-each // len(lines)))
                 payloads += [line[part * len(line) // share][0].payload for part in range(share)]
         found[lane.mailbox.number] = seen, payloads

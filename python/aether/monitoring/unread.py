@@ -51,15 +51,15 @@ class UnreadSince:
     def __init__(self) -> None:
         self._taken: dict[int, tuple[int, float]] = {}
         """By the number of a mailbox: how many were taken, and since when that is so."""
-        self._heads: dict[tuple[int, str], float] = {}
-        """Since when a wave is the next one behind a key, by the mailbox and its id."""
+        self._heads: dict[tuple[int, int], float] = {}
+        """Since when a wave is the next one behind a key, by the mailbox and its number in the line."""
         self._unread: list[Unread] = []
         """The longest first."""
 
     def look(self, now: float, found: Iterable[Held]) -> None:
         """One more look, in seconds of any clock that does not go back."""
         taken: dict[int, tuple[int, float]] = {}
-        heads: dict[tuple[int, str], float] = {}
+        heads: dict[tuple[int, int], float] = {}
         unread: list[Unread] = []
         for one in found:
             if one.in_mailbox:

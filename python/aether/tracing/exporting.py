@@ -6,8 +6,10 @@ Contract:
 - Each span is `exported`, or `failed` where the exporter does not take it, or `lost`: as soon as it is out of the last
   `keep` before its turn has come, and what is left at the end. What is in the hands of the exporter is none of these yet.
 - It ends with its medium: what there is by then is sent, for as long as the medium grants it. A thread that hangs in its
-  exporter even then is left alone, and ends with the program.
-- An exporter that fails is told of once, until it works again; spans that are lost, once, until none are.
+  exporter even then is left alone, and ends with the program. Spans that end later, as of readers who go on with what they
+  have, are lost.
+- An exporter that fails is told of once, until it works again; spans that are lost, once, until none are. As nobody looks
+  after the end, those that are lost later are told of when they are asked for, or when the program ends; once.
 - In the child of a fork the thread begins again, unless spans have ended before: these, and the medium, are the parent's.
 """
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
     from aether._native import Span, Tracer
 
-__all__ = ["Exporting", "Refused", "join"]
+__all__ = ["Exporting", "Refused", "join", "text_of"]
 
 _log = said()
 
@@ -54,6 +56,8 @@ def _end_with_the_program() -> None:
     for exporting in ending:
         exporting.stop()
     join(ending)
+    for exporting in ending:
+        exporting.counts()
 
 
 def _go_on_in_the_child() -> None:
@@ -102,6 +106,8 @@ class Exporting:
         # The number of the first span, and of the first that was not taken from the tracer yet.
         self._first = self._next = tracer.count
         self._exported = self._failed = self._lost = 0
+        # Whether it is told of spans that came too late.
+        self._is_late = False
         self._fails = self._loses = self._is_stopped = self._is_shut = self._given_up = False
         self._begin()
         _running.add(self)
@@ -130,7 +136,12 @@ class Exporting:
             if self._thread.is_alive() and not self._given_up:
                 gone = self._tracer.since(self._next, 0)[2]
                 return self._exported, self._failed, self._lost + gone
-            return self._exported, self._failed, self._left()
+            counts = self._exported, self._failed, self._left()
+            late = 0 if self._is_late else counts[2] - self._lost
+            self._is_late = self._is_late or late > 0
+        if late:
+            self._tell_lost(late, "they ended when %s had ended already")
+        return counts
 
     def _left(self) -> int:
         return self._tracer.count - self._first - self._exported - self._failed
@@ -148,6 +159,7 @@ class Exporting:
                 return
             self._given_up = True
             lost = self._left() - self._lost
+            self._lost += lost
         # Exporters that wait to try again give up at this; it may hang as well. At the very end no thread begins.
         with contextlib.suppress(RuntimeError):
             threading.Thread(target=self._shut_down, daemon=True).start()
@@ -202,7 +214,7 @@ class Exporting:
         except Refused as refused:
             return refused.count, str(refused)
         except BaseException as error:  # noqa: BLE001 - not even what ends a program ends this thread
-            return len(spans), _text(error)
+            return len(spans), text_of(error)
         if result is SpanExportResult.SUCCESS:
             return 0, ""
         return len(spans), f"it returned {result}"
@@ -218,7 +230,7 @@ class Exporting:
             _log.warning(
                 "%s could not be shut down: %s",
                 type(self._exporter).__name__,
-                _text(error),
+                text_of(error),
                 extra={"event": "tracing.shutdown_failed"},
             )
 
@@ -241,6 +253,6 @@ class Exporting:
         )
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
     """What an error says, even if it cannot."""
     return "".join(traceback.format_exception_only(error)).strip()

@@ -5,8 +5,9 @@ Contract:
   200..299, empty or one of OTLP, and does not say that some were rejected. Redirects are not followed.
 - `export_timeout` bounds each wait of a request: for the connection, for each next part of the head of the answer, and
   for the rest of the answer as a whole; and all tries together, but for the last one.
-- Why spans were not taken is in `Refused`; what OpenTelemetry's exporter would log of it beside that is not logged, for this
-  exporter alone.
+- Why spans were not taken is in `Refused`, whatever the exporter raises; what OpenTelemetry's exporter would log of it beside
+  that is not logged, for this exporter alone.
+- What is secret is in none of this, nor in what urllib3 logs meanwhile: see `aether.tracing.secrets`.
 - With a credential provider of OpenTelemetry (``OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER``), requests are its own:
   then answers are not seen, and each one below 400 is a success.
 """
@@ -23,11 +24,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import requests
+from google.protobuf import json_format  # type: ignore[import-untyped]
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from aether.tracing.exporting import Refused
+from aether.tracing.exporting import Refused, text_of
+from aether.tracing.secrets import Secrets
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -55,6 +58,7 @@ class OtlpExporter(SpanExporter):
     """
 
     def __init__(self, endpoint: str, headers: Mapping[str, str], timeout: float) -> None:
+        self._secrets = Secrets(endpoint, headers)
         self._seen = _Session()
         session = None if any(os.environ.get(one) for one in _PROVIDERS) else self._seen
         self._exporter = OTLPSpanExporter(
@@ -67,22 +71,30 @@ class OtlpExporter(SpanExporter):
         Raises:
             Refused: Not all of them were taken.
         """
-        with _heard() as messages:
+        try:
+            count, why = self._exported(spans)
+        except BaseException as error:  # noqa: BLE001 - whatever it raises may have a secret in it
+            count, why = len(spans), text_of(error)
+        if count:
+            # The only way out for what others say.
+            raise Refused(count, self._secrets.hidden(why)) from None
+        return SpanExportResult.SUCCESS
+
+    def _exported(self, spans: Sequence[ReadableSpan]) -> tuple[int, str]:
+        """How many of these were not taken, and why."""
+        with _heard(self._secrets) as messages:
             result = self._exporter.export(spans)
         last = self._seen.taken()
-        count, why = 0, ""
         if isinstance(last, requests.Response):
-            count, why = _rejected(last, len(spans))
-        elif result is not SpanExportResult.SUCCESS:
-            said = messages[-1] if messages else "it says nothing of why"
-            count, why = len(spans), said if last is None else f"{type(last).__name__}: {last}"
-        if count:
-            raise Refused(count, why)
-        return result
+            return _rejected(last, len(spans))
+        if result is SpanExportResult.SUCCESS:
+            return 0, ""
+        said = messages[-1] if messages else "it says nothing of why"
+        return len(spans), said if last is None else f"{type(last).__name__}: {last}"
 
     def shutdown(self) -> None:
         """Gives up what it would try again."""
-        with _heard():
+        with _heard(self._secrets):
             self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
 
@@ -138,13 +150,22 @@ def _rejected(answer: requests.Response, sent: int) -> tuple[int, str]:
 
 
 def _of_protobuf(body: bytes) -> tuple[int, str]:
-    partial = ExportTraceServiceResponse.FromString(body).partial_success
-    return partial.rejected_spans, partial.error_message
+    return _of_otlp(ExportTraceServiceResponse.FromString(body))
 
 
 def _of_json(body: bytes) -> tuple[int, str]:
-    partial = json.loads(body).get("partialSuccess", {})
-    return int(partial.get("rejectedSpans", 0)), str(partial.get("errorMessage", ""))
+    if not isinstance(json.loads(body), dict):
+        message = "a message of protobuf is an object in JSON"
+        raise TypeError(message)
+    answer = ExportTraceServiceResponse()
+    # Its JSON has more than one way to say most things: null is the same as nothing.
+    json_format.Parse(body, answer, ignore_unknown_fields=True)
+    return _of_otlp(answer)
+
+
+def _of_otlp(answer: ExportTraceServiceResponse) -> tuple[int, str]:
+    partial = answer.partial_success
+    return partial.rejected_spans, partial.error_message
 
 
 _PARTIAL = {"application/x-protobuf": _of_protobuf, "application/json": _of_json}
@@ -153,13 +174,14 @@ _listening = threading.local()
 
 
 @contextlib.contextmanager
-def _heard() -> Generator[list[str]]:
+def _heard(secrets: Secrets) -> Generator[list[str]]:
     """What OpenTelemetry's exporter says in this thread meanwhile, which is not logged."""
-    _listening.messages = messages = list[str]()
+    messages = list[str]()
+    _listening.messages, _listening.secrets = messages, secrets
     try:
         yield messages
     finally:
-        _listening.messages = None
+        _listening.messages = _listening.secrets = None
 
 
 def _is_of_others(record: logging.LogRecord) -> bool:
@@ -170,4 +192,13 @@ def _is_of_others(record: logging.LogRecord) -> bool:
     return False
 
 
+def _without_secrets(record: logging.LogRecord) -> bool:
+    """Of whom it asks, urllib3 logs the whole URL."""
+    secrets = getattr(_listening, "secrets", None)
+    if secrets is not None:
+        record.msg, record.args = secrets.hidden(record.getMessage()), None
+    return True
+
+
 logging.getLogger(OTLPSpanExporter.__module__).addFilter(_is_of_others)
+logging.getLogger("urllib3.connectionpool").addFilter(_without_secrets)
