@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from aether.lane import Handler
     from aether.medium import Aether
 
-__all__ = ["Guard", "Guards"]
+__all__ = ["Guard", "Guards", "called"]
 
 _log = said()
 
@@ -219,7 +219,7 @@ class Guard:
             self.refused += 1
             if when_open == "refuse":
                 raise passage.refused(wait)
-            return await _called(when_open, wave)
+            return await called(when_open, wave)
         begun = self._timers.now()
         try:
             answer = await self._timed(wave)
@@ -246,7 +246,7 @@ class Guard:
     async def _timed(self, wave: Wave[Any]) -> Any:
         deadlines = self.deadlines
         if deadlines is None:
-            return await _called(self._handler, wave)
+            return await called(self._handler, wave)
         answer: Any = self._handler(wave)
         if type(answer) is CoroutineType or hasattr(answer, "__await__"):
             deadline = deadlines.begin()
@@ -264,7 +264,8 @@ class Guard:
             self.deadlines.leave()
 
 
-async def _called(function: Handler, wave: Wave[Any]) -> Any:
+async def called(function: Handler, wave: Wave[Any]) -> Any:
+    """What a handler answers, async or plain."""
     answer: Any = function(wave)
     if type(answer) is CoroutineType or hasattr(answer, "__await__"):
         answer = await answer  # pyright: ignore[reportUnknownVariableType]
