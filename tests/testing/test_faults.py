@@ -180,7 +180,9 @@ async def test_handlers_to_come_have_faults_too(anyio_backend: object) -> None:
 async def run_of(seed: int, noise: int) -> tuple[list[tuple[str, Any, float]], list[Any]]:
     """What happens in a run, with so many waves that have nothing to do with it."""
     async with VirtualAether() as medium:
-        shop = Shop(medium, concurrency=3, retry=Retry(on=OSError, attempts=4, budget=None, **STEADY))
+        shop = Shop(
+            medium, concurrency=3, retry=Retry(on=OSError, attempts=4, budget=None, **STEADY)
+        )
         with faults(medium, seed) as injected:
             injected.error("orders.*", OSError("down"), probability=0.4)
             injected.drop("orders.*", probability=0.2)
@@ -223,7 +225,7 @@ def test_a_seed_does_the_same_on_each_loop_and_in_each_process() -> None:
     assert [(kind, payload) for kind, payload, _ in first[0]][:6] == SIX
 
 
-SIX = [('delay', 0), ('slow', 2), ('error', 4), ('drop', 6), ('delay', 7), ('slow', 7)]
+SIX = [("delay", 0), ("slow", 2), ("error", 4), ("drop", 6), ("delay", 7), ("slow", 7)]
 
 
 @given(st.integers(), st.floats(0.1, 0.9))

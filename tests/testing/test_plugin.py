@@ -15,9 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PLUGIN = "aether.testing.plugin"
 
-INSTALLED = any(
-    one.value == PLUGIN for one in metadata.distribution("aether-medium").entry_points
-)
+INSTALLED = any(one.value == PLUGIN for one in metadata.distribution("aether-medium").entry_points)
 
 
 def run_tests(folder: Path, code: str, *arguments: str) -> str:
@@ -27,7 +25,17 @@ def run_tests(folder: Path, code: str, *arguments: str) -> str:
     # Where the package was installed before it had the plugin, as in a tree that is worked on, it is named.
     named = [] if INSTALLED else ["-p", PLUGIN]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *named, *arguments, str(folder)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            *named,
+            *arguments,
+            str(folder),
+        ],
         capture_output=True,
         text=True,
         timeout=60,

@@ -110,9 +110,13 @@ def test_a_failure_shows_what_came_instead_near_misses_first(medium: Aether) -> 
         medium.emit_nowait("orders.paid", {"id": 7})
         medium.emit_nowait("orders.created", {"id": 8, "items": ["a"]})
         medium.emit_nowait("orders.created", {"id": 7, "items": ["b"]})
-        assert failing(seen, "orders.created", payload={"id": 7, "items": ["a"]}) == [
-            "a wave on 'orders.created' with the payload {'id': 7, 'items': ['a']} was to be emitted, and there were none;"
-            " 4 waves were emitted on 'orders.*', near misses first:",
+        wanted = {"id": 7, "items": ["a"]}
+        said, *rows = failing(seen, "orders.created", payload=wanted)
+        assert said == (
+            f"a wave on 'orders.created' with the payload {wanted} was to be emitted, and there were none; 4 waves were emitted"
+            " on 'orders.*', near misses first:"
+        )
+        assert rows == [
             "     3  orders.created  {'id': 8, 'items': ['a']}    # payload['id'] is 8, not 7",
             "     4  orders.created  {'id': 7, 'items': ['b']}    # payload['items'][0] is 'b', not 'a'",
             "     1  orders.paid  {'id': 1}",
@@ -175,6 +179,9 @@ def test_a_recording_that_has_lost_waves_says_so(
         seen.assert_not_emitted("b")
 
 
+NAN = float("nan")
+
+
 class Odd:
     """A payload that nobody can look at."""
 
@@ -200,6 +207,7 @@ class Odd:
         ((1, (2, 3)), (1, (2, 4)), "payload[1][1] is 4, not 3"),
         ("abc", "abd", "payload is 'abd', not 'abc'"),
         (Odd(), 1, "comparing raised KeyError: 'odd'; give a function of the payload"),
+        ([NAN, 1], [NAN, 2], "payload[1] is 2, not 1"),
         (str.isdigit, "12", None),
         (str.isdigit, "x", "the function says no"),
         (lambda payload: payload["id"], {}, "the function raised KeyError: 'id'"),
@@ -223,7 +231,9 @@ def test_what_cannot_be_shown_is_named() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=2),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=1), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=1), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 

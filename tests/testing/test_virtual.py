@@ -194,9 +194,7 @@ async def test_settle_says_who_is_at_work_and_what_to_do(anyio_backend: object) 
         assert await medium.settle()
 
 
-@pytest.mark.parametrize(
-    ("seconds", "handled"), [(4.0, ["began", "ended"]), (400.0, ["began"])]
-)
+@pytest.mark.parametrize(("seconds", "handled"), [(4.0, ["began", "ended"]), (400.0, ["began"])])
 async def test_leaving_drains_by_its_own_time(
     anyio_backend: object, seconds: float, handled: list[str]
 ) -> None:
@@ -284,5 +282,3 @@ def test_it_shows_what_its_clock_shows() -> None:
     medium = VirtualAether(start=12.5)
     assert repr(medium.clock) == "<VirtualClock at 12.5 s>"
     medium.shut("closed", at_once=True)
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from aether._printable import printable
@@ -52,7 +52,9 @@ def differing(wanted: object, value: object) -> str | None:
             return None
     except Exception as error:  # noqa: BLE001 - such as an array, which has no one answer
         if not callable(wanted):
-            return f"comparing raised {type(error).__name__}: {error}; give a function of the payload"
+            return (
+                f"comparing raised {type(error).__name__}: {error}; give a function of the payload"
+            )
     if callable(wanted):
         return _refused(cast("Callable[[Any], object]", wanted), value)
     return _first(wanted, value, "payload")
@@ -65,26 +67,30 @@ def _refused(predicate: Callable[[Any], object], value: object) -> str | None:
         return f"the function raised {type(error).__name__}: {error}"
 
 
-def _first(wanted: object, value: object, place: str) -> str:
+def _first(wanted: Any, value: Any, place: str) -> str:
     """The innermost place in which two values differ, the first if there are several."""
-    if isinstance(wanted, Mapping) and isinstance(value, Mapping):
-        mine, theirs = cast("Mapping[Any, Any]", wanted), cast("Mapping[Any, Any]", value)
-        for key in mine:
-            if key not in theirs:
-                return f"{place}[{shown(key)}] is missing"
-            if mine[key] != theirs[key]:
-                return _first(mine[key], theirs[key], f"{place}[{shown(key)}]")
-        for key in theirs:
-            if key not in mine:
-                return f"{place}[{shown(key)}] is too much"
-    texts = (str, bytes, bytearray)
-    if isinstance(wanted, Sequence) and type(wanted) is type(value) and not isinstance(wanted, texts):
-        ours, others = cast("Sequence[Any]", wanted), cast("Sequence[Any]", value)
-        if len(ours) != len(others):
-            return f"{place} has {len(others)} items, not {len(ours)}"
-        for number, (one, other) in enumerate(zip(ours, others, strict=True)):
-            if one != other:
-                return _first(one, other, f"{place}[{number}]")
-    if type(wanted) is not type(value):
-        return f"{place} is {shown(value)} ({type(value).__name__}), not {shown(wanted)} ({type(wanted).__name__})"
+    if _both(wanted, value, Mapping):
+        for key in [*wanted, *value]:
+            here = f"{place}[{shown(key)}]"
+            if key not in value or key not in wanted:
+                return f"{here} is {'missing' if key in wanted else 'too much'}"
+            if not _same(wanted[key], value[key]):
+                return _first(wanted[key], value[key], here)
+    theirs, ours = type(value).__name__, type(wanted).__name__
+    if type(value) is not type(wanted):
+        return f"{place} is {shown(value)} ({theirs}), not {shown(wanted)} ({ours})"
+    if _both(wanted, value, (list, tuple)):
+        if len(wanted) != len(value):
+            return f"{place} has {len(value)} items, not {len(wanted)}"
+        at = next((at for at, one in enumerate(wanted) if not _same(one, value[at])), 0)
+        return _first(wanted[at], value[at], f"{place}[{at}]")
     return f"{place} is {shown(value)}, not {shown(wanted)}"
+
+
+def _same(one: Any, other: Any) -> bool:
+    """As containers compare what is in them."""
+    return one is other or bool(one == other)
+
+
+def _both(one: object, other: object, kinds: Any) -> bool:
+    return isinstance(one, kinds) and isinstance(other, kinds)

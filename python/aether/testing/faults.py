@@ -192,9 +192,8 @@ class Faults:
             error: With what.
             probability: How often, 0..1, at each attempt.
         """
-        if not isinstance(error, Exception) and not (
-            isinstance(error, type) and issubclass(error, Exception)
-        ):
+        kind: object = error if isinstance(error, type) else type(error)
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
             message = f"error must be an Exception or a class of such, not {error!r}"
             raise TypeError(message)
         self._add("error", pattern, probability, error=error)
@@ -278,13 +277,16 @@ class Faults:
 
         return inside
 
-    def _happens(self, kind: Kind, place: _Place, wave: Wave[Any], number: str) -> _Happening | None:
+    def _happens(
+        self, kind: Kind, place: _Place, wave: Wave[Any], number: str
+    ) -> _Happening | None:
         """The first fault of a kind that happens here; it is noted."""
         for rule in self._rules:
             if rule.kind != kind or not wave.channel.matches(rule.pattern):
                 continue
             # A text is the same seed in each process, and no other draw is disturbed by this one.
-            random = Random(f"{self.seed} {rule.number} {place.label} {wave.channel} {number}")
+            seed = f"{self.seed} {rule.number} {place.label} {wave.channel} {number}"
+            random = Random(seed)  # noqa: S311 - it is to be foreseen
             if random.random() < rule.probability:
                 seconds = random.uniform(rule.least, rule.most)
                 self.injected.append(Injected(kind, place.vibrator, wave, seconds))

@@ -14,7 +14,7 @@ the test does that, or the program that it hands the medium to.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -76,5 +76,6 @@ def aether_faults(aether_medium: VirtualAether, request: pytest.FixtureRequest) 
     """Faults in the handlers of `aether_medium`, from the seed of `--aether-seed`."""
     from aether.testing import faults
 
-    with faults(aether_medium, request.config.getoption("--aether-seed")) as injected:
+    seed: Any = request.config.getoption("--aether-seed")
+    with faults(aether_medium, seed) as injected:
         yield injected

@@ -133,9 +133,7 @@ class Recording:
         )
         raise AssertionError(message)
 
-    def assert_not_emitted(
-        self, pattern: str | None = None, *, payload: object = ANYTHING
-    ) -> None:
+    def assert_not_emitted(self, pattern: str | None = None, *, payload: object = ANYTHING) -> None:
         """Fails if such a wave was emitted. Only what follows at once can be seen: `settle` or `advance` first.
 
         Args:
@@ -181,7 +179,15 @@ class Recording:
         for number, wave in enumerate(waves):
             here = wave.channel.matches(wanted)
             why = differing(payload, wave.payload)
-            near = 0 if here and why is None else 1 if here else 2 if why is None and payload is not ANYTHING else 3
+            near = (
+                0
+                if here and why is None
+                else 1
+                if here
+                else 2
+                if why is None and payload is not ANYTHING
+                else 3
+            )
             text = ("as wanted", why or "", "another channel, the payload as wanted", "")[near]
             line = f"  {number + 1:>4}  {printable(str(wave.channel))}  {shown(wave.payload)}"
             rows.append((near, number, f"{line}    # {text}" if text else line))
