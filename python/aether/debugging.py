@@ -73,13 +73,15 @@ class Payloads:
             for name, patterns, *_ in self._rows(str(wave.channel), 1.0)
             if any(covers(pattern, wave.channel) for pattern in patterns)
         }
-        noted_ = _Noted(wave, noted(wave.payload), tuple(sorted(receivers)))
+        latest = _Noted(wave, noted(wave.payload), tuple(sorted(receivers)))
         with self._lock:
-            # A wave that is emitted once more is the same, and may have been changed in between.
-            self._noted[wave.id] = noted_
-            self._noted.move_to_end(wave.id)
+            # A wave that is emitted once more is the same, and may have been changed in between. What goes out of here may end
+            # with this, and what ends may do anything: not under the lock.
+            gone = [self._noted.pop(wave.id, None)]
+            self._noted[wave.id] = latest
             while len(self._noted) > _KEPT:
-                self._noted.popitem(last=False)
+                gone.append(self._noted.popitem(last=False)[1])
+        del gone
 
     def look(self) -> None:
         """Compares all."""

@@ -21,6 +21,7 @@ OTHER: dict[str, Any] = {
     "max_channel_length": 10,
     "stall_warning": 7.0,
     "drain_timeout": 7.0,
+    "shutdown_timeout": 7.0,
     "max_payload_bytes": 10,
     "retain": ("a",),
     "retain_channels": 5,
@@ -30,6 +31,7 @@ OTHER: dict[str, Any] = {
     "name": "shop",
     "metrics": {},
     "tracing": {"sample": 1.0},
+    "debug": True,
 }
 """Another value for each field."""
 

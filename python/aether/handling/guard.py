@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
@@ -27,6 +28,8 @@ from aether.handling.retry import Retry
 from aether.storms import Storm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aether._native import Wave
     from aether._wait import Flag
     from aether.handling.circuit import Passage
@@ -146,6 +149,10 @@ class Guard:
     def phases(self) -> dict[str | None, str]:
         """The states of its circuits, by target."""
         return {} if self._circuits is None else self._circuits.phases()
+
+    def enclose(self, around: Callable[[Handler, Wave[Any]], Any]) -> None:
+        """Has a function called at each attempt with the handler and the wave, where the handler was called with the wave."""
+        self._handler = partial(around, self._handler)
 
     async def __call__(self, wave: Wave[Any]) -> Any:
         """Has the wave handled, and returns the answer."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -231,51 +232,39 @@ class Faults:
         label = f"{lane.name}/{getattr(lane.handler, '__qualname__', type(lane.handler).__name__)}"
         self._labels[label] += 1
         place = _Place(lane.name, f"{label}/{self._labels[label]}")
-        guard = lane.guard
-        if guard is None:
-            lane._call = self._inside(place, lane._call)  # noqa: SLF001 - it is made to be in nobody's way
-        else:
-            guard._handler = self._inside(place, guard._handler)  # noqa: SLF001
-        lane._call = self._outside(place, lane._call)  # noqa: SLF001
+        (lane if lane.guard is None else lane.guard).enclose(partial(self._inside, place))
+        lane.enclose(partial(self._outside, place))
 
-    def _outside(self, place: _Place, call: Handler) -> Handler:
+    async def _outside(self, place: _Place, call: Handler, wave: Wave[Any]) -> Any:
         """What a wave meets on its way to a handler."""
-
-        async def outside(wave: Wave[Any]) -> Any:
-            if not self._rules:
-                return await called(call, wave)
-            key = (place.label, str(wave.channel))
-            self._counts[key] += 1
-            number = str(self._counts[key])
-            token = _number.set(number)
-            try:
-                if self._happens("drop", place, wave, number):
-                    return None
-                if late := self._happens("delay", place, wave, number):
-                    await self._medium.clock.sleep(late.seconds)
-                answer = await called(call, wave)
-                if self._happens("duplicate", place, wave, number):
-                    _number.set(f"{number} again")
-                    await called(call, wave)
-                return answer
-            finally:
-                _number.reset(token)
-
-        return outside
-
-    def _inside(self, place: _Place, call: Handler) -> Handler:
-        """What a handler meets at each attempt."""
-
-        async def inside(wave: Wave[Any]) -> Any:
-            if self._rules:
-                attempt = f"{_number.get()}/{wave.headers.get('aether-attempt', '1')}"
-                if slow := self._happens("slow", place, wave, attempt):
-                    await self._medium.clock.sleep(slow.seconds)
-                if failing := self._happens("error", place, wave, attempt):
-                    raise _fresh(failing.error)
+        if not self._rules:
             return await called(call, wave)
+        key = (place.label, str(wave.channel))
+        self._counts[key] += 1
+        number = str(self._counts[key])
+        token = _number.set(number)
+        try:
+            if self._happens("drop", place, wave, number):
+                return None
+            if late := self._happens("delay", place, wave, number):
+                await self._medium.clock.sleep(late.seconds)
+            answer = await called(call, wave)
+            if self._happens("duplicate", place, wave, number):
+                _number.set(f"{number} again")
+                await called(call, wave)
+            return answer
+        finally:
+            _number.reset(token)
 
-        return inside
+    async def _inside(self, place: _Place, call: Handler, wave: Wave[Any]) -> Any:
+        """What a handler meets at each attempt."""
+        if self._rules:
+            attempt = f"{_number.get()}/{wave.headers.get('aether-attempt', '1')}"
+            if slow := self._happens("slow", place, wave, attempt):
+                await self._medium.clock.sleep(slow.seconds)
+            if failing := self._happens("error", place, wave, attempt):
+                raise _fresh(failing.error)
+        return await called(call, wave)
 
     def _happens(
         self, kind: Kind, place: _Place, wave: Wave[Any], number: str
