@@ -65,6 +65,20 @@ def test_waves_of_threads_are_in_the_order_of_their_admission(medium: Aether) ->
         assert len(set(sequences)) == 2_000
 
 
+def test_what_came_the_other_way_round_is_put_in_order(medium: Aether) -> None:
+    class Ring:
+        def take(self) -> tuple[list[Any], int]:
+            return [waves.pop() for _ in range(len(waves))], 0
+
+    with record(medium) as other:
+        for _ in range(3):
+            medium.emit_nowait("a")
+        waves = other.waves
+    seen = record(medium)
+    seen._ring = Ring()  # type: ignore[assignment]
+    assert [wave.sequence for wave in seen] == [wave.sequence for wave in other]
+
+
 async def test_it_has_what_a_medium_emitted_before_it_was_closed(anyio_backend: object) -> None:
     async with Aether() as medium:
         seen = record(medium)
