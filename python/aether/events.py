@@ -135,6 +135,11 @@ EVENTS = {
         "An `on_error` has raised an error; as many are said as of handlers.",
         ("vibrator", "more"),
     ),
+    "payload.changed": Event(
+        "ERROR",
+        "With `debug`: a payload was changed after its emission; once for each change that is seen.",
+        ("channel", "wave_id", "receivers", "place"),
+    ),
     "stalls.failed": Event("ERROR", "Looking after emissions that wait has failed."),
     "task.failed": Event("ERROR", "A task of the library has failed while it was cancelled."),
     "timer.failed": Event("ERROR", "What was to happen at a moment of the clock has failed."),

@@ -201,6 +201,10 @@ class Lane:
         """What has happened around its handler, by kind: see `aether.handling.guard`."""
         return Counter() if self.guard is None else self.guard.incidents()
 
+    def enclose(self, around: Callable[[Handler, Wave[Any]], Any]) -> None:
+        """Has a function called with the handler and the wave, where the handler was called with the wave."""
+        self._call = partial(around, self._call)
+
     def start(self) -> None:
         """Starts the workers in the running loop, unless they are there or it is closed."""
         if self._workers or self._closed:

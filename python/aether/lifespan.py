@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from aether.errors import Closed
 from aether.events import said
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 
     import anyio
 
@@ -34,8 +35,12 @@ _log = said()
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Lifespan:
-    """One life of a medium, from entering to closing."""
+class Lifespan(Mapping[str, "Aether"]):
+    """One life of a medium, from entering to closing.
+
+    It is a mapping too, with the medium as `medium`: that is what a server takes the state of its requests from, so that
+    a handler of FastAPI or Starlette finds it at `request.state.medium`.
+    """
 
     __slots__ = ("_body", "_closing", "_home", "_over", "abandoned", "forced", "medium", "signal")
 
@@ -51,6 +56,20 @@ class Lifespan:
         self._over = Flag()
         self._body: anyio.CancelScope | None = None
         self._closing: anyio.CancelScope | None = None
+
+    def __getitem__(self, key: str) -> Aether:
+        if key != "medium":
+            raise KeyError(key)
+        return self.medium
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("medium",))
+
+    def __len__(self) -> int:
+        return 1
+
+    def __repr__(self) -> str:
+        return f"<Lifespan of {self.medium!r}>"
 
     def stop(self) -> None:
         """Ends it as a first signal does, from any thread; a second time as a second one."""

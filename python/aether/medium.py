@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from aether._native import Mailbox, ManualClock, Wave
     from aether.config import AetherConfig
     from aether.config.files import ConfigFiles
+    from aether.debugging import Payloads
     from aether.journal import Journal
     from aether.lane import Lane
     from aether.requests import RequestOptions
@@ -75,6 +76,7 @@ class Aether(Emitting, Monitored):
 
     __slots__ = (
         "_groups",
+        "_payloads",
         "_requests",
     )
 
@@ -137,6 +139,11 @@ class Aether(Emitting, Monitored):
         self._begin_observed()
         self._begin_running(clock)
         self._begin_monitored()
+        self._payloads: Payloads | None = None
+        if self._config is not None and self._config.debug:
+            from aether.debugging import Payloads
+
+            self._payloads = Payloads(self)
         end_with_the_program(self)
 
     @classmethod
@@ -246,6 +253,8 @@ class Aether(Emitting, Monitored):
 
     def adopt(self, lane: Lane, vibrator: Vibrator) -> None:
         """Takes a new handler in, and runs it if handlers run now."""
+        if self._payloads is not None:
+            self._payloads.enclose(lane)
         self._lanes.add(lane, vibrator)
         if self._runs and self._home is not None:
             self._home.run(lane.start)
@@ -253,6 +262,11 @@ class Aether(Emitting, Monitored):
     def disown(self, vibrator: Vibrator) -> None:
         """Forgets the handlers of a vibrator that is closed, once they have ended what they are at."""
         self._lanes.release(vibrator)
+
+    async def _stop(self, *, at_once: bool) -> None:
+        await super()._stop(at_once=at_once)
+        if self._payloads is not None:
+            self._payloads.look()
 
     # Requests
 

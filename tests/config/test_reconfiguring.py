@@ -31,6 +31,7 @@ OTHER: dict[str, Any] = {
     "name": "shop",
     "metrics": {},
     "tracing": {"sample": 1.0},
+    "debug": True,
 }
 """Another value for each field."""
 

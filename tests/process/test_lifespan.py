@@ -208,3 +208,14 @@ def test_run_returns_what_it_should() -> None:
     assert (seen, medium.phase) == (["open"], "closed")
     with pytest.raises(ValueError, match="backend must be"):
         aether.run(main, backend="twisted")
+
+
+async def test_a_server_finds_the_medium_in_its_state(anyio_backend: object) -> None:
+    medium = Aether()
+    async with medium.lifespan(object()) as life:
+        state: dict[str, object] = {"other": 1}
+        state.update(life)
+        assert state == {"other": 1, "medium": medium}
+        assert (len(life), {**life}) == (1, {"medium": medium})
+        with pytest.raises(KeyError):
+            life["nonsense"]

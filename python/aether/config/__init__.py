@@ -205,3 +205,8 @@ class AetherConfig(Settings):
         json_schema_extra=RESTART,
         description="Which waves are followed; `None`: none.",
     )
+    debug: bool = Field(
+        default=False,
+        json_schema_extra=RESTART,
+        description="Whether payloads that are changed after their emission are found, and logged: for tests, as it is slow.",
+    )

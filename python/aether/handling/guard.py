@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
@@ -28,13 +29,15 @@ from aether.handling.retry import Retry
 from aether.storms import Storm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aether._native import Wave
     from aether._wait import Flag
     from aether.handling.circuit import Passage
     from aether.lane import Handler
     from aether.medium import Aether
 
-__all__ = ["Guard", "Guards"]
+__all__ = ["Guard", "Guards", "called"]
 
 _log = said()
 
@@ -148,6 +151,10 @@ class Guard:
         """The states of its circuits, by target."""
         return {} if self._circuits is None else self._circuits.phases()
 
+    def enclose(self, around: Callable[[Handler, Wave[Any]], Any]) -> None:
+        """Has a function called at each attempt with the handler and the wave, where the handler was called with the wave."""
+        self._handler = partial(around, self._handler)
+
     async def __call__(self, wave: Wave[Any]) -> Any:
         """Has the wave handled, and returns the answer."""
         attempts = 1
@@ -228,7 +235,7 @@ class Guard:
             self.refused += 1
             if when_open == "refuse":
                 raise passage.refused(wait)
-            return await _called(when_open, wave)
+            return await called(when_open, wave)
         begun = self._timers.now()
         try:
             answer = await self._timed(wave)
@@ -255,7 +262,7 @@ class Guard:
     async def _timed(self, wave: Wave[Any]) -> Any:
         deadlines = self.deadlines
         if deadlines is None:
-            return await _called(self._handler, wave)
+            return await called(self._handler, wave)
         answer: Any = self._handler(wave)
         if type(answer) is CoroutineType or hasattr(answer, "__await__"):
             deadline = deadlines.begin()
@@ -273,7 +280,8 @@ class Guard:
             self.deadlines.leave()
 
 
-async def _called(function: Handler, wave: Wave[Any]) -> Any:
+async def called(function: Handler, wave: Wave[Any]) -> Any:
+    """What a handler answers, async or plain."""
     answer: Any = function(wave)
     if type(answer) is CoroutineType or hasattr(answer, "__await__"):
         answer = await answer  # pyright: ignore[reportUnknownVariableType]
