@@ -70,6 +70,12 @@ impl Ranges {
         &self.0[self.0.partition_point(|known| *known.end() < sequence)..]
     }
 
+    /// The first of them behind a sequence.
+    pub(crate) fn after(&self, sequence: u64) -> Option<u64> {
+        let next = sequence.checked_add(1)?;
+        self.up_from(next).first().map(|range| next.max(*range.start()))
+    }
+
     /// Whether all of a range is among them.
     pub(crate) fn covers(&self, range: RangeInclusive<u64>) -> bool {
         let whole = |known: &RangeInclusive<u64>| known.start() <= range.start();
@@ -140,6 +146,7 @@ mod tests {
             prop_assert!(listed(&within).iter().eq(plain.range(first..=first + length)));
             let whole = (first..=first + length).all(|sequence| plain.contains(&sequence));
             prop_assert_eq!(one.covers(first..=first + length), whole);
+            prop_assert_eq!(one.after(first), plain.range(first + 1..).next().copied());
             let mut all = one.clone();
             all.add_all(&other);
             prop_assert!(listed(&all).iter().eq(plain.union(&less)));

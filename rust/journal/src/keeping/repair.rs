@@ -78,7 +78,7 @@ pub fn repair<D: Disk, E: Disk>(
     let (mut last, mut begun) = (0, (0, 0));
     let left_over = left_over(&summaries);
     let all = segments.iter().zip(&summaries).zip(left_over).zip(ends);
-    for (((segment, summary), left_over), end) in all {
+    for (at, (((segment, summary), left_over), end)) in all.enumerate() {
         // What was refused may be noted in the next one: it is not missing.
         let missing = Ranges::from(segment.base.max(1)..=end).without(&removed);
         let nothing = summary.void && missing.is_empty();
@@ -96,9 +96,16 @@ pub fn repair<D: Disk, E: Disk>(
         let mut anew = Anew::new(into, &header)?;
         copy_records(segment, &mut anew, &mut last, &mut repaired, &mut meter)?;
         if segment.header.is_err() {
-            let last = missing.last().unwrap_or(segment.base.saturating_sub(1));
-            anew.put(&mut Encoded::seal(), last)?;
-            repaired.notes += 1;
+            let empty = segment.base.saturating_sub(1);
+            // Nobody is given what stands behind a seal that says more: what comes out of its place is not behind it.
+            let to_come =
+                summaries[at + 1..].iter().filter_map(|next| next.there.after(last)).min();
+            let reached =
+                missing.last().unwrap_or(empty).min(to_come.map_or(u64::MAX, |next| next - 1));
+            if reached >= empty {
+                anew.put(&mut Encoded::seal(), reached)?;
+                repaired.notes += 1;
+            }
         }
         repaired.bytes += anew.draft.size();
         copy.add(anew.draft)?;
