@@ -58,9 +58,12 @@ def test_a_server_lives_as_long_as_its_medium_and_hands_it_on() -> None:
 
 
 SLOW = """
-import os, sys
+import os, signal, sys
 import anyio, uvicorn
 from service import create_app
+
+# A shell's job in the background ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Bank:
     async def charge(self, order: int, cents: int) -> None:
@@ -91,8 +94,6 @@ def test_a_signal_to_a_real_server_charges_what_was_accepted(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(SERVICE), *sys.path])},
-        # A shell's job in the background ignores SIGINT, and so would the server.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         try:
             assert process.stdout is not None
