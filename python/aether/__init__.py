@@ -41,6 +41,7 @@ from aether.errors import (
 from aether.expectation import Expectation
 from aether.explanation import Explanation, ExplanationRow
 from aether.handling import CircuitBreaker, CircuitChange, Rate, Retry
+from aether.limited import EmitterStatistics, LimitedEmitter
 from aether.lifespan import Lifespan, run
 from aether.medium import Aether
 from aether.statistics import (
@@ -90,6 +91,7 @@ __all__ = [
     "Deadlock",
     "Detection",
     "Emitter",
+    "EmitterStatistics",
     "EndOfStream",
     "EngineStatistics",
     "Expectation",
@@ -108,6 +110,7 @@ __all__ = [
     "JournalFull",
     "LeakHint",
     "Lifespan",
+    "LimitedEmitter",
     "ManualClock",
     "MediumStatistics",
     "MetricsConfig",

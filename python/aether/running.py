@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.errors import Closed, JournalError, WrongLoop
 from aether.events import said
 from aether.lane import others_idle
 from aether.lanes import Lanes
+from aether.limited import Limiting
 from aether.timers import Timers
 from aether.traced import Traced
 
@@ -53,6 +54,7 @@ class Running(Traced):
         "_home",
         "_journal",
         "_lanes",
+        "_limiting",
         "_runs",
         "_timers",
         "_vibrators",
@@ -63,6 +65,7 @@ class Running(Traced):
     def _begin_running(self, clock: ManualClock | None) -> None:
         self._blocks = Blocks()
         self._timers = Timers(clock)
+        self._limiting = Limiting(self._timers)
         self._lanes = Lanes()
         self._vibrators: weakref.WeakValueDictionary[int, Vibrator] = weakref.WeakValueDictionary()
         self._home: Home | None = None
@@ -83,6 +86,18 @@ class Running(Traced):
     def timers(self) -> Timers:
         """What is to happen at a moment of its clock; for what waits for one."""
         return self._timers
+
+    @property
+    def limiting(self) -> Limiting:
+        """Its emitters with limits; for what makes and shows them."""
+        return self._limiting
+
+    def shut(self, phase: Literal["draining", "closed"], at_once: bool) -> None:
+        """Takes no more waves: from outside, or from nobody."""
+        super().shut(phase, at_once=at_once)
+        if phase == "closed":
+            # Who waits for a turn is refused, and need not wait for that.
+            self._limiting.open()
 
     @property
     def lanes(self) -> Lanes:

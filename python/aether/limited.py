@@ -1,0 +1,426 @@
+"""Emitters with limits: so many waves in a second, so many emissions under way.
+
+Contract:
+- An emission waits for a place among those under way, then for its turn, and then goes out as any other: so the rate is
+  that of the waves themselves. Both are given first come first served, in all loops and threads, by the medium's clock.
+- Who is cancelled, or gives up, while it waits has emitted nothing and leaves its turn to the next. Once it goes out its
+  turn is used, whatever becomes of it.
+- `emit_nowait` never waits: without a place or a turn it is `WouldBlock`. It passes nobody by.
+- Once the medium is closed, nobody waits: who did gets `Closed`.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import Counter, deque
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aether._native import Wave
+from aether.errors import WouldBlock
+from aether.handling.line import Line
+from aether.handling.numbers import checked_count, checked_seconds
+from aether.handling.rate import Rate, Turns
+from aether.threads import Emitter, Emitting, block, refuse_in_a_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from aether._native import Receipt
+    from aether.timers import Timers
+
+__all__ = ["EmitterStatistics", "LimitedEmitter", "Limiting"]
+
+_T = TypeVar("_T")
+
+_INSTEAD = "await emit_wave(...) or emit_nowait(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class EmitterStatistics:
+    """Counters of one emitter with limits.
+
+    Attributes:
+        under_way: Emissions under way, if there is a bulkhead.
+        waiting_for_place: Emissions that wait for a place among them now.
+        waiting_for_turn: Emissions that wait for their turn now, by the rate.
+        waited: How many had to wait for one or the other, ever.
+        refused: How many did not wait, as `emit_nowait`, and were refused.
+        timed_out: How many have given up.
+    """
+
+    under_way: int
+    waiting_for_place: int
+    waiting_for_turn: int
+    waited: int
+    refused: int
+    timed_out: int
+
+
+class _Places:
+    """The places of a bulkhead."""
+
+    __slots__ = ("_free", "most")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        # To take one out, and to put one back, is one step.
+        self._free = deque([None] * most)
+
+    @property
+    def taken(self) -> int:
+        return self.most - len(self._free)
+
+    def take(self, now: float) -> float:
+        del now
+        try:
+            self._free.pop()
+        except IndexError:
+            return inf
+        return 0.0
+
+    def give_back(self) -> None:
+        # Who came in when the medium was closed had none.
+        if len(self._free) < self.most:
+            self._free.append(None)
+
+
+class Limiting:
+    """The emitters with limits of one medium: what they have come to, also those that are gone."""
+
+    __slots__ = ("__weakref__", "_counting", "_entrances", "_incidents", "_is_open", "timers")
+
+    def __init__(self, timers: Timers) -> None:
+        self.timers = timers
+        self._entrances: weakref.WeakValueDictionary[int, Entrance] = weakref.WeakValueDictionary()
+        self._incidents: Counter[tuple[str, str]] = Counter()
+        # May be asked for again in the midst of it, by the end of some object.
+        self._counting = threading.RLock()
+        self._is_open = False
+
+    def entrance(
+        self,
+        rate: float | None,
+        burst: int | None,
+        bulkhead: int | None,
+        timeout: float | None,
+    ) -> Entrance:
+        """What the emissions of a new emitter pass."""
+        if rate is None and burst is not None:
+            message = f"burst={burst} is how many waves pass at once by a rate; give rate= as well"
+            raise ValueError(message)
+        if rate is None and bulkhead is None:
+            message = f"timeout={timeout} is for how long to wait by a limit; give rate= or bulkhead= as well"
+            raise ValueError(message)
+        checked = None if rate is None else Rate(rate, 1 if burst is None else burst)
+        if bulkhead is not None:
+            checked_count("bulkhead", bulkhead)
+        if timeout is not None:
+            checked_seconds("timeout", timeout)
+        entrance = Entrance(self, checked, bulkhead, timeout)
+        self._entrances[id(entrance)] = entrance
+        if self._is_open:
+            entrance.open()
+        return entrance
+
+    def _alive(self) -> list[Entrance]:
+        # Taken in one step, which an iteration is not.
+        return [one for of in self._entrances.valuerefs() if (one := of()) is not None]
+
+    def open(self) -> None:
+        """The medium is closed: nobody waits any more."""
+        self._is_open = True
+        for entrance in self._alive():
+            entrance.open()
+
+    def count(self, limit: str, incident: str) -> None:
+        """Something has happened at a limit."""
+        with self._counting:
+            self._incidents[limit, incident] += 1
+
+    def incidents(self) -> Counter[tuple[str, str]]:
+        """How often emissions have `waited`, were `refused` or have `timed_out`, by the limit."""
+        with self._counting:
+            return Counter(self._incidents)
+
+    def waiting(self) -> Counter[str]:
+        """How many emissions wait now, by the limit."""
+        waiting = Counter(bulkhead=0, rate=0)
+        for entrance in self._alive():
+            for name, line, _ in entrance.lines:
+                waiting[name] += line.waiting
+        return waiting
+
+
+class Entrance:
+    """What each emission of one emitter passes: a place first, and then its turn."""
+
+    __slots__ = ("__weakref__", "_limiting", "_line", "_places", "incidents", "lines", "timeout")
+
+    def __init__(
+        self, limiting: Limiting, rate: Rate | None, bulkhead: int | None, timeout: float | None
+    ) -> None:
+        self._limiting = limiting
+        self.timeout = timeout
+        self._places = None if bulkhead is None else _Places(bulkhead)
+        self._line = None if self._places is None else Line(self._places, limiting.timers)
+        self.lines: list[tuple[str, Line, str]] = []
+        """What there is to wait for, in this order: its name, and how it is written."""
+        if self._line is not None:
+            self.lines.append(("bulkhead", self._line, f"bulkhead={bulkhead}"))
+        if rate is not None:
+            said = f"rate={rate.rate:g}, burst={rate.burst}"
+            self.lines.append(("rate", Turns(rate, limiting.timers), said))
+        self.incidents: Counter[str] = Counter()
+
+    @property
+    def under_way(self) -> int:
+        """How many are in."""
+        return 0 if self._places is None else self._places.taken
+
+    def open(self) -> None:
+        """Nobody waits any more."""
+        for _, line, _ in self.lines:
+            line.open()
+
+    def leave(self) -> None:
+        """An emission that came in has ended."""
+        if self._line is not None:
+            self._line.give_back()
+
+    def enter_now(self, channel: str) -> None:
+        """Comes in without waiting.
+
+        Raises:
+            WouldBlock: There is no place, or it is not its turn.
+        """
+        for name, line, said in self.lines:
+            if not line.take_now():
+                if name != "bulkhead":
+                    self.leave()
+                self._count(name, "refused")
+                message = (
+                    f"emitting on {channel!r} would block: the emitter has its limit {name} ({said}) reached; nothing was "
+                    f"emitted; await emit_wave, emit later, or make an emitter with a larger {name}"
+                )
+                raise WouldBlock(message)
+
+    async def enter(self, channel: str) -> None:
+        """Comes in, and waits for it.
+
+        Raises:
+            TimeoutError: That took too long; the error names the limit.
+        """
+        deadline = self._deadline()
+        for name, line, said in self.lines:
+            if line.take_now():
+                continue
+            self._count(name, "waited")
+            try:
+                came = await line.take(self._left(deadline))
+            except BaseException:
+                self._back_from(name)
+                raise
+            if not came:
+                raise self._too_late(channel, name, said)
+
+    def enter_sync(self, channel: str) -> None:
+        """The same in a thread without a loop."""
+        deadline = self._deadline()
+        for name, line, said in self.lines:
+            if line.take_now():
+                continue
+            self._count(name, "waited")
+            try:
+                came = line.take_sync(self._left(deadline))
+            except BaseException:
+                self._back_from(name)
+                raise
+            if not came:
+                raise self._too_late(channel, name, said)
+
+    def _deadline(self) -> float:
+        return inf if self.timeout is None else self._limiting.timers.now() + self.timeout
+
+    def _left(self, deadline: float) -> float | None:
+        return None if deadline == inf else max(0.0, deadline - self._limiting.timers.now())
+
+    def _back_from(self, name: str) -> None:
+        """Who goes while it waits for its turn has a place."""
+        if name != "bulkhead":
+            self.leave()
+
+    def _too_late(self, channel: str, name: str, said: str) -> TimeoutError:
+        self._back_from(name)
+        self._count(name, "timed_out")
+        return TimeoutError(
+            f"emitting on {channel!r} has waited {self.timeout:g} s by the limit {name} of its emitter ({said}); nothing was "
+            f"emitted; emit less, or make an emitter with a larger {name} or timeout"
+        )
+
+    def _count(self, name: str, incident: str) -> None:
+        self.incidents[incident] += 1
+        self._limiting.count(name, incident)
+
+
+class _Emission(Coroutine[Any, Any, _T]):
+    """An emission that waits by its limits first. Until it is awaited it is the emission as such, with its warning."""
+
+    __slots__ = ("_begin", "_emissions", "_steps")
+
+    def __init__(
+        self,
+        emissions: Iterable[Coroutine[Any, Any, Any]],
+        begin: Callable[[], Coroutine[Any, Any, _T]],
+    ) -> None:
+        self._emissions = emissions
+        self._begin = begin
+        self._steps: Coroutine[Any, Any, _T] | None = None
+
+    def _begun(self) -> Coroutine[Any, Any, _T]:
+        if self._steps is None:
+            self._steps = self._begin()
+        return self._steps
+
+    def __await__(self) -> Generator[Any, Any, _T]:
+        return self._begun().__await__()
+
+    def send(self, value: Any, /) -> Any:
+        return self._begun().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        if self._steps is None:
+            # As of a coroutine, nothing of it runs.
+            for emission in self._emissions:
+                emission.close()
+        return self._begun().throw(*error)
+
+    def close(self) -> None:
+        if self._steps is not None:
+            self._steps.close()
+        for emission in self._emissions:
+            emission.close()
+
+
+class LimitedEmitter(Emitter):
+    """An emitter with limits: made by `emitter(rate=..., bulkhead=...)` of a medium, a vibrator or an emitter.
+
+    It emits as any emitter does, once it may: `emit_wave`, `emit`, `emit_many` and `emit_sync` wait for a place and their
+    turn, first come first served, and raise `TimeoutError` after its `timeout`; the `timeout` of a call is for what comes
+    then, the wait for room. `emit_many` does so for each wave, one after the other. `emit_nowait` raises `WouldBlock`.
+    Both errors name the limit.
+
+    Example:
+        >>> from aether import Aether
+        >>> emitter = Aether().emitter(rate=1_000, burst=50, bulkhead=8, timeout=2.0)
+        >>> emitter.emit_nowait("orders.created").sequence
+        1
+        >>> emitter.statistics().under_way
+        0
+    """
+
+    __slots__ = ("_entrance",)
+
+    def __new__(cls, of: Emitting, entrance: Entrance) -> LimitedEmitter:
+        """A handle in the same name."""
+        del entrance
+        return super().__new__(cls, of)
+
+    def __init__(self, of: Emitting, entrance: Entrance) -> None:
+        super().__init__(of)
+        self._entrance = entrance
+
+    def statistics(self) -> EmitterStatistics:
+        """The counters of this emitter now."""
+        waiting = {name: line.waiting for name, line, _ in self._entrance.lines}
+        incidents = Counter(self._entrance.incidents)
+        return EmitterStatistics(
+            under_way=self._entrance.under_way,
+            waiting_for_place=waiting.get("bulkhead", 0),
+            waiting_for_turn=waiting.get("rate", 0),
+            waited=incidents["waited"],
+            refused=incidents["refused"],
+            timed_out=incidents["timed_out"],
+        )
+
+    async def _one(self, emission: Coroutine[Any, Any, Receipt], channel: str) -> Receipt:
+        try:
+            await self._entrance.enter(channel)
+        except BaseException:
+            emission.close()
+            raise
+        try:
+            return await emission
+        finally:
+            self._entrance.leave()
+
+    async def _many(
+        self, emissions: list[tuple[Coroutine[Any, Any, Receipt], str]]
+    ) -> list[Receipt]:
+        receipts: list[Receipt] = []
+        try:
+            for emission, channel in emissions:
+                receipts.append(await self._one(emission, channel))
+        finally:
+            for emission, _ in emissions[len(receipts) :]:
+                emission.close()
+        return receipts
+
+    # Type checkers see the signatures of every emitter.
+    if not TYPE_CHECKING:
+
+        def emit_wave(self, channel: str, payload: Any = None, **options: Any) -> Any:
+            """Emits a new wave once it may: see `Emitter.emit_wave`, and `LimitedEmitter`."""
+            emission = super().emit_wave(channel, payload, **options)
+            return _Emission([emission], lambda: self._one(emission, str(channel)))
+
+        def emit(self, wave: Wave[Any], **options: Any) -> Any:
+            """Emits a wave that exists once it may: see `Emitter.emit`, and `LimitedEmitter`."""
+            emission = super().emit(wave, **options)
+            return _Emission([emission], lambda: self._one(emission, str(wave.channel)))
+
+        def emit_many(self, items: Iterable[Any]) -> Any:
+            """Emits waves in order, each once it may: see `Emitter.emit_many`, and `LimitedEmitter`."""
+            emissions: list[tuple[Any, str]] = []
+            try:
+                for item in items:
+                    emissions.append(self._prepared(item))
+            except BaseException:
+                for emission, _ in emissions:
+                    emission.close()
+                raise
+            return _Emission([one for one, _ in emissions], lambda: self._many(emissions))
+
+        def _prepared(self, item: Any) -> tuple[Any, str]:
+            if isinstance(item, tuple) and len(item) == 2:
+                return super().emit_wave(*item), str(item[0])
+            if isinstance(item, Wave):
+                return super().emit(item), str(item.channel)
+            # What is wrong with it is told as of any emitter.
+            super().emit_many([item]).close()
+            raise AssertionError(item)
+
+        def emit_nowait(self, channel: str, payload: Any = None, **options: Any) -> Receipt:
+            """Emits a new wave now, or not at all: see `Emitter.emit_nowait`, and `LimitedEmitter`."""
+            self._entrance.enter_now(str(channel))
+            try:
+                return super().emit_nowait(channel, payload, **options)
+            finally:
+                self._entrance.leave()
+
+        def emit_sync(self, channel: str, payload: Any = None, **options: Any) -> Receipt:
+            """Emits a new wave from a thread without a loop, once it may: see `Emitter.emit_sync`, and `LimitedEmitter`."""
+            refuse_in_a_loop("emit_sync", _INSTEAD)
+            waiting = self.begin_emit_sync(channel, payload, **options)
+            try:
+                self._entrance.enter_sync(str(channel))
+            except BaseException:
+                waiting.abandon()
+                raise
+            try:
+                return block(waiting, "emit_sync", _INSTEAD)
+            finally:
+                self._entrance.leave()
