@@ -1,8 +1,9 @@
 """Emitters with limits: so many waves in a second, so many emissions under way.
 
 Contract:
-- An emission waits for a place among those under way, then for its turn, and then goes out as any other: so the rate is
-  that of the waves themselves. Both are given first come first served, in all loops and threads, by the medium's clock.
+- An emission waits until there is a place among those under way and it is its turn, takes both at once, and goes out as any
+  other: so the rate is that of the waves themselves. They are given first come first served, in all loops and threads, by
+  the medium's clock. On trio, those that are let in at one moment go out in any order, as its tasks run.
 - Who is cancelled, or gives up, while it waits has emitted nothing and leaves its turn to the next. Once it goes out its
   turn is used, whatever becomes of it.
 - `emit_nowait` never waits: without a place or a turn it is `WouldBlock`. It passes nobody by.
@@ -13,17 +14,17 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aether._native import Wave
+from aether._native import Bucket, Wave
 from aether.errors import WouldBlock
 from aether.handling.line import Line
 from aether.handling.numbers import checked_count, checked_seconds
-from aether.handling.rate import Rate, Turns
+from aether.handling.rate import Rate
 from aether.threads import Emitter, Emitting, block, refuse_in_a_loop
 
 if TYPE_CHECKING:
@@ -44,48 +45,64 @@ class EmitterStatistics:
     """Counters of one emitter with limits.
 
     Attributes:
-        under_way: Emissions under way, if there is a bulkhead.
-        waiting_for_place: Emissions that wait for a place among them now.
-        waiting_for_turn: Emissions that wait for their turn now, by the rate.
-        waited: How many had to wait for one or the other, ever.
+        under_way: Emissions under way now; 0 without a bulkhead.
+        waiting: Emissions that wait by its limits now.
+        waited: How many had to, ever.
         refused: How many did not wait, as `emit_nowait`, and were refused.
         timed_out: How many have given up.
     """
 
     under_way: int
-    waiting_for_place: int
-    waiting_for_turn: int
+    waiting: int
     waited: int
     refused: int
     timed_out: int
 
 
-class _Places:
-    """The places of a bulkhead."""
+class _Room:
+    """The places of a bulkhead and the turns of a rate: each emission takes one of both."""
 
-    __slots__ = ("_free", "most")
+    __slots__ = ("_bucket", "_bulkhead", "_lock", "_rate", "under_way")
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        # To take one out, and to put one back, is one step.
-        self._free = deque([None] * most)
+    def __init__(self, rate: Rate | None, bulkhead: int | None) -> None:
+        self._rate = rate
+        self._bulkhead = bulkhead
+        self._bucket = None if rate is None else Bucket(rate.rate, rate.burst)
+        self._lock = threading.Lock()
+        self.under_way = 0
 
-    @property
-    def taken(self) -> int:
-        return self.most - len(self._free)
+    def _is_full(self) -> bool:
+        return self._bulkhead is not None and self.under_way >= self._bulkhead
 
     def take(self, now: float) -> float:
-        del now
-        try:
-            self._free.pop()
-        except IndexError:
-            return inf
-        return 0.0
+        with self._lock:
+            if self._is_full():
+                return inf
+            wait = 0.0 if self._bucket is None else self._bucket.take(now)
+            if self._bulkhead is not None and wait == 0.0:
+                self.under_way += 1
+            return wait
 
     def give_back(self) -> None:
-        # Who came in when the medium was closed had none.
-        if len(self._free) < self.most:
-            self._free.append(None)
+        with self._lock:
+            if self._bucket is not None:
+                self._bucket.give_back()
+            self._leave()
+
+    def leave(self) -> None:
+        """An emission has ended: its turn is used, and its place is free."""
+        with self._lock:
+            self._leave()
+
+    def _leave(self) -> None:
+        # Who came in when the medium was closed has taken none.
+        self.under_way = max(0, self.under_way - 1)
+
+    def lacks(self) -> tuple[str, str]:
+        """The limit that keeps the next one out now, and how it is written."""
+        if self._rate is None or self._is_full():
+            return "bulkhead", f"bulkhead={self._bulkhead}"
+        return "rate", f"rate={self._rate.rate:g}, burst={self._rate.burst}"
 
 
 class Limiting:
@@ -150,46 +167,43 @@ class Limiting:
         """How many emissions wait now, by the limit."""
         waiting = Counter(bulkhead=0, rate=0)
         for entrance in self._alive():
-            for name, line, _ in entrance.lines:
-                waiting[name] += line.waiting
+            name, count = entrance.waiting
+            waiting[name] += count
         return waiting
 
 
 class Entrance:
-    """What each emission of one emitter passes: a place first, and then its turn."""
+    """What each emission of one emitter passes."""
 
-    __slots__ = ("__weakref__", "_limiting", "_line", "_places", "incidents", "lines", "timeout")
+    __slots__ = ("__weakref__", "_limiting", "_line", "_room", "_timeout", "incidents")
 
     def __init__(
         self, limiting: Limiting, rate: Rate | None, bulkhead: int | None, timeout: float | None
     ) -> None:
         self._limiting = limiting
-        self.timeout = timeout
-        self._places = None if bulkhead is None else _Places(bulkhead)
-        self._line = None if self._places is None else Line(self._places, limiting.timers)
-        self.lines: list[tuple[str, Line, str]] = []
-        """What there is to wait for, in this order: its name, and how it is written."""
-        if self._line is not None:
-            self.lines.append(("bulkhead", self._line, f"bulkhead={bulkhead}"))
-        if rate is not None:
-            said = f"rate={rate.rate:g}, burst={rate.burst}"
-            self.lines.append(("rate", Turns(rate, limiting.timers), said))
+        self._timeout = timeout
+        self._room = _Room(rate, bulkhead)
+        self._line = Line(self._room, limiting.timers)
         self.incidents: Counter[str] = Counter()
 
     @property
     def under_way(self) -> int:
         """How many are in."""
-        return 0 if self._places is None else self._places.taken
+        return self._room.under_way
+
+    @property
+    def waiting(self) -> tuple[str, int]:
+        """How many wait, and by which limit the first of them does."""
+        return self._room.lacks()[0], self._line.waiting
 
     def open(self) -> None:
         """Nobody waits any more."""
-        for _, line, _ in self.lines:
-            line.open()
+        self._line.open()
 
     def leave(self) -> None:
         """An emission that came in has ended."""
-        if self._line is not None:
-            self._line.give_back()
+        self._room.leave()
+        self._line.look_again()
 
     def enter_now(self, channel: str) -> None:
         """Comes in without waiting.
@@ -197,16 +211,13 @@ class Entrance:
         Raises:
             WouldBlock: There is no place, or it is not its turn.
         """
-        for name, line, said in self.lines:
-            if not line.take_now():
-                if name != "bulkhead":
-                    self.leave()
-                self._count(name, "refused")
-                message = (
-                    f"emitting on {channel!r} would block: the emitter has its limit {name} ({said}) reached; nothing was "
-                    f"emitted; await emit_wave, emit later, or make an emitter with a larger {name}"
-                )
-                raise WouldBlock(message)
+        if not self._line.take_now():
+            name, said = self._count("refused")
+            message = (
+                f"emitting on {channel!r} would block: the limit {name} of this emitter is reached ({said}); nothing was "
+                f"emitted; await emit_wave, emit later, or make an emitter with a larger {name}"
+            )
+            raise WouldBlock(message)
 
     async def enter(self, channel: str) -> None:
         """Comes in, and waits for it.
@@ -214,56 +225,30 @@ class Entrance:
         Raises:
             TimeoutError: That took too long; the error names the limit.
         """
-        deadline = self._deadline()
-        for name, line, said in self.lines:
-            if line.take_now():
-                continue
-            self._count(name, "waited")
-            try:
-                came = await line.take(self._left(deadline))
-            except BaseException:
-                self._back_from(name)
-                raise
-            if not came:
-                raise self._too_late(channel, name, said)
+        if not self._line.take_now():
+            self._count("waited")
+            if not await self._line.take(self._timeout):
+                raise self._too_late(channel)
 
     def enter_sync(self, channel: str) -> None:
         """The same in a thread without a loop."""
-        deadline = self._deadline()
-        for name, line, said in self.lines:
-            if line.take_now():
-                continue
-            self._count(name, "waited")
-            try:
-                came = line.take_sync(self._left(deadline))
-            except BaseException:
-                self._back_from(name)
-                raise
-            if not came:
-                raise self._too_late(channel, name, said)
+        if not self._line.take_now():
+            self._count("waited")
+            if not self._line.take_sync(self._timeout):
+                raise self._too_late(channel)
 
-    def _deadline(self) -> float:
-        return inf if self.timeout is None else self._limiting.timers.now() + self.timeout
-
-    def _left(self, deadline: float) -> float | None:
-        return None if deadline == inf else max(0.0, deadline - self._limiting.timers.now())
-
-    def _back_from(self, name: str) -> None:
-        """Who goes while it waits for its turn has a place."""
-        if name != "bulkhead":
-            self.leave()
-
-    def _too_late(self, channel: str, name: str, said: str) -> TimeoutError:
-        self._back_from(name)
-        self._count(name, "timed_out")
+    def _too_late(self, channel: str) -> TimeoutError:
+        name, said = self._count("timed_out")
         return TimeoutError(
-            f"emitting on {channel!r} has waited {self.timeout:g} s by the limit {name} of its emitter ({said}); nothing was "
+            f"emitting on {channel!r} has waited {self._timeout:g} s by the limit {name} of its emitter ({said}); nothing was "
             f"emitted; emit less, or make an emitter with a larger {name} or timeout"
         )
 
-    def _count(self, name: str, incident: str) -> None:
+    def _count(self, incident: str) -> tuple[str, str]:
+        name, said = self._room.lacks()
         self.incidents[incident] += 1
         self._limiting.count(name, incident)
+        return name, said
 
 
 class _Emission(Coroutine[Any, Any, _T]):
@@ -335,12 +320,10 @@ class LimitedEmitter(Emitter):
 
     def statistics(self) -> EmitterStatistics:
         """The counters of this emitter now."""
-        waiting = {name: line.waiting for name, line, _ in self._entrance.lines}
         incidents = Counter(self._entrance.incidents)
         return EmitterStatistics(
             under_way=self._entrance.under_way,
-            waiting_for_place=waiting.get("bulkhead", 0),
-            waiting_for_turn=waiting.get("rate", 0),
+            waiting=self._entrance.waiting[1],
             waited=incidents["waited"],
             refused=incidents["refused"],
             timed_out=incidents["timed_out"],

@@ -217,8 +217,7 @@ class Emitting(_native.Emitter):
         Args:
             rate: Waves in a second, on average: above 0. `None`: as many as come.
             burst: Waves at once, after a while without any: 1 or more. Without it: 1.
-            bulkhead: Emissions under way at once, those that wait for room or for their turn included: 1 or more.
-                `None`: however many.
+            bulkhead: Emissions under way at once, those that wait for room included: 1 or more. `None`: however many.
             timeout: Seconds to wait for a place and a turn, 0 or more. `None`: for ever.
 
         Raises:

@@ -136,9 +136,8 @@ class Line:
         finally:
             endless.discard(ident)
 
-    def give_back(self) -> None:
-        """One that was taken is free again, and the next one's."""
-        self._supply.give_back()
+    def look_again(self) -> None:
+        """There may be more than before: it is given to those who wait."""
         if self._line:
             self._serve(None)
 
