@@ -28,8 +28,8 @@ from aether.timers import Timers
 from aether.traced import Traced
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncGenerator, Callable
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from types import TracebackType
     from typing import Self
 
@@ -103,6 +103,41 @@ class Running(Traced):
     def lanes(self) -> Lanes:
         """Its handlers; for what shows them."""
         return self._lanes
+
+    def room_for_vibrator(self, name: str) -> AbstractContextManager[None]:
+        """There is one more vibrator, as far as the limits go."""
+        return self.admission.of(
+            "vibrators",
+            None if self._limits is None else self._limits.vibrators,
+            1,
+            lambda: sum(not vibrator.closed for vibrator in self._alive()),
+            f"the vibrator {name!r}",
+            "close those that are not needed",
+        )
+
+    def room_for_patterns(
+        self, name: str, fresh: int, there: Callable[[], int]
+    ) -> AbstractContextManager[None]:
+        """A vibrator has so many more patterns, as far as the limits go."""
+        return self.admission.of(
+            "patterns",
+            None if self._limits is None else self._limits.patterns,
+            fresh,
+            there,
+            f"what vibrator {name!r} is to resonate on",
+            "detune it from others, or use a pattern that covers several",
+        )
+
+    def room_for_tasks(self, name: str, concurrency: int) -> AbstractContextManager[None]:
+        """There is a handler more, with so many tasks, as far as the limits go."""
+        return self.admission.of(
+            "tasks",
+            None if self._limits is None else self._limits.tasks,
+            concurrency,
+            lambda: sum(lane.concurrency for lane in self._lanes),
+            f"a handler of vibrator {name!r} with concurrency={concurrency}",
+            "give it less concurrency",
+        )
 
     def _alive(self) -> list[Vibrator]:
         """The vibrators of this moment: others may come meanwhile, in other threads."""
