@@ -42,8 +42,8 @@ from aether.errors import (
 from aether.expectation import Expectation
 from aether.explanation import Explanation, ExplanationRow
 from aether.handling import CircuitBreaker, CircuitChange, Rate, Retry
-from aether.limited import EmitterStatistics, LimitedEmitter
 from aether.lifespan import Lifespan, run
+from aether.limited import EmitterStatistics, LimitedEmitter
 from aether.medium import Aether
 from aether.statistics import (
     HandlerStatistics,

@@ -20,8 +20,8 @@ from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from aether.errors import Closed, ForkedMedium
-from aether.limits import Admission, soft_of
 from aether.events import said
+from aether.limits import Admission, soft_of
 from aether.observed import Observed
 
 if TYPE_CHECKING:
@@ -71,7 +71,15 @@ class _Changes:
 class Configured(Observed):
     """The part of a medium that has its settings."""
 
-    __slots__ = ("_admission", "_applied", "_changes", "_config", "_on_change", "_reloading", "_tracing")
+    __slots__ = (
+        "_admission",
+        "_applied",
+        "_changes",
+        "_config",
+        "_on_change",
+        "_reloading",
+        "_tracing",
+    )
 
     _config: AetherConfig | None
     _tracing: Tracing | None

@@ -29,6 +29,7 @@ from aether.threads import Emitter, Emitting, block, refuse_in_a_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
+    from typing import Self
 
     from aether._native import Receipt
     from aether.timers import Timers
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["EmitterStatistics", "LimitedEmitter", "Limiting"]
 
 _T = TypeVar("_T")
+
+_PAIR = 2
 
 _INSTEAD = "await emit_wave(...) or emit_nowait(...)"
 
@@ -309,7 +312,7 @@ class LimitedEmitter(Emitter):
 
     __slots__ = ("_entrance",)
 
-    def __new__(cls, of: Emitting, entrance: Entrance) -> LimitedEmitter:
+    def __new__(cls, of: Emitting, entrance: Entrance) -> Self:
         """A handle in the same name."""
         del entrance
         return super().__new__(cls, of)
@@ -369,8 +372,7 @@ class LimitedEmitter(Emitter):
             """Emits waves in order, each once it may: see `Emitter.emit_many`, and `LimitedEmitter`."""
             emissions: list[tuple[Any, str]] = []
             try:
-                for item in items:
-                    emissions.append(self._prepared(item))
+                emissions.extend(map(self._prepared, items))
             except BaseException:
                 for emission, _ in emissions:
                     emission.close()
@@ -378,13 +380,13 @@ class LimitedEmitter(Emitter):
             return _Emission([one for one, _ in emissions], lambda: self._many(emissions))
 
         def _prepared(self, item: Any) -> tuple[Any, str]:
-            if isinstance(item, tuple) and len(item) == 2:
-                return super().emit_wave(*item), str(item[0])
             if isinstance(item, Wave):
                 return super().emit(item), str(item.channel)
-            # What is wrong with it is told as of any emitter.
-            super().emit_many([item]).close()
-            raise AssertionError(item)
+            if not isinstance(item, tuple) or len(item) != _PAIR:
+                # What is wrong with it is told as of any emitter.
+                super().emit_many([item]).close()
+            channel, payload = item
+            return super().emit_wave(channel, payload), str(channel)
 
         def emit_nowait(self, channel: str, payload: Any = None, **options: Any) -> Receipt:
             """Emits a new wave now, or not at all: see `Emitter.emit_nowait`, and `LimitedEmitter`."""

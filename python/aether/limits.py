@@ -46,7 +46,13 @@ class Admission:
 
     @contextmanager
     def of(
-        self, limit: str, most: int | None, more: int, there: Callable[[], int], what: str, remedy: str
+        self,
+        limit: str,
+        most: int | None,
+        more: int,
+        there: Callable[[], int],
+        what: str,
+        remedy: str,
     ) -> Generator[None]:
         """So many more come in, in this block.
 
@@ -62,8 +68,6 @@ class Admission:
                 self._refused[limit] += 1
                 are = "is" if count == 1 else "are"
                 would = f"{count + more - most} more" if more > 1 else "one more"
-                message = (
-                    f"{what} would be {would} than limits.{limit}={most}: there {are} {count}; {remedy}, or raise the limit"
-                )
+                message = f"{what} would be {would} than limits.{limit}={most}: there {are} {count}; {remedy}, or raise the limit"
                 raise LimitExceeded(message)
             yield

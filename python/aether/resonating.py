@@ -121,7 +121,7 @@ class Resonating(_native.Vibrator):
         _check_patterns(patterns, "resonate_on")
         with self._room_for(patterns, known=self.mailbox.patterns()):
             return self._resonate(
-                patterns, replay, last, cursor, (ack, ack_timeout, max_deliveries)
+                patterns, replay, cursor, (ack, ack_timeout, max_deliveries), last=last
             )
 
     def _room_for(
@@ -140,9 +140,10 @@ class Resonating(_native.Vibrator):
         self,
         patterns: tuple[str, ...],
         replay: Replayed | None,
-        last: bool,
         cursor: str | None,
         acknowledging: tuple[Ack, float, int],
+        *,
+        last: bool,
     ) -> Done:
         if last and (replay is not None or cursor is not None):
             other = "replay" if cursor is None else "cursor"

@@ -92,7 +92,7 @@ class Running(Traced):
         """Its emitters with limits; for what makes and shows them."""
         return self._limiting
 
-    def shut(self, phase: Literal["draining", "closed"], at_once: bool) -> None:
+    def shut(self, phase: Literal["draining", "closed"], at_once: bool) -> None:  # noqa: FBT001 - as the native one
         """Takes no more waves: from outside, or from nobody."""
         super().shut(phase, at_once=at_once)
         if phase == "closed":

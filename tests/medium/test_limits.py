@@ -32,7 +32,8 @@ def test_vibrators_are_refused_and_closing_makes_room() -> None:
     medium = limited(vibrators=2)
     first, second = (medium.vibrator(name) for name in "ab")
     with pytest.raises(
-        LimitExceeded, match=r"vibrator 'c' would be one more than limits.vibrators=2: there are 2; "
+        LimitExceeded,
+        match=r"vibrator 'c' would be one more than limits.vibrators=2: there are 2; ",
     ):
         medium.vibrator("c", group="g")
     assert medium.statistics().mailboxes == 2, "nothing was made"

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Protocol
 from aether._wait import Flag, Home, endless
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aether.timers import Timers
 
 __all__ = ["Line", "Supply"]
@@ -36,17 +38,13 @@ class Supply(Protocol):
 class _Place:
     """One that waits: in a loop, or in a thread without one."""
 
-    __slots__ = ("event", "flag", "home", "served")
+    __slots__ = ("home", "served", "wake")
 
-    def __init__(self, home: Home | None) -> None:
+    def __init__(self, home: Home | None, wake: Callable[[], object]) -> None:
         self.home = home
-        self.flag = Flag()
-        self.event = None if home is not None else threading.Event()
+        self.wake = wake
         self.served = False
         """It has what it waited for."""
-
-    def wake(self) -> None:
-        self.flag.set() if self.event is None else self.event.set()
 
     def is_over(self) -> bool:
         return self.home is not None and self.home.is_over()
@@ -84,13 +82,14 @@ class Line:
         """Returns when it has one; false: not in so many seconds of the clock."""
         if self.take_now():
             return True
-        place = self._join(Home())
+        flag = Flag()
+        place = self._join(Home(), flag.set)
         timer = None
         try:
             self._serve(place.home)
             if timeout is not None and not place.served:
                 timer = self._timers.after(timeout, partial(self._expire, place))
-            await place.flag.wait()
+            await flag.wait()
         except BaseException:
             self._leave(place)
             raise
@@ -103,12 +102,11 @@ class Line:
         """The same in a thread without a loop, which looks after itself."""
         if self.take_now():
             return True
-        place = self._join(None)
-        event = place.event
-        assert event is not None
+        event = threading.Event()
+        place = self._join(None, event.set)
         deadline = inf if timeout is None else self._timers.now() + timeout
         try:
-            with self._timers.moves(event.set):
+            with self._timers.moves(place.wake):
                 while True:
                     # In this order: what happens from here on wakes it.
                     event.clear()
@@ -146,8 +144,8 @@ class Line:
         self._open = True
         self._serve(None)
 
-    def _join(self, home: Home | None) -> _Place:
-        place = _Place(home)
+    def _join(self, home: Home | None, wake: Callable[[], object]) -> _Place:
+        place = _Place(home, wake)
         with self._lock:
             self._line.append(place)
             self.waited += 1
