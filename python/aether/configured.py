@@ -215,10 +215,9 @@ class Configured(Observed):
 
     def refused(self) -> dict[str, int]:
         """How often a limit of `AetherConfig.limits` has refused something, by its name."""
-        refused = dict.fromkeys(("queued", "vibrators", "patterns", "tasks"), 0)
-        refused.update(self._admission.refused())
-        refused["queued"] = self.pressure()[3]
-        return refused
+        others = self._admission.refused()
+        named = {name: others[name] for name in ("vibrators", "patterns", "tasks")}
+        return {"queued": self.pressure()[3], **named}
 
     def _tell(self, changes: _Changes) -> None:
         """Tells of what was changed and not told yet, unless another thread is at it, which goes on with this."""

@@ -187,6 +187,7 @@ class Emitting(_native.Emitter):
         @property
         def limiting(self) -> Limiting:
             """What its medium knows of emitters with limits; for what makes them."""
+            raise NotImplementedError
 
     @overload
     def emitter(self) -> Emitter: ...
@@ -195,9 +196,19 @@ class Emitting(_native.Emitter):
     def emitter(
         self,
         *,
-        rate: float | None = None,
+        rate: float | None,
         burst: int | None = None,
         bulkhead: int | None = None,
+        timeout: float | None = None,
+    ) -> LimitedEmitter: ...
+
+    @overload
+    def emitter(
+        self,
+        *,
+        rate: float | None = None,
+        burst: int | None = None,
+        bulkhead: int | None,
         timeout: float | None = None,
     ) -> LimitedEmitter: ...
 
@@ -261,7 +272,7 @@ class Emitter(Emitting):
 
     __slots__ = ("_limiting",)
 
-    def __init__(self, of: Emitting, *_: object) -> None:
+    def __init__(self, of: Emitting) -> None:  # pyright: ignore[reportInconsistentConstructor] - the native half takes any
         self._limiting = of.limiting
 
     @property

@@ -16,12 +16,14 @@ from aether import (
     AetherConfig,
     LimitExceeded,
     LimitsConfig,
+    MetricsConfig,
     NoReceiver,
     Vibrator,
     Wave,
     WouldBlock,
 )
 from aether.journal import Journal
+from aether.metrics.reading import of_medium
 
 
 def limited(**limits: Any) -> Aether:
@@ -141,6 +143,8 @@ async def test_faint_waves_go_first_seen_by_all_who_look(anyio_backend: object) 
         "75 waves wait, and fainter ones than 0.50 are shed (limits.soft)",
     )
     assert medium.health().ready
+    (row,) = medium.explain("a", amplitude=0.4)
+    assert (row.reached, row.reason) == (False, "limits.soft: 0.4 is fainter than 0.50: shed")
     assert_receipt(await medium.emit_wave("a", amplitude=0.49), 1, 0, shed=1)
     assert_receipt(medium.emit_nowait("a", amplitude=0.1), 1, 0, shed=1)
     assert_receipt((await medium.emit_many([Wave("a", amplitude=0.2)]))[0], 1, 0, shed=1)
@@ -154,6 +158,33 @@ async def test_faint_waves_go_first_seen_by_all_who_look(anyio_backend: object) 
     assert medium.health().hints == ()
     assert_receipt(medium.emit_nowait("a", amplitude=0.02), 1, 1)
     assert (await receive(reader)).amplitude == 0.02
+
+
+def test_metrics_tell_of_each_limit() -> None:
+    config = AetherConfig(
+        limits=LimitsConfig(queued=4, soft=0.5, vibrators=1), metrics=MetricsConfig()
+    )
+    medium = Aether(config)
+    tuned(medium, "a")
+    with pytest.raises(LimitExceeded):
+        medium.vibrator("b")
+    for _ in range(3):
+        medium.emit_nowait("a")
+    medium.emit_nowait("a", amplitude=0.4)
+    medium.emit_nowait("a")
+    with pytest.raises(WouldBlock):
+        medium.emit_nowait("a")
+    emitter = medium.emitter(rate=1)
+    emitter.emit_nowait("b")
+    with pytest.raises(WouldBlock):
+        emitter.emit_nowait("b")
+    samples = {(name, labels): value for name, labels, value in of_medium(medium)}
+    assert samples["aether_noise_floor", ()] == 1.0
+    assert samples["aether_dropped_total", ("shed",)] == 1
+    assert samples["aether_refused_total", ("queued",)] == 1
+    assert samples["aether_refused_total", ("vibrators",)] == 1
+    assert samples["aether_emitter_limited_total", ("rate", "refused")] == 1
+    assert samples["aether_emitter_waiting", ("rate",)] == 0
 
 
 async def test_the_loudest_wave_passes_up_to_the_limit(anyio_backend: object) -> None:

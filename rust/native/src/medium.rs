@@ -93,6 +93,7 @@ pub fn explain_rows<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let rows = PyList::empty(py);
     let least = shared.tuning.rules(py).min_amplitude;
+    let floor = shared.medium.pressure().floor;
     for row in shared.medium.explain(channel, amplitude, emitter) {
         let faint = amplitude < least;
         let (reached, reason) = match row.verdict {
@@ -104,6 +105,15 @@ pub fn explain_rows<'py>(
                 if faint =>
             {
                 (false, Some(format!("min_amplitude: {amplitude} is fainter than {least}")))
+            }
+            Verdict::Reached
+            | Verdict::Overflows(_)
+            | Verdict::Drops(_)
+            | Verdict::Full
+            | Verdict::Refused
+                if amplitude < floor =>
+            {
+                (false, Some(format!("limits.soft: {amplitude} is fainter than {floor:.2}: shed")))
             }
             Verdict::Reached => (true, None),
             Verdict::Overflows(_) => (true, Some("full: another wave would be dropped".to_owned())),
