@@ -156,9 +156,10 @@ class Limiting:
         for entrance in self._alive():
             entrance.open()
 
-    def count(self, limit: str, incident: str) -> None:
-        """Something has happened at a limit."""
+    def count(self, own: Counter[str], limit: str, incident: str) -> None:
+        """Something has happened at a limit of an emitter, which has such counters of its own."""
         with self._counting:
+            own[incident] += 1
             self._incidents[limit, incident] += 1
 
     def incidents(self) -> Counter[tuple[str, str]]:
@@ -249,8 +250,7 @@ class Entrance:
 
     def _count(self, incident: str) -> tuple[str, str]:
         name, said = self._room.lacks()
-        self.incidents[incident] += 1
-        self._limiting.count(name, incident)
+        self._limiting.count(self.incidents, name, incident)
         return name, said
 
 
