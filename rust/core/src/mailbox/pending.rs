@@ -21,8 +21,8 @@ pub(super) struct Pending {
 impl<T, W> Mailbox<T, W> {
     /// One more wave is on the way; returns whether room is held for it, if asked for. The caller has made sure that
     /// there is some, where it is needed.
-    pub(crate) fn await_wave(&mut self, hold: bool) -> bool {
-        let held = hold && matches!(self.overflow, Overflow::Block | Overflow::Error);
+    pub(crate) fn await_wave(&mut self, wanted: bool) -> bool {
+        let held = wanted && matches!(self.overflow, Overflow::Block | Overflow::Error);
         self.rest.pending.waves += 1;
         self.rest.pending.held += usize::from(held);
         self.note_room();

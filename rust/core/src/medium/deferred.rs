@@ -143,8 +143,8 @@ impl<T, W> State<T, W> {
         let mut places = SmallVec::new();
         for index in self.matching(emission, hint) {
             let key = self.boxes.key_at(index);
-            let hold = |mailbox: &mut Mailbox<T, W>| mailbox.await_wave(!shed);
-            let held = self.boxes.at_mut(index).is_some_and(hold);
+            let awaits = |mailbox: &mut Mailbox<T, W>| mailbox.await_wave(!shed);
+            let held = self.boxes.at_mut(index).is_some_and(awaits);
             places.push(Place { key, held });
         }
         self.note_reserved(places.len());
