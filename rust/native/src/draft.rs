@@ -574,6 +574,13 @@ impl Draft {
                 "emitting on {channel:?}: vibrator {name:?} is full and its overflow is 'error'; nothing was \
                  delivered to anybody; emit again when it has read"
             )),
+            Refusal::Queued { waiting, most } => {
+                shared.refused.next(py);
+                WouldBlock::new_err(format!(
+                    "emitting on {channel:?} would exceed limits.queued: {waiting} waves wait in this medium, and \
+                     {most} may; nobody got the wave; let somebody read, emit later, or raise the limit"
+                ))
+            }
             Refusal::TooFew { matched } => {
                 let amplitude = self.wave.0.get().strength.amplitude;
                 let explained = explanation(py, shared, channel, amplitude, origin.identity);

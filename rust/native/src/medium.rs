@@ -7,7 +7,7 @@ use aether_core::channel::{Limits, Pattern, check_channel, relate};
 use aether_core::clock::Clock;
 use aether_core::decay::Fading;
 use aether_core::mailbox::{Order, Overflow, Role, Spec};
-use aether_core::medium::{self, Phase, Verdict};
+use aether_core::medium::{self, Most, Phase, Pressure, Verdict};
 use aether_core::times::Times;
 use aether_core::wave::Rules;
 use pyo3::exceptions::PyValueError;
@@ -93,6 +93,7 @@ pub fn explain_rows<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let rows = PyList::empty(py);
     let least = shared.tuning.rules(py).min_amplitude;
+    let floor = shared.medium.pressure().floor;
     for row in shared.medium.explain(channel, amplitude, emitter) {
         let faint = amplitude < least;
         let (reached, reason) = match row.verdict {
@@ -104,6 +105,15 @@ pub fn explain_rows<'py>(
                 if faint =>
             {
                 (false, Some(format!("min_amplitude: {amplitude} is fainter than {least}")))
+            }
+            Verdict::Reached
+            | Verdict::Overflows(_)
+            | Verdict::Drops(_)
+            | Verdict::Full
+            | Verdict::Refused
+                if amplitude < floor =>
+            {
+                (false, Some(format!("limits.soft: {amplitude} is fainter than {floor:.2}: shed")))
             }
             Verdict::Reached => (true, None),
             Verdict::Overflows(_) => (true, Some("full: another wave would be dropped".to_owned())),
@@ -225,6 +235,22 @@ impl PyMedium {
         let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
         self.shared.tuning.set(py, Tuned { rules, stall_warning });
         Ok(())
+    }
+
+    /// Admits only so many waves, and sheds faint ones from a smaller number on; `None`: however many.
+    #[pyo3(signature = (hard, soft))]
+    fn limit_queued(&self, hard: Option<u64>, soft: u64) -> PyResult<()> {
+        self.shared.home.look_in()?;
+        self.shared.medium.limit_queued(hard.map(|hard| Most { soft: soft.min(hard), hard }));
+        Ok(())
+    }
+
+    /// What that has come to: how many waves wait, the noise floor of the medium, and how many emissions were shed and
+    /// refused.
+    fn pressure(&self) -> PyResult<(u64, f64, u64, u64)> {
+        self.shared.home.enter()?;
+        let Pressure { waiting, floor, shed, .. } = self.shared.medium.pressure();
+        Ok((waiting, floor, shed, self.shared.refused.get()))
     }
 
     /// Makes a mailbox.

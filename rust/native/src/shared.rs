@@ -64,6 +64,8 @@ pub struct Shared {
     pub times: Option<Box<Times>>,
     /// Emissions that have waited for longer than they should.
     pub stalls: Counter,
+    /// Emissions that were refused as too many waves wait.
+    pub refused: Counter,
     /// Where each wave is written down before it is delivered.
     pub writer: Option<Arc<Writer>>,
     /// Where readers are, by name.
@@ -124,6 +126,7 @@ impl Shared {
             taps: Arc::default(),
             times: times.map(Box::new),
             stalls: Counter::new(),
+            refused: Counter::new(),
             tracing,
             writer,
             cursors: Cursors::default(),

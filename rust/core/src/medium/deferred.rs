@@ -17,11 +17,10 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use super::emit::land;
-use super::last::keep;
 use super::{
-    Aftermath, BoxPhase, Carry, Emission, Key, Medium, Phase, Refusal, Sent, State, Ticket,
+    Aftermath, BoxPhase, Carry, Emission, Key, Medium, Refusal, Sent, State, Ticket, note_episode,
 };
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Overflow};
 use crate::reason::{Reason, Tally};
 use crate::router::Hint;
 use crate::sync::RawLock;
@@ -35,6 +34,8 @@ pub struct Reserved {
     age: u64,
     /// Where its route was.
     hint: Hint,
+    /// It is let go where it matched, but for those who read from the journal.
+    shed: bool,
     places: SmallVec<[Place; 4]>,
 }
 
@@ -130,24 +131,24 @@ impl<T, W> State<T, W> {
         promised: (Ticket, &[Key]),
         after: &mut Aftermath<T, W>,
     ) -> Result<Reserved, Refusal> {
-        if self.phase != Phase::Open && (self.phase == Phase::Closed || !emission.inside) {
-            return Err(Refusal::Closed);
-        }
+        let shed = self.counted.is_marked() && self.is_shed(emission, hint)?;
         let (matched, room) = self.survey(emission, hint);
         if matched < emission.require {
             return Err(Refusal::TooFew { matched });
         }
-        if !room {
+        if !room && !shed {
             self.check_again(emission, hint, promised, after)?;
         }
         let age = self.outstanding.add();
         let mut places = SmallVec::new();
         for index in self.matching(emission, hint) {
             let key = self.boxes.key_at(index);
-            let held = self.boxes.at_mut(index).is_some_and(Mailbox::await_wave);
+            let awaits = |mailbox: &mut Mailbox<T, W>| mailbox.await_wave(!shed);
+            let held = self.boxes.at_mut(index).is_some_and(awaits);
             places.push(Place { key, held });
         }
-        Ok(Reserved { age, hint: *hint, places })
+        self.note_reserved(places.len());
+        Ok(Reserved { age, hint: *hint, shed, places })
     }
 
     fn deliver(
@@ -168,6 +169,7 @@ impl<T, W> State<T, W> {
         let mut freed: SmallVec<[u32; 4]> = SmallVec::new();
         let mut fallen: SmallVec<[Key; 4]> = SmallVec::new();
         let (mut dropped, mut lanes, mut reasons) = (0, 0, None::<Box<Tally>>);
+        let shed = reserved.shed;
         for Place { key, held } in reserved.places {
             let here = self.end_wait(key, held, after);
             let Self { boxes, clock, retired, .. } = self;
@@ -179,6 +181,11 @@ impl<T, W> State<T, W> {
                 Some(mailbox) if mailbox.phase() == BoxPhase::Closed => {
                     mailbox.turn_away(Reason::Abandoned);
                     Some(Reason::Abandoned)
+                }
+                Some(mailbox) if shed && mailbox.overflow() != Overflow::Replay => {
+                    mailbox.shed();
+                    note_episode(mailbox, &mut after.episodes);
+                    Some(Reason::Shed)
                 }
                 // The journal does not have it, to be read there later.
                 Some(mailbox) if sequence == 0 && !held && mailbox.is_out_of_room() => {
@@ -210,11 +217,9 @@ impl<T, W> State<T, W> {
                 freed.push(key.index);
             }
         }
-        let retains = || self.retained.as_ref().is_some_and(|one| one.takes(emission.channel));
         // One without a place has no order among the others, and nobody finds it later.
-        if sequence != 0 && retains() {
-            let share = || carry.share(item);
-            keep(&mut self.retained, (emission, &arrival), sequence, share, after);
+        if sequence != 0 {
+            self.keep_last(emission, sequence, || carry.share(item), after);
         }
         // It may have left its room, and time may have made some.
         self.offer_rooms(freed, after);

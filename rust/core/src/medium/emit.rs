@@ -69,6 +69,13 @@ pub enum Refusal {
     Full(Vec<Arc<str>>),
     /// This one refuses while it is full.
     Refused(Arc<str>),
+    /// More waves would wait than may: see [`Medium::limit_queued`].
+    Queued {
+        /// How many do.
+        waiting: u64,
+        /// How many may.
+        most: u64,
+    },
 }
 
 impl<T, W, R: RawLock> Medium<T, W, R> {
@@ -137,9 +144,9 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         wake: &mut Option<W>,
     ) -> Option<(u64, bool)> {
         let mut state = self.lock();
-        let State { router, boxes, counted, phase, .. } = &mut *state;
+        let State { router, boxes, counted, .. } = &mut *state;
         let mailbox = boxes.at_mut(router.recall(hint)?.single()?)?;
-        if *phase != Phase::Open || !mailbox.is_plain() {
+        if counted.is_marked() || !mailbox.is_plain() {
             return None;
         }
         if !mailbox.append(amplitude_key(priority), || carry.share(item)) {
@@ -236,8 +243,8 @@ impl<T, W> State<T, W> {
         carry: &impl Carry<T>,
         after: &mut Aftermath<T, W>,
     ) -> Result<Sent, Refusal> {
-        if self.phase != Phase::Open && (self.phase == Phase::Closed || !emission.inside) {
-            return Err(Refusal::Closed);
+        if self.counted.is_marked() && self.is_shed(emission, hint)? {
+            return Ok(self.shed(emission, hint, item, carry, after));
         }
         let Self { router, boxes, round, counted, clock, retained, .. } = self;
         let route = router.route(emission.channel, hint);
