@@ -14,6 +14,7 @@ import logging
 import random
 import sys
 import tempfile
+from array import array
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,28 @@ class Broken(Exception):
     """What does not."""
 
 
+class Looks:
+    """What the process was at each look: in a room that is there from the beginning, so that it does not grow itself."""
+
+    def __init__(self, most: int) -> None:
+        self._room = array("d", bytes(8 * 4 * most))
+        self._count = 0
+
+    def add(self, when: float, figures: Figures) -> None:
+        """One more look."""
+        at = 4 * self._count
+        if at < len(self._room):
+            self._room[at : at + 4] = array(
+                "d", [when, figures.rss, figures.open_files, figures.threads]
+            )
+            self._count += 1
+
+    def since(self, when: float) -> list[tuple[float, float, float, float]]:
+        """Moment, memory, open files and threads of the looks from a moment on."""
+        rows = [tuple(self._room[4 * one : 4 * one + 4]) for one in range(self._count)]
+        return [(row[0], row[1], row[2], row[3]) for row in rows if row[0] >= when]
+
+
 @dataclass
 class Soak:
     """One run."""
@@ -61,7 +84,7 @@ class Soak:
     folder: Path
     dice: random.Random = field(init=False)
     ledger: Ledger = field(init=False)
-    looks: list[tuple[float, Figures]] = field(default_factory=list)
+    looks: Looks = field(init=False)
     reloads: int = 0
     scrapes: int = 0
     series: int = 0
@@ -71,6 +94,7 @@ class Soak:
         self.names = [f"v{number}" for number in range(VIBRATORS)]
         self.ledger = Ledger(self.names)
         self.over = False
+        self.looks = Looks(int(self.seconds) + 60)
 
     # What is soaked
 
@@ -193,7 +217,7 @@ class Soak:
             text = await anyio.to_thread.run_sync(aether.metrics.text, medium)
             self.scrapes += 1
             self.series = max(self.series, text.count("\n"))
-            self.looks.append((monotonic() - begun, await anyio.to_thread.run_sync(figures)))
+            self.looks.add(monotonic() - begun, await anyio.to_thread.run_sync(figures))
             await anyio.sleep(1.0)
 
     async def run(self) -> list[str]:
@@ -219,19 +243,19 @@ class Soak:
             f"{name} has lost {len(waves):,} waves, such as {waves[:3]}"
             for name, waves in self.ledger.open().items()
         ]
-        later = [look for when, look in self.looks if when >= self.seconds / 3]
-        for what in ("open_files", "threads"):
-            counts = [getattr(look, what) for look in later]
+        later = self.looks.since(self.seconds / 3)
+        for what, place in (("open files", 2), ("threads", 3)):
+            counts = [look[place] for look in later]
             # A scrape takes a thread now and then, and a reload a file.
             if counts and max(counts[-5:]) > max(counts[:5]) + 1:
-                said.append(f"{what} have grown from {counts[0]} to {counts[-1]}")
+                said.append(f"{what} have grown from {counts[0]:.0f} to {counts[-1]:.0f}")
         if self.seconds >= 600 and self.slope() > SLOPE:
             said.append(f"memory grows by {self.slope() / SLOPE:.2f} MiB an hour")
         return said
 
     def slope(self) -> float:
         """Bytes an hour by which the memory has grown after the warm-up: least squares."""
-        points = [(when, look.rss) for when, look in self.looks if when >= self.seconds / 3]
+        points = [(when, rss) for when, rss, _, _ in self.looks.since(self.seconds / 3)]
         if len(points) < 2:
             return 0.0
         middle = sum(when for when, _ in points) / len(points)
@@ -242,11 +266,11 @@ class Soak:
     def report(self) -> str:
         """What was done, in a few lines."""
         done = sum(self.ledger.done.values())
-        last = self.looks[-1][1]
+        _, rss, files, threads = self.looks.since(0.0)[-1]
         return (
             f"{done:,} times done with a wave; {self.reloads} reloads, {self.scrapes} scrapes, {self.series} lines each\n"
             f"latency: half within {self.ledger.latency(0.5) * 1e3:.2g} ms, 99.9 % within {self.ledger.latency(0.999) * 1e3:.3g} ms\n"
-            f"memory {last.rss / SLOPE:.1f} MiB, {self.slope() / SLOPE:+.2f} MiB an hour; {last.open_files} files, {last.threads} threads"
+            f"memory {rss / SLOPE:.1f} MiB, {self.slope() / SLOPE:+.2f} MiB an hour; {files:.0f} files, {threads:.0f} threads"
         )
 
 

@@ -39,6 +39,6 @@ def test_memory_that_grows_is_found(tmp_path_factory: pytest.TempPathFactory) ->
     soak = Soak(600.0, 7, tmp_path_factory.mktemp("soak"))
     for second in range(0, 600, 10):
         figures = Figures(50_000_000 + second * 1_000, 0, 10, 3, None, None)
-        soak.looks.append((float(second), figures))
+        soak.looks.add(float(second), figures)
     assert soak.slope() == pytest.approx(3_600_000)
     assert any("memory grows by 3.43 MiB" in fault for fault in soak.faults())
