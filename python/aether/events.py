@@ -51,6 +51,11 @@ EVENTS = {
         "A circuit breaker has opened; `INFO` where it is half open or closed again.",
         ("circuit", "target", "state"),
     ),
+    "circuit.untold": Event(
+        "WARNING",
+        "A change of a circuit breaker could not be emitted.",
+        ("circuit", "state"),
+    ),
     "config.callback_failed": Event(
         "ERROR", "What `on_config_change` was given has raised an error."
     ),

@@ -32,7 +32,7 @@ from aether._wait import Background, Flag, Home, is_stray_cancellation, spawn
 from aether.events import said
 from aether.handling.guard import Guard
 from aether.statistics import REASONS, HandlerStatistics
-from aether.storms import Storm
+from aether.storms import Storm, and_more
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -55,10 +55,6 @@ def _taken(line: deque[Standing]) -> Iterator[Standing]:
     with contextlib.suppress(IndexError):
         while True:
             yield line.popleft()
-
-
-def _and(more: int) -> str:
-    return f", and {more:,} more such since the last line" if more else ""
 
 
 def checked_handler(handler: object) -> None:
@@ -395,7 +391,7 @@ class Lane:
                     _log.exception(
                         "on_error of %r has failed%s",
                         self.name,
-                        _and(more),
+                        and_more(more),
                         extra={"event": "on_error.failed", "vibrator": self.name, "more": more},
                     )
             return
@@ -404,7 +400,7 @@ class Lane:
                 "a handler of %r failed on a wave of %r%s",
                 self.name,
                 str(wave.channel),
-                _and(more),
+                and_more(more),
                 exc_info=error,
                 extra={
                     "event": "handler.failed",
@@ -419,6 +415,4 @@ class Lane:
         """How many such were not said since the last one that was; `None`: nor is this one."""
         if self._storm is None:
             self._storm = Storm()
-        kind = type(error)
-        # Not the class itself, which would be kept for that.
-        return self._storm.passes((event, f"{kind.__module__}.{kind.__qualname__}"))
+        return self._storm.passes_error(event, error)

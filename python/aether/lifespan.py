@@ -91,6 +91,16 @@ class Lifespan(Mapping[str, "Aether"]):
         if self._body is not None:
             self._body.cancel()
 
+    def _why(self, seconds: float) -> str:
+        """Why something was abandoned."""
+        if self.forced:
+            return "after a second signal"
+        return (
+            f"after {seconds} s"
+            if self._closing is not None
+            else "as an error came out of the block"
+        )
+
     @contextmanager
     def _listening(self, *, listens: bool) -> Generator[None]:
         """Signals end it meanwhile."""
@@ -117,31 +127,33 @@ async def lifespan(
     """See `Aether.lifespan`."""
     import anyio
 
-    life = Lifespan(medium)
+    life, seconds = Lifespan(medium), medium.shutdown_timeout if timeout is None else timeout
     before = medium.statistics().dropped["abandoned"]
-    with life._listening(listens=signals):  # noqa: SLF001 - of this module
-        async with medium:
-            try:
-                with anyio.CancelScope() as life._body:  # noqa: SLF001
-                    yield life
-            except Closed:
-                # It has emitted once more, before it was cancelled.
-                if not life._over.is_set():  # noqa: SLF001
-                    raise
-            finally:
-                life._body = None  # noqa: SLF001
-                life._over.set()  # noqa: SLF001
-            seconds = medium.shutdown_timeout if timeout is None else timeout
-            with anyio.move_on_after(0 if life.forced else seconds) as life._closing:  # noqa: SLF001
-                await medium.aclose(seconds)
-    life.abandoned = medium.statistics().dropped["abandoned"] - before
-    if life.abandoned:
-        _log.warning(
-            "the medium was closed with %d waves abandoned, after %s",
-            life.abandoned,
-            "a second signal" if life.forced else f"{seconds} s",
-            extra={"event": "medium.abandoned", "waves": life.abandoned},
-        )
+    try:
+        with life._listening(listens=signals):  # noqa: SLF001 - of this module
+            async with medium:
+                try:
+                    with anyio.CancelScope() as life._body:  # noqa: SLF001
+                        yield life
+                except Closed:
+                    # It has emitted once more, before it was cancelled.
+                    if not life._over.is_set():  # noqa: SLF001
+                        raise
+                finally:
+                    life._body = None  # noqa: SLF001
+                    life._over.set()  # noqa: SLF001
+                patience = 0 if life.forced else seconds
+                with anyio.move_on_after(patience) as life._closing:  # noqa: SLF001
+                    await medium.aclose(seconds)
+    finally:
+        life.abandoned = medium.statistics().dropped["abandoned"] - before
+        if life.abandoned:
+            _log.warning(
+                "the medium was closed with %d waves abandoned, %s",
+                life.abandoned,
+                life._why(seconds),  # noqa: SLF001
+                extra={"event": "medium.abandoned", "waves": life.abandoned},
+            )
 
 
 def run(

@@ -357,7 +357,15 @@ class Running(Traced):
         Args:
             app: What such a server gives: it sees to signals itself then.
             signals: Whether signals end it; `None`: unless there is an `app`. Only the main thread gets them.
-            timeout: Seconds for draining and closing; `None`: the configuration's `shutdown_timeout`.
+            timeout: Seconds for draining and closing, 0 or more; `None`: the configuration's `shutdown_timeout`.
+
+        Returns:
+            A context manager, which gives a `Lifespan`.
+
+        Raises:
+            Closed: The medium is closed, or entered already.
+            TypeError: `timeout` is no number.
+            ValueError: `timeout` is negative or NaN.
 
         Example:
             >>> import asyncio
@@ -380,7 +388,11 @@ class Running(Traced):
         """Ends the medium as leaving `async with` does. A second time does nothing.
 
         Args:
-            timeout: Seconds in which handlers may finish; `None`: the configuration's `drain_timeout`.
+            timeout: Seconds in which handlers may finish, 0 or more; `None`: the configuration's `drain_timeout`.
+
+        Raises:
+            TypeError: `timeout` is no number.
+            ValueError: `timeout` is negative or NaN.
         """
         if self.phase == "closed":
             return

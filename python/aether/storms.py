@@ -13,10 +13,15 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-__all__ = ["BURST", "KINDS", "Storm"]
+__all__ = ["BURST", "KINDS", "Storm", "and_more"]
 
 BURST = 10
 KINDS = 100
+
+
+def and_more(more: int) -> str:
+    """What is said at the end of a line of those that were held back."""
+    return f", and {more:,} more such since the last line" if more else ""
 
 
 @dataclass(slots=True)
@@ -45,6 +50,12 @@ class Storm:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._kinds: dict[Hashable, _Kind] = {}
+
+    def passes_error(self, event: str, error: BaseException) -> int | None:
+        """The same for an event that an error is said with: of one kind are those of one class."""
+        kind = type(error)
+        # Not the class itself, which would be kept for that.
+        return self.passes((event, f"{kind.__module__}.{kind.__qualname__}"))
 
     def passes(self, kind: Hashable) -> int | None:
         """How many of this kind were held back since one was let through; `None`: this one is held back."""

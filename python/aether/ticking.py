@@ -12,6 +12,7 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING, Any
 
+from aether._closing import Closing
 from aether._native import Wave
 from aether.errors import Closed, ForkedMedium, WouldBlock
 from aether.events import said
@@ -19,7 +20,6 @@ from aether.handling.numbers import checked_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Self
 
     from aether.medium import Aether
     from aether.timers import Timer
@@ -29,7 +29,7 @@ __all__ = ["Ticker"]
 _log = said()
 
 
-class Ticker:
+class Ticker(Closing):
     """Emits a wave at a steady interval until it is closed; see `Aether.every`."""
 
     __slots__ = (
@@ -96,12 +96,6 @@ class Ticker:
         self._closed = True
         self.stop()
         self._medium.forget_ticker(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
 
     def _next(self) -> None:
         due = self._begun + (self._made + 1) * self.seconds

@@ -74,6 +74,32 @@ async def test_it_opens_and_refuses_and_closes_again(
         assert [record.levelname for record in said] == ["WARNING", "INFO", "INFO"]
 
 
+async def test_a_change_that_nobody_can_take_is_said_and_harms_no_wave(
+    anyio_backend: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    handled: list[int] = []
+    async with entered() as (medium, clock, worker, heard):
+        full = medium.vibrator("full", buffer_size=1)
+        full.resonate_on("aether.circuit.*", "fill")
+        medium.emit_nowait("fill")
+
+        @worker.on("a", circuit=breaker(slow_after=1.0, slow_rate=0.5))
+        async def work(wave: Wave[Any]) -> None:
+            clock.advance(1.0)
+            handled.append(wave.payload)
+
+        with caplog.at_level(logging.WARNING, "aether"):
+            for number in range(4):
+                await medium.emit_wave("a", number)
+            await turns(10)
+        assert handled == [0, 1, 2, 3]
+        assert worker.statistics().failed == 0
+        assert heard.all() == [], "nobody else got it either"
+        events = [getattr(record, "event", "") for record in caplog.records]
+        assert events == ["circuit.changed", "circuit.untold"]
+        full.close()
+
+
 async def test_exactly_so_many_probes_pass(anyio_backend: object) -> None:
     handled: list[int] = []
     async with entered() as (medium, clock, worker, heard):

@@ -180,12 +180,26 @@ async def test_the_intake_stops_and_the_block_is_left(anyio_backend: object) -> 
     worker.close()
 
 
-async def test_an_error_comes_out_as_it_was_raised(anyio_backend: object) -> None:
+async def test_an_error_comes_out_as_it_was_raised_and_what_was_waiting_is_said(
+    anyio_backend: object, caplog: pytest.LogCaptureFixture
+) -> None:
     medium = Aether()
+    reader = medium.vibrator("reader")
+    reader.resonate_on("a")
     with pytest.raises(KeyError, match="mine"):
-        async with medium.lifespan():
+        async with medium.lifespan() as life:
+            await medium.emit_wave("a")
             raise KeyError("mine")
-    assert medium.phase == "closed"
+    assert (medium.phase, life.abandoned) == ("closed", 1)
+    said = [
+        one.getMessage()
+        for one in caplog.records
+        if getattr(one, "event", "") == "medium.abandoned"
+    ]
+    assert said == [
+        "the medium was closed with 1 waves abandoned, as an error came out of the block"
+    ]
+    reader.close()
 
 
 async def test_handlers_of_signals_are_as_they_were(anyio_backend: object) -> None:

@@ -6,7 +6,8 @@ waves meanwhile: they wait, are refused, or go to somebody else.
 Contract:
 - Exactly `probes` waves are handled when it is half open, whoever they are. One whose handler is cancelled leaves its place
   to another: that is no failure, nor an end.
-- Each change is logged, counted, and emitted on `aether.circuit.<name>` with a `CircuitChange`.
+- Each change is logged, counted, and emitted on `aether.circuit.<name>` with a `CircuitChange`, without waiting. One that could
+  not be emitted is logged (`circuit.untold`), and harms no wave.
 - A breaker that several handlers of one medium are given is one: they need the same thing. On another medium it is another.
 """
 
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from aether._native import Circuit, emit_derived
 from aether._wait import Flag
 from aether.channel import Channel
-from aether.errors import CircuitOpen
+from aether.errors import AetherError, CircuitOpen
 from aether.events import said
 from aether.handling.numbers import checked_count, checked_seconds, checked_share
 
@@ -274,8 +275,22 @@ class Circuits:
             },
         )
         medium = self._medium()
-        if medium is not None:
-            emit_derived(medium, self._breaker.channel, change, headers={})
+        if medium is None:
+            return
+        try:
+            sent = emit_derived(medium, self._breaker.channel, change, headers={})
+            why = "somebody is full, or the medium closed"
+        except AetherError as refused:
+            # The wave that was handled has no part in that.
+            sent, why = False, str(refused)
+        if not sent:
+            _log.warning(
+                "that circuit %r is %s was not emitted: %s",
+                self.name,
+                after.replace("_", " "),
+                why,
+                extra={"event": "circuit.untold", "circuit": self.name, "state": after},
+            )
 
 
 class Passage:

@@ -26,7 +26,7 @@ from aether.handling.letters import bury
 from aether.handling.numbers import checked_seconds
 from aether.handling.rate import Rate, Turns
 from aether.handling.retry import Retry
-from aether.storms import Storm
+from aether.storms import Storm, and_more
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,7 +190,8 @@ class Guard:
         """Whether the budget allows another attempt; it is said in any case."""
         allowed = self._budget is None or self._budget.retry(self._timers.now())
         self.denied += not allowed
-        more = self._storm.passes((allowed, type(error).__qualname__))
+        event = "handler.retried" if allowed else "handler.over_budget"
+        more = self._storm.passes_error(event, error)
         if more is None:
             return allowed
         about = {
@@ -201,20 +202,19 @@ class Guard:
             "more": more,
         }
         said = f"attempt {attempt} of {self._name!r} at a wave of {str(wave.channel)!r} failed with {type(error).__name__}"
-        others = f" (and {more} more like it)" if more else ""
         if allowed:
             _log.info(
                 "%s: the next is in %.3g s%s",
                 said,
                 pause,
-                others,
+                and_more(more),
                 extra={"event": "handler.retried", **about},
             )
         else:
             _log.warning(
                 "%s: the budget of retries is used up%s",
                 said,
-                others,
+                and_more(more),
                 extra={"event": "handler.over_budget", **about},
             )
         return allowed

@@ -21,9 +21,10 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, exposition
 
+from aether._closing import Closing
+
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Any, Self
+    from typing import Any
 
     from typing_extensions import Buffer
 
@@ -100,7 +101,7 @@ class _Listener(ThreadingMixIn, WSGIServer):
             raise
 
 
-class MetricsServer:
+class MetricsServer(Closing):
     """A server that is scraped, in threads of its own, until it is closed; see `aether.metrics.serve`.
 
     Attributes:
@@ -163,14 +164,3 @@ class MetricsServer:
         self._thread.join()
         # In the child of a fork there is no thread that would.
         self._opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

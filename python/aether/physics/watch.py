@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aether import _native
+from aether._closing import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
-    from typing import Self
 
     from aether._native import Medium
     from aether.physics.engine import PhysicsEngine
@@ -43,7 +42,7 @@ class WatchStatistics:
     """Of these, those that somebody who resonates did not get, as a mailbox was full or the medium closed."""
 
 
-class Watch:
+class Watch(Closing):
     """A running watch: `Aether.watch` makes it, `close` or leaving its `with` block ends it.
 
     Example:
@@ -88,14 +87,3 @@ class Watch:
     def statistics(self) -> WatchStatistics:
         """What it has seen and told."""
         return WatchStatistics(*self._watcher.counters())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

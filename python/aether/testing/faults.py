@@ -19,15 +19,13 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from aether._closing import Closing
 from aether.channel import Channel
 from aether.handling.guard import called
 from aether.handling.numbers import checked_seconds, checked_share
 from aether.testing.virtual import VirtualAether
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from aether._native import Wave
     from aether.lane import Handler, Lane
 
@@ -96,7 +94,7 @@ def faults(medium: VirtualAether, seed: int) -> Faults:
     return Faults(medium, seed)
 
 
-class Faults:
+class Faults(Closing):
     """Faults that are on until it is closed; `faults` makes one."""
 
     def __init__(self, medium: VirtualAether, seed: int) -> None:
@@ -115,17 +113,6 @@ class Faults:
         self._labels: Counter[str] = Counter()
         self._closed = False
         medium.add_faults(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<Faults of seed {self.seed}: {len(self.injected)} injected>"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from aether._closing import Closing
 from aether._native import covers
 from aether._printable import printable
 from aether.channel import Channel
@@ -19,8 +20,6 @@ from aether.testing.differing import ANYTHING, differing, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
-    from typing import Self
 
     from aether._native import Wave
     from aether.medium import Aether
@@ -56,24 +55,13 @@ def record(medium: Aether, pattern: str = "*") -> Recording:
     return Recording(medium, pattern)
 
 
-class Recording:
+class Recording(Closing):
     """The waves of a pattern since some moment; `record` makes one."""
 
     def __init__(self, medium: Aether, pattern: str = "*") -> None:
         self.pattern = Channel(pattern)
         self._ring = medium.ring(pattern, _UNBOUNDED)
         self._waves: list[Wave[Any]] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Records no more; what was seen can still be asked for. A second time does nothing."""
