@@ -69,6 +69,7 @@ fn read<'a>(
         emitter,
         inside: true,
         require: 0,
+        weight: 0,
     };
     Read { emission, sequence, item }
 }

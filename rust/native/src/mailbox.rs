@@ -350,6 +350,7 @@ impl PyMailbox {
             emitter: 0,
             inside: true,
             require: 0,
+            weight: 0,
         };
         let held = Held(wave);
         Ok(self

@@ -53,11 +53,6 @@ impl<T, W> Mailbox<T, W> {
         self.phase != Phase::Open && !(self.phase == Phase::Closing && more())
     }
 
-    /// How many are on the way to it.
-    pub(crate) fn on_the_way(&self) -> usize {
-        self.rest.pending.waves
-    }
-
     /// Lets a wave go that has just matched.
     pub(crate) fn shed(&mut self) {
         self.lose(Reason::Shed, self.queue.arrivals());

@@ -36,6 +36,8 @@ pub struct Reserved {
     hint: Hint,
     /// It is let go where it matched, but for those who read from the journal.
     shed: bool,
+    /// What it weighs, in each of its places.
+    weight: u64,
     places: SmallVec<[Place; 4]>,
 }
 
@@ -50,6 +52,11 @@ impl Reserved {
     /// How many mailboxes matched.
     pub fn matched(&self) -> usize {
         self.places.len()
+    }
+
+    /// In how many it waits until it is delivered.
+    fn waiting(&self) -> u64 {
+        if self.shed { 0 } else { self.places.len() as u64 }
     }
 }
 
@@ -79,6 +86,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     pub fn unreserve(&self, reserved: Reserved, after: &mut Aftermath<T, W>) {
         let mut state = self.lock();
         state.outstanding.remove(reserved.age);
+        state.limited.arrive(reserved.waiting(), reserved.weight);
         let mut freed: SmallVec<[u32; 4]> = SmallVec::new();
         for Place { key, held } in reserved.places {
             if state.end_wait(key, held, after) && held {
@@ -131,7 +139,7 @@ impl<T, W> State<T, W> {
         promised: (Ticket, &[Key]),
         after: &mut Aftermath<T, W>,
     ) -> Result<Reserved, Refusal> {
-        let shed = self.counted.is_marked() && self.is_shed(emission, hint)?;
+        let shed = self.counted.marked && self.is_shed(emission, hint)?;
         let (matched, room) = self.survey(emission, hint);
         if matched < emission.require {
             return Err(Refusal::TooFew { matched });
@@ -147,8 +155,9 @@ impl<T, W> State<T, W> {
             let held = self.boxes.at_mut(index).is_some_and(awaits);
             places.push(Place { key, held });
         }
-        self.note_reserved(places.len());
-        Ok(Reserved { age, hint: *hint, shed, places })
+        let reserved = Reserved { age, hint: *hint, shed, weight: emission.weight, places };
+        self.limited.depart(reserved.waiting(), reserved.weight);
+        Ok(reserved)
     }
 
     fn deliver(
@@ -161,6 +170,7 @@ impl<T, W> State<T, W> {
         after: &mut Aftermath<T, W>,
     ) -> Sent {
         self.outstanding.remove(reserved.age);
+        self.limited.arrive(reserved.waiting(), reserved.weight);
         self.counted.count(sequence);
         self.counted.count_domain(emission.channel, reserved.hint);
         carry.number(item, sequence);

@@ -53,7 +53,7 @@ pub use self::figures::{Figures, NameFigures};
 pub use self::horizon::Horizon;
 pub use self::last::Last;
 use self::pressure::Limited;
-pub use self::pressure::{Most, Pressure};
+pub use self::pressure::{Bounds, Most, Pressure};
 pub use self::refill::{Hungry, Read, ReadByAll, Refilled};
 use self::retained::Retained;
 pub use self::ring::Link;
@@ -147,8 +147,8 @@ struct State<T, W> {
     /// Grows with each attempt to emit; see `Mailbox::visited`.
     round: u64,
     counted: Counted,
-    /// How many waves may wait.
-    limited: Limited,
+    /// How much may wait.
+    limited: Limited<T>,
     /// Emissions that were admitted and are not delivered.
     outstanding: Outstanding,
     /// The last waves of channels, if any are asked for.
@@ -219,9 +219,9 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
             return None;
         }
         let counted_as = state.names.as_mut().map_or(0, |names| names.number(&spec.name));
-        let key = state.boxes.insert(Mailbox::new(spec, fading, counted_as));
-        state.look_again();
-        Some(key)
+        let mut mailbox = Mailbox::new(spec, fading, counted_as);
+        mailbox.count_in(state.limited.load());
+        Some(state.boxes.insert(mailbox))
     }
 
     /// One more member shares a mailbox; false if it is closed.
@@ -360,7 +360,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
             return;
         }
         state.phase = phase;
-        state.look_again();
+        state.note_marked();
         if phase == Phase::Closed {
             for key in state.boxes.keys() {
                 if at_once {

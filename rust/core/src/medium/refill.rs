@@ -237,7 +237,6 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         }
         note_episode(mailbox, &mut after.episodes);
         mailbox.move_on(position);
-        state.look_again();
         let live = state.catch_up(hungry.key, after);
         state.stir(after);
         Refilled { put, live }

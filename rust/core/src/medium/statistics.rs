@@ -61,8 +61,8 @@ pub(super) struct Counted {
     pub(super) unplaced: u64,
     pub(super) delivered: u64,
     pub(super) unheard: u64,
-    /// From so many deliveries on, an emission is looked at before it is admitted; see [`super::pressure`].
-    pub(super) mark: u64,
+    /// An emission is looked at before it is admitted; see [`super::pressure`].
+    pub(super) marked: bool,
     /// Where waves are counted by domain, if that is asked for.
     pub(super) domains: Option<Box<Domains>>,
 }
@@ -75,7 +75,7 @@ impl Default for Counted {
             unplaced: 0,
             delivered: 0,
             unheard: 0,
-            mark: u64::MAX,
+            marked: false,
             domains: None,
         }
     }

@@ -153,7 +153,6 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         };
         mailbox.take_back(taken, &emission.arrival(clock), clock, &mut after.garbage);
         note_episode(mailbox, &mut after.episodes);
-        state.look_again();
         state.wake_another(key, after);
         state.stir(after);
     }
