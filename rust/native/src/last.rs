@@ -60,6 +60,7 @@ fn read<'a>(
 ) -> Read<'a, Held> {
     let Last { sequence, emitter, item } = last;
     let wave = wave.get();
+    shared.weigh(py, wave);
     let emission = Emission {
         // A wave that was emitted, so its channel is one.
         channel: text(wave.channel.bind(py)).unwrap_or_default(),

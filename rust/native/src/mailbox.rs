@@ -342,6 +342,7 @@ impl PyMailbox {
         self.shared.home.enter()?;
         let given = wave.clone_ref(py);
         let given = given.get();
+        self.shared.weigh(py, given);
         let emission = Emission {
             channel: text(given.channel.bind(py))?,
             amplitude: given.strength.amplitude,

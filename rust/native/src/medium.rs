@@ -7,7 +7,7 @@ use aether_core::channel::{Limits, Pattern, check_channel, relate};
 use aether_core::clock::Clock;
 use aether_core::decay::Fading;
 use aether_core::mailbox::{Order, Overflow, Role, Spec};
-use aether_core::medium::{self, Most, Phase, Pressure, Verdict};
+use aether_core::medium::{self, Bounds, Most, Phase, Pressure, Verdict};
 use aether_core::times::Times;
 use aether_core::wave::Rules;
 use pyo3::exceptions::PyValueError;
@@ -21,7 +21,9 @@ use crate::clock::PyManualClock;
 use crate::context::PyHandling;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
-use crate::errors::{Closed, at_most, channel_error, count, number, quietly, seconds, type_error};
+use crate::errors::{
+    Closed, amount, at_most, channel_error, count, number, quietly, seconds, type_error,
+};
 use crate::figures;
 use crate::journal::PyJournalWriter;
 use crate::last;
@@ -52,6 +54,13 @@ fn word<'a>(what: &str, given: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
         Ok(word) => word.to_str(),
         Err(_) => Err(type_error(what, "a str", given)),
     }
+}
+
+/// A limit that was given for `what`, and from which amount on it sheds.
+fn most(what: &str, given: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>) -> PyResult<Most> {
+    let Some((hard, soft)) = given else { return Ok(Most::NONE) };
+    let (hard, soft) = (amount(what, &hard)?, amount(what, &soft)?);
+    Ok(Most { soft: soft.min(hard), hard })
 }
 
 /// The word of an order.
@@ -237,20 +246,28 @@ impl PyMedium {
         Ok(())
     }
 
-    /// Admits only so many waves, and sheds faint ones from a smaller number on; `None`: however many.
-    #[pyo3(signature = (hard, soft))]
-    fn limit_queued(&self, hard: Option<u64>, soft: u64) -> PyResult<()> {
+    /// Admits only so many waves, and payloads of so many bytes, each with the smaller number from which on it sheds faint
+    /// waves; `None`: however much.
+    fn limit_queued(
+        &self,
+        py: Python<'_>,
+        waves: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>,
+        payloads: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>,
+    ) -> PyResult<()> {
         self.shared.home.look_in()?;
-        self.shared.medium.limit_queued(hard.map(|hard| Most { soft: soft.min(hard), hard }));
+        let limited = waves.is_some() || payloads.is_some();
+        let bounds = Bounds { waves: most("waves", waves)?, weight: most("payloads", payloads)? };
+        self.shared.limit_queued(py, limited.then_some(bounds));
         Ok(())
     }
 
-    /// What that has come to: how many waves wait, the noise floor of the medium, and how many emissions were shed and
-    /// refused.
-    fn pressure(&self) -> PyResult<(u64, f64, u64, u64)> {
+    /// What that has come to: how many waves wait and how large their payloads are, the noise floor of the medium, and how
+    /// many emissions were refused for their number and for their size.
+    fn pressure(&self) -> PyResult<(u64, u64, f64, u64, u64)> {
         self.shared.home.enter()?;
-        let Pressure { waiting, floor, shed, .. } = self.shared.medium.pressure();
-        Ok((waiting, floor, shed, self.shared.refused.get()))
+        let Pressure { waiting, weight, floor, .. } = self.shared.medium.pressure();
+        let (refused, refused_bytes) = (&self.shared.refused, &self.shared.refused_bytes);
+        Ok((waiting, weight, floor, refused.get(), refused_bytes.get()))
     }
 
     /// Makes a mailbox.
