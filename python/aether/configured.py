@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 
 from aether.errors import Closed, ForkedMedium
 from aether.events import said
-from aether.limits import Admission, soft_of
+from aether.limits import Admission, bounds_of
 from aether.observed import Observed
 
 if TYPE_CHECKING:
@@ -79,14 +79,18 @@ class Configured(Observed):
         "_on_change",
         "_reloading",
         "_tracing",
+        "counts_standing",
     )
 
     _config: AetherConfig | None
     _tracing: Tracing | None
+    counts_standing: bool
+    """What stands behind the busy keys of handlers counts for its limits."""
 
     def _begin_configured(self, config: AetherConfig | None, reloading: Reloading | None) -> None:
         self._config = config
         self._admission = Admission()
+        self.counts_standing = False
         if config is not None and config.limits is not None:
             self._limit_queued(config.limits)
         self._applied = 0
@@ -199,13 +203,13 @@ class Configured(Observed):
         return now
 
     def _limit_queued(self, limits: LimitsConfig | None) -> None:
-        if limits is None:
-            self.limit_queued(None, 0)
-        else:
-            self.limit_queued(limits.queued, soft_of(limits))
+        waves, payloads = bounds_of(limits)
+        self.limit_queued(waves, payloads)
+        self.counts_standing = waves is not None or payloads is not None
 
     @property
-    def _limits(self) -> LimitsConfig | None:
+    def limits(self) -> LimitsConfig | None:
+        """How much there may be in it; `None`: as much as comes."""
         return None if self._config is None else self._config.limits
 
     @property
@@ -217,7 +221,8 @@ class Configured(Observed):
         """How often a limit of `AetherConfig.limits` has refused something, by its name."""
         others = self._admission.refused()
         named = {name: others[name] for name in ("vibrators", "patterns", "tasks")}
-        return {"queued": self.pressure()[3], **named}
+        *_, queued, queued_bytes = self.pressure()
+        return {"queued": queued, "queued_bytes": queued_bytes, **named}
 
     def _tell(self, changes: _Changes) -> None:
         """Tells of what was changed and not told yet, unless another thread is at it, which goes on with this."""

@@ -73,9 +73,10 @@ class PayloadError(AetherError, ValueError):
 class WouldBlock(AetherError):
     """A call that never waits would have had to.
 
-    An emission met a full mailbox that blocks (or has the policy `error`), or as many waiting waves as
-    `limits.queued` allows, or has no turn by the limits of its emitter, and reached nobody; a receive met an empty mailbox and took nothing. Await the waiting form, try
-    later, or give the mailbox more room or a policy that drops.
+    An emission met a full mailbox that blocks (or has the policy `error`), or as many waiting waves or bytes as
+    `limits.queued` and `limits.queued_bytes` allow, or has no turn by the limits of its emitter, and reached nobody; a
+    receive met an empty mailbox and took nothing. Await the waiting form, try later, or give the mailbox more room or a
+    policy that drops.
     """
 
 

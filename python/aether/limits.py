@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
     from aether.config.limits import LimitsConfig
 
-__all__ = ["Admission", "soft_of"]
+__all__ = ["Admission", "bounds_of"]
 
 
-def soft_of(limits: LimitsConfig) -> int:
-    """From how many waves on faint ones are shed."""
-    return 0 if limits.queued is None else int(limits.soft * limits.queued)
+def bounds_of(limits: LimitsConfig | None) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+    """How many waves may wait, and bytes, each with from how many on faint ones are shed; `None`: however many."""
+    if limits is None:
+        return None, None
+
+    def bound(most: int | None) -> tuple[int, int] | None:
+        return None if most is None else (most, int(limits.soft * most))
+
+    return bound(limits.queued), bound(limits.queued_bytes)
 
 
 class Admission:
@@ -49,7 +55,7 @@ class Admission:
         self,
         limit: str,
         most: int | None,
-        more: int,
+        more: int | Callable[[], int],
         there: Callable[[], int],
         what: str,
         remedy: str,
@@ -64,6 +70,8 @@ class Admission:
             return
         with self._counting:
             count = there()
+            # Also what comes may depend on what is there.
+            more = more if isinstance(more, int) else more()
             if more and count + more > most:
                 self._refused[limit] += 1
                 are = "is" if count == 1 else "are"

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from aether.debugging import Payloads
     from aether.journal import Journal
     from aether.lane import Lane
+    from aether.lanes import Place
     from aether.requests import RequestOptions
 
 # The most waves that a mailbox can be told to hold.
@@ -273,11 +274,11 @@ class Aether(Emitting, Monitored):
             vibrator.share(shared, canonical)
         return mailbox
 
-    def adopt(self, lane: Lane, vibrator: Vibrator) -> None:
+    def adopt(self, lane: Lane, vibrator: Vibrator, place: Place) -> None:
         """Takes a new handler in, and runs it if handlers run now."""
         if self._payloads is not None:
             self._payloads.enclose(lane)
-        self._lanes.add(lane, vibrator)
+        self._lanes.add(lane, vibrator, place)
         if self._runs and self._home is not None:
             self._home.run(lane.start)
 
@@ -339,7 +340,7 @@ class Aether(Emitting, Monitored):
         counted["waiting"] += lanes.behind
         lanes.dropped.update(counted["dropped"])
         counted["dropped"] = by_reason(lanes.dropped)
-        _, floor, _, _ = self.pressure()
+        floor = self.pressure()[2]
         return MediumStatistics(**counted, noise_floor=floor, refused=self.refused())
 
     def active_channels(self) -> tuple[Channel[Any], ...]:

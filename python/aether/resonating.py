@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from aether._native import Wave
     from aether.handling import CircuitBreaker, Rate, Retry
+    from aether.lanes import Place
     from aether.medium import Aether
     from aether.options import Options, Order, Overflow
     from aether.vibrator import Vibrator
@@ -119,21 +120,24 @@ class Resonating(_native.Vibrator):
         """
         self._check_open()
         _check_patterns(patterns, "resonate_on")
-        with self._room_for(patterns, known=self.mailbox.patterns()):
-            return self._resonate(
-                patterns, replay, cursor, (ack, ack_timeout, max_deliveries), last=last
-            )
+        acknowledging = (ack, ack_timeout, max_deliveries)
+        if self._medium.limits is None:
+            # At the end of an interpreter, there is nothing left to ask for room with.
+            return self._resonate(patterns, replay, cursor, acknowledging, last=last)
+        with self._room_for(patterns, self.mailbox.patterns):
+            return self._resonate(patterns, replay, cursor, acknowledging, last=last)
 
     def _room_for(
-        self, patterns: tuple[str, ...], known: list[str]
+        self, patterns: tuple[str, ...], known: Callable[[], list[str]]
     ) -> AbstractContextManager[None]:
         """There are these patterns more, as far as the limits go."""
         # Two spellings of one count twice here, and are refused a little early.
-        fresh = len(set(patterns).difference(known))
-        return self._medium.room_for_patterns(self._name, fresh, self._count_patterns)
+        return self._medium.room_for_patterns(
+            self._name, lambda: len(set(patterns).difference(known())), self._count_patterns
+        )
 
     def _count_patterns(self) -> int:
-        mailboxes = (self.mailbox, *(lane.mailbox for lane in self._lanes))
+        mailboxes = (self.mailbox, *self._medium.lanes.mailboxes_of(self))
         return sum(len(mailbox.patterns()) for mailbox in mailboxes)
 
     def _resonate(
@@ -257,19 +261,26 @@ class Resonating(_native.Vibrator):
         if buffer_size is not None:
             options["buffer_size"] = buffer_size
         with (
-            self._room_for(patterns, known=[]),
+            self._room_for(patterns, list),
             self._medium.room_for_tasks(self._name, concurrency),
         ):
             mailbox = self._medium.lane_mailbox(
                 cast("Vibrator", self), patterns, options, concurrency
             )
+            places = [self._medium.lanes.expect(self, mailbox, concurrency)]
 
         def register(handler: _Handler) -> _Handler:
             try:
                 checked_handler(handler)
             except TypeError:
                 mailbox.leave()
+                places.clear()
                 raise
+            try:
+                place = places.pop()
+            except IndexError:  # a second handler of the same
+                with self._medium.room_for_tasks(self._name, concurrency):
+                    place = self._medium.lanes.expect(self, mailbox, concurrency)
             lane = Lane(
                 self._medium,
                 self._name,
@@ -280,14 +291,14 @@ class Resonating(_native.Vibrator):
                 limit=options["buffer_size"],
                 guards=guards,
             )
-            self._add(lane)
+            self._add(lane, place)
             return handler
 
         return register
 
-    def _add(self, lane: Lane) -> None:
+    def _add(self, lane: Lane, place: Place) -> None:
         self._lanes.append(lane)
-        self._medium.adopt(lane, cast("Vibrator", self))
+        self._medium.adopt(lane, cast("Vibrator", self), place)
         for run in tuple(self._runs):
             run.add(lane)
 

@@ -111,7 +111,7 @@ class Running(Traced):
         """There is one more vibrator, as far as the limits go."""
         return self.admission.of(
             "vibrators",
-            None if self._limits is None else self._limits.vibrators,
+            None if self.limits is None else self.limits.vibrators,
             1,
             lambda: sum(not vibrator.closed for vibrator in self._alive()),
             f"the vibrator {name!r}",
@@ -119,12 +119,12 @@ class Running(Traced):
         )
 
     def room_for_patterns(
-        self, name: str, fresh: int, there: Callable[[], int]
+        self, name: str, fresh: Callable[[], int], there: Callable[[], int]
     ) -> AbstractContextManager[None]:
         """A vibrator has so many more patterns, as far as the limits go."""
         return self.admission.of(
             "patterns",
-            None if self._limits is None else self._limits.patterns,
+            None if self.limits is None else self.limits.patterns,
             fresh,
             there,
             f"what vibrator {name!r} is to resonate on",
@@ -135,9 +135,9 @@ class Running(Traced):
         """There is a handler more, with so many tasks, as far as the limits go."""
         return self.admission.of(
             "tasks",
-            None if self._limits is None else self._limits.tasks,
+            None if self.limits is None else self.limits.tasks,
             concurrency,
-            lambda: sum(lane.concurrency for lane in self._lanes),
+            self._lanes.tasks,
             f"a handler of vibrator {name!r} with concurrency={concurrency}",
             "give it less concurrency",
         )

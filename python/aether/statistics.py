@@ -129,7 +129,7 @@ class MediumStatistics:
         route_hits: Routes answered from the cache.
         route_walks: Routes that were not.
         noise_floor: That of the medium itself: fainter waves are shed now, see `LimitsConfig.soft`.
-        refused: How often a limit of `AetherConfig.limits` has refused something: `queued`, `vibrators`, `patterns`, `tasks`.
+        refused: How often a limit of `AetherConfig.limits` has refused something: `queued`, `queued_bytes`, `vibrators`, `patterns`, `tasks`.
     """
 
     emitted: int

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from tests.probes import assert_dropped, assert_receipt, begin, receive, tuned, until_sending
+from tests.probes import (
+    assert_dropped,
+    assert_receipt,
+    begin,
+    receive,
+    taken,
+    tuned,
+    turns,
+    until_sending,
+)
 
 from aether import (
     Aether,
@@ -43,7 +55,8 @@ def test_vibrators_are_refused_and_closing_makes_room() -> None:
     third = medium.vibrator("c")
     medium.reconfigure(medium.config.replace(limits=None))
     fourth = medium.vibrator("d")
-    assert medium.statistics().refused == {"queued": 0, "vibrators": 1, "patterns": 0, "tasks": 0}
+    none = {"queued": 0, "queued_bytes": 0, "patterns": 0, "tasks": 0}
+    assert medium.statistics().refused == {**none, "vibrators": 1}
     for one in (second, third, fourth):
         one.close()
 
@@ -79,6 +92,109 @@ def test_tasks_are_those_of_all_handlers() -> None:
         one.close()
         with closing(medium.vibrator("c")) as third:
             third.on("x", concurrency=3)(print)
+
+
+def test_a_handler_has_its_place_from_the_moment_that_it_is_asked_for() -> None:
+    medium = limited(tasks=1, patterns=2)
+    with closing(medium.vibrator("a")) as desk:
+        handles = desk.on("x")
+        with pytest.raises(LimitExceeded, match=r"limits.tasks=1: there is 1; "):
+            desk.on("y")
+        with pytest.raises(LimitExceeded, match=r"limits.patterns=2: there is 1; "):
+            desk.resonate_on("y", "z")
+        handles(print)
+        with pytest.raises(LimitExceeded, match=r"limits.tasks=1"):
+            handles(repr)
+        assert len(desk.statistics().handlers) == 1
+
+
+def test_a_place_that_nobody_takes_is_free() -> None:
+    medium = limited(tasks=1, patterns=1)
+    with closing(medium.vibrator("a")) as desk:
+        with pytest.raises(TypeError):
+            desk.on("x")(None)  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
+        handles = desk.on("x")
+        del handles
+        gc.collect()
+        desk.on("x")(print)
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def together(press: Callable[[int], object]) -> None:
+    """Calls a function in eight threads at once, with their numbers."""
+    barrier = threading.Barrier(8)
+
+    def one(number: int) -> None:
+        barrier.wait()
+        press(number)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("_", range(20))
+def test_handlers_and_patterns_are_exact_where_eight_threads_ask(_: int) -> None:
+    medium = limited(tasks=5, patterns=7)
+    desk = medium.vibrator("desk")
+    vibrators = [medium.vibrator(f"v{number}") for number in range(8)]
+    got: list[str] = []
+
+    def press(number: int) -> None:
+        for _ in range(3):
+            with suppress(LimitExceeded):
+                vibrators[number].on("x")(print)
+                got.append("task")
+        for pattern in "abc":
+            with suppress(LimitExceeded):
+                desk.resonate_on(f"{pattern}{number}")
+                got.append("pattern")
+            # What it has already counts once, and is never refused.
+            known = desk.patterns
+            if known:
+                desk.resonate_on(*known)
+
+    together(press)
+    assert (got.count("task"), got.count("pattern")) == (5, 7)
+    assert sum(len(one.statistics().handlers) for one in vibrators) == 5
+    assert len(desk.patterns) == 7
+    for one in (desk, *vibrators):
+        one.close()
+
+
+@pytest.mark.usefixtures("hasty")
+def test_what_waits_is_exact_where_eight_threads_emit_and_read() -> None:
+    medium = limited(queued=50, queued_bytes=400, soft=0.5)
+    readers = [tuned(medium, "a", buffer_size=200) for _ in range(2)]
+    passed = []
+
+    def press(number: int) -> None:
+        for turn in range(300):
+            if number < 2:
+                with suppress(WouldBlock):
+                    readers[number].receive_nowait()
+            else:
+                with suppress(WouldBlock):
+                    medium.emit_nowait("a", b"x" * (turn % 12), amplitude=1.0 - turn % 3 / 10)
+            waiting, size, floor, _, _ = medium.pressure()
+            passed.append(waiting > 50 or size > 400 or not 0.0 <= floor <= 1.0)
+
+    together(press)
+    assert not any(passed)
+    left = [wave for one in readers for wave in taken(one)]
+    assert medium.pressure()[:3] == (0, 0, 0.0)
+    assert len(left) <= 50
 
 
 def test_limits_hold_where_eight_threads_ask() -> None:
@@ -158,6 +274,108 @@ async def test_faint_waves_go_first_seen_by_all_who_look(anyio_backend: object) 
     assert medium.health().hints == ()
     assert_receipt(medium.emit_nowait("a", amplitude=0.02), 1, 1)
     assert (await receive(reader)).amplitude == 0.02
+
+
+async def test_bytes_beyond_the_limit_are_refused_by_its_name(anyio_backend: object) -> None:
+    medium = limited(queued_bytes=100)
+    first, second = tuned(medium, "a"), tuned(medium, "a")
+    await medium.emit_wave("a", b"x" * 30)
+    said = (
+        r"emitting on \"a\" would exceed limits.queued_bytes: payloads of 60 bytes wait in this medium, 42 would come,"
+        r" and 100 may; nobody got the wave"
+    )
+    for emit in (medium.emit_wave, first.emit_wave):
+        with pytest.raises(WouldBlock, match=said):
+            await emit("a", "x" * 21)
+    with pytest.raises(WouldBlock, match=said):
+        medium.emit_nowait("a", bytearray(21))
+    assert (await medium.emit_wave("a", {"of no known size": b"x" * 1_000})).delivered == 2
+    assert (await medium.emit_wave("a", memoryview(b"x" * 20))).delivered == 2
+    assert medium.pressure()[:2] == (6, 100)
+    assert [wave.payload for wave in await first.receive_many(1)] == [b"x" * 30]
+    assert medium.pressure()[:2] == (5, 70)
+    medium.clear()
+    assert medium.pressure()[:2] == (0, 0)
+    assert medium.statistics().refused == {
+        **dict.fromkeys(("queued", "vibrators", "patterns", "tasks"), 0),
+        "queued_bytes": 3,
+    }
+    assert taken(second) == []
+
+
+def test_faint_waves_go_first_by_bytes_as_well() -> None:
+    medium = limited(queued=100, queued_bytes=1_000, soft=0.5)
+    reader = tuned(medium, "a")
+    for _ in range(3):
+        medium.emit_nowait("a", b"x" * 250)
+    assert medium.statistics().noise_floor == 0.5
+    assert medium.health().hints == (
+        "3 waves of 750 bytes wait, and fainter ones than 0.50 are shed (limits.soft)",
+    )
+    assert_receipt(medium.emit_nowait("a", amplitude=0.49), 1, 0, shed=1)
+    assert_receipt(medium.emit_nowait("a", amplitude=0.5), 1, 1)
+    assert_dropped(reader, shed=1)
+
+
+def test_a_payload_weighs_what_it_did_when_it_came() -> None:
+    medium = limited(queued_bytes=100)
+    reader = tuned(medium, "a")
+    growing = bytearray(10)
+    medium.emit_nowait("a", growing)
+    growing.extend(b"x" * 1_000)
+    assert medium.pressure()[1] == 10
+    reader.receive_nowait()
+    assert medium.pressure()[1] == 0
+
+
+def test_a_limit_that_comes_later_counts_what_is_there() -> None:
+    medium = Aether(AetherConfig(retain=["a"]))
+    reader = tuned(medium, "a")
+    medium.emit_nowait("a", b"123")
+    medium.emit_nowait("a", "4567")
+    assert medium.pressure()[:2] == (0, 0), "nobody counts"
+    for limits, size in (
+        (LimitsConfig(queued=10), 0),
+        (LimitsConfig(queued=10, queued_bytes=9), 7),
+        (LimitsConfig(queued_bytes=8), 7),
+    ):
+        medium.reconfigure(medium.config.replace(limits=limits))
+        assert medium.pressure()[:2] == (2, size)
+    with pytest.raises(WouldBlock, match=r"limits\.queued_bytes"):
+        medium.emit_nowait("a", b"12")
+    late = medium.vibrator("late")
+    late.resonate_on("a", last=True)
+    assert medium.pressure()[:2] == (3, 11), "what comes otherwise goes in"
+    assert late.receive_nowait().payload == "4567"
+    assert len(taken(reader)) == 2
+    assert medium.pressure()[:2] == (0, 0)
+    late.close()
+
+
+async def test_what_stands_behind_busy_keys_counts(anyio_backend: object) -> None:
+    medium = limited(queued=5, queued_bytes=1_000)
+    desk = medium.vibrator("desk")
+    go, handled = anyio.Event(), []
+
+    @desk.on("a", concurrency=2, key=lambda _: "the same")
+    async def handle(wave: Wave[bytes]) -> None:
+        handled.append(wave.payload)
+        await go.wait()
+
+    async with medium:
+        for number in range(6):
+            await medium.emit_wave("a", b"x" * 10)
+            await turns()
+            # One is handled, and has left.
+            assert medium.pressure()[:2] == (number, number * 10)
+        with pytest.raises(WouldBlock, match=r"5 waves wait in this medium, and 5 may"):
+            await medium.emit_wave("a")
+        medium.reconfigure(medium.config.replace(limits=None))
+        go.set()
+        await medium.settle()
+        assert len(handled) == 6
+        medium.reconfigure(medium.config.replace(limits=LimitsConfig(queued=5)))
+        assert medium.pressure()[:2] == (0, 0)
 
 
 def test_metrics_tell_of_each_limit() -> None:

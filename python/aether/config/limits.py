@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Annotated
+
 from pydantic import Field
 
 from aether.config.settings import LIVE, Count, Settings
@@ -48,10 +51,16 @@ class LimitsConfig(Settings):
         json_schema_extra=LIVE,
         description="How many waves may wait in all mailboxes together: 1 or more; `None`: as many as the mailboxes hold.",
     )
+    queued_bytes: Annotated[int, Field(ge=1, le=sys.maxsize)] | None = Field(
+        default=None,
+        json_schema_extra=LIVE,
+        description="How large the payloads of all waves that wait may be together, in bytes, as far as their size is known:"
+        " 1 or more; `None`: however large.",
+    )
     soft: float = Field(
         default=1.0,
         ge=0,
         le=1,
         json_schema_extra=LIVE,
-        description="From this share of `queued` on, faint waves are shed, the louder the more wait: 0..1; 1: none are.",
+        description="From this share of `queued` and `queued_bytes` on, faint waves are shed, the louder the more wait: 0..1; 1: none are.",
     )

@@ -124,7 +124,7 @@ METRICS: dict[str, Metric] = {
         "That of the medium itself, 0..1: fainter waves are shed now, by `limits.soft`.", unit=""
     ),
     "aether_refused_total": _counter(
-        "What a limit of the section `limits` has refused: waves (`queued`), `vibrators`, `patterns`, `tasks`.",
+        "What a limit of the section `limits` has refused: waves (`queued`, `queued_bytes`), `vibrators`, `patterns`, `tasks`.",
         "limit",
         unit="refusals",
     ),

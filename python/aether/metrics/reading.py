@@ -108,7 +108,7 @@ def _waves(figures: _Figures, behind: int, dropped: Mapping[str, int]) -> Iterat
 
 
 def _limits(medium: Aether) -> Iterator[Sample]:
-    yield ("aether_noise_floor", (), medium.pressure()[1])
+    yield ("aether_noise_floor", (), medium.pressure()[2])
     for limit, count in medium.refused().items():
         yield ("aether_refused_total", (limit,), count)
     for limit, count in medium.limiting.waiting().items():

@@ -261,6 +261,20 @@ impl PyMedium {
         Ok(())
     }
 
+    /// A wave that was taken waits still, behind the busy key of a handler, and counts until `stands_no_more`.
+    fn stands(&self, wave: &PyWave) -> PyResult<()> {
+        self.shared.home.enter()?;
+        self.shared.medium.stands(wave.weight());
+        Ok(())
+    }
+
+    /// It waits no more.
+    fn stands_no_more(&self, wave: &PyWave) -> PyResult<()> {
+        self.shared.home.enter()?;
+        self.shared.medium.stands_no_more(wave.weight());
+        Ok(())
+    }
+
     /// What that has come to: how many waves wait and how large their payloads are, the noise floor of the medium, and how
     /// many emissions were refused for their number and for their size.
     fn pressure(&self) -> PyResult<(u64, u64, f64, u64, u64)> {

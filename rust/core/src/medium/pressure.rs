@@ -8,6 +8,7 @@
 //!   matches, as [`Reason::Shed`].
 //! - With a journal, a wave on its way to a mailbox waits already; one that is shed is written all the same, and who reads
 //!   from there has it.
+//! - A wave that was taken may wait elsewhere still ([`Medium::stands`]), as behind the busy key of a handler.
 //! - What does not come by an emission goes in whatever waits, and is counted: what was taken back, comes again by a cursor,
 //!   from a journal or as a last wave.
 //!
@@ -95,14 +96,14 @@ pub struct Pressure {
 #[derive(Debug)]
 pub(super) struct Limited<T> {
     of: Option<(Bounds, Arc<Load<T>>)>,
-    /// What was admitted and is delivered later.
-    on_the_way: Amount,
+    /// What waits and lies in no mailbox: what was admitted and is delivered later, and what stands elsewhere.
+    outside: Amount,
     shed: u64,
 }
 
 impl<T> Default for Limited<T> {
     fn default() -> Self {
-        Self { of: None, on_the_way: Amount::default(), shed: 0 }
+        Self { of: None, outside: Amount::default(), shed: 0 }
     }
 }
 
@@ -114,24 +115,24 @@ impl<T> Limited<T> {
 
     /// An emission is on its way to so many mailboxes.
     pub(super) fn depart(&mut self, places: u64, weight: u64) {
-        self.on_the_way.waves += places;
+        self.outside.waves += places;
         let more = places.saturating_mul(weight);
-        self.on_the_way.weight = self.on_the_way.weight.saturating_add(more);
+        self.outside.weight = self.outside.weight.saturating_add(more);
     }
 
     /// It is there, or comes no more.
     pub(super) fn arrive(&mut self, places: u64, weight: u64) {
-        self.on_the_way.waves -= places;
+        self.outside.waves -= places;
         let less = places.saturating_mul(weight);
-        self.on_the_way.weight = self.on_the_way.weight.saturating_sub(less);
+        self.outside.weight = self.outside.weight.saturating_sub(less);
     }
 
     /// The limits, and what waits.
     fn now(&self) -> Option<(Bounds, Amount)> {
         let (bounds, load) = self.of.as_ref()?;
-        let (lies, comes) = (load.amount(), self.on_the_way);
-        let weight = lies.weight.saturating_add(comes.weight);
-        Some((*bounds, Amount { waves: lies.waves + comes.waves, weight }))
+        let (lies, outside) = (load.amount(), self.outside);
+        let weight = lies.weight.saturating_add(outside.weight);
+        Some((*bounds, Amount { waves: lies.waves + outside.waves, weight }))
     }
 }
 
@@ -159,6 +160,16 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         };
         let floor = bounds.floor(Amount { waves, weight });
         Pressure { bounds: Some(bounds), waiting: waves, weight, floor, shed }
+    }
+
+    /// A wave of this weight that was taken waits still, elsewhere: it counts until [`Self::stands_no_more`].
+    pub fn stands(&self, weight: u64) {
+        self.lock().limited.depart(1, weight);
+    }
+
+    /// It waits no more.
+    pub fn stands_no_more(&self, weight: u64) {
+        self.lock().limited.arrive(1, weight);
     }
 
     /// Looks at every waiting wave of every mailbox.
