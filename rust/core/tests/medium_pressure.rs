@@ -162,7 +162,10 @@ fn a_limit_that_comes_later_knows_what_waits_already() {
     }
     assert_eq!(rig.medium.pressure().waiting, 0, "nobody counts");
     limit(&rig, MOST);
-    assert_eq!((rig.medium.pressure().waiting, rig.medium.pressure().weight), (5, 3 + 6 + 2 + 5 + 1));
+    assert_eq!(
+        (rig.medium.pressure().waiting, rig.medium.pressure().weight),
+        (5, 3 + 6 + 2 + 5 + 1)
+    );
     limit(&rig, MOST);
     assert_eq!(rig.medium.pressure().waiting, 5, "once");
     rig.medium.limit_queued(None, weigh);

@@ -43,7 +43,11 @@ pub fn payload_size(payload: &Bound<'_, PyAny>) -> Option<u64> {
     }
     // A view may have been released: then it is an error.
     let sized = payload.is_exact_instance_of::<PyMemoryView>() || is_array(payload);
-    if sized { payload.getattr(intern!(payload.py(), "nbytes")).and_then(|size| size.extract()).ok() } else { None }
+    if sized {
+        payload.getattr(intern!(payload.py(), "nbytes")).and_then(|size| size.extract()).ok()
+    } else {
+        None
+    }
 }
 
 fn object_size(object: &Bound<'_, PyAny>) -> Option<u64> {

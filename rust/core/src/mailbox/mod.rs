@@ -422,19 +422,19 @@ impl<T, W> Mailbox<T, W> {
     #[inline]
     pub(crate) fn take(&mut self, clock: &Clock, garbage: &mut impl Extend<T>) -> Option<Taken<T>> {
         if self.queue.needs_care() {
-            self.purge_queue(clock, garbage);
-            let ahead = if self.ahead { self.take_ahead(clock, garbage) } else { None };
-            if ahead.is_some() {
-                return ahead;
-            }
-            if self.is_counted() {
-                return self.take_counted();
-            }
+            self.take_with_care(clock, garbage)
+        } else {
+            self.take_first()
         }
-        self.take_first()
     }
 
-    fn take_counted(&mut self) -> Option<Taken<T>> {
+    #[inline(never)]
+    fn take_with_care(&mut self, clock: &Clock, garbage: &mut impl Extend<T>) -> Option<Taken<T>> {
+        self.purge_queue(clock, garbage);
+        let ahead = if self.ahead { self.take_ahead(clock, garbage) } else { None };
+        if ahead.is_some() {
+            return ahead;
+        }
         let taken = self.take_first()?;
         self.goes(&taken.item);
         Some(taken)
@@ -507,21 +507,17 @@ impl<T, W> Mailbox<T, W> {
         count
     }
 
-    /// The wave that leaves first, if nobody but its reader is concerned: no time has to be read, and
-    /// nobody waits for room.
+    /// The wave that leaves first, if nobody but its reader is concerned: no time has to be read, nobody waits
+    /// for room, and nobody counts.
     #[inline]
     pub(crate) fn take_quickly(&mut self) -> Option<Taken<T>> {
-        if !self.senders.is_empty() {
+        if self.queue.needs_care() || !self.senders.is_empty() {
             return None;
-        }
-        if self.queue.needs_care() {
-            return if self.is_careful_as_counted() { self.take_counted() } else { None };
         }
         self.take_first()
     }
 
     /// Whether it has nothing to take care of but that its waves are counted.
-    #[cold]
     fn is_careful_as_counted(&self) -> bool {
         self.is_counted() && !self.ahead && !self.queue.is_timed()
     }
