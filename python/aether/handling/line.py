@@ -110,7 +110,7 @@ class Line:
                 while True:
                     # In this order: what happens from here on wakes it.
                     event.clear()
-                    pause = self._serve(None)
+                    pause = self._serve(None, place)
                     left = deadline - self._timers.now()
                     if place.served:
                         return True
@@ -156,9 +156,13 @@ class Line:
             self._armed.discard(home.key)
         self._serve(home)
 
-    def _serve(self, home: Home | None) -> float:
-        """Gives all that is there, and comes back for the next in this loop; or says in how many seconds to."""
+    def _serve(self, home: Home | None, thread: _Place | None = None) -> float:
+        """Gives all that is there, and comes back for the next in this loop; or says in how many seconds to.
+
+        Without a loop, and with no `thread` that comes back itself as it waits, the first who waits is called to look.
+        """
         due: list[_Place] = []
+        looks: _Place | None = None
         with self._lock:
             wait = 0.0
             while self._line:
@@ -174,10 +178,16 @@ class Line:
             fresh = home is not None and 0.0 < wait < inf and home.key not in self._armed
             if home is not None and fresh:
                 self._armed.add(home.key)
+            if home is None and 0.0 < wait < inf and (thread is None or thread.served):
+                looks = self._line[0]
         for place in due:
             place.wake()
         if home is not None and fresh:
             self._timers.after(wait, partial(self._look, home))
+        if looks is not None and looks.home is None:
+            looks.wake()
+        elif looks is not None and looks.home is not None and looks.home.key not in self._armed:
+            looks.home.run(partial(self._look, looks.home))
         return wait if wait > 0.0 else inf
 
     def _expire(self, place: _Place) -> None:
@@ -187,13 +197,15 @@ class Line:
                 return
             self._line.remove(place)
         place.wake()
+        # It may have been the one that was to look again.
+        self.look_again()
 
     def _leave(self, place: _Place) -> None:
         with self._lock:
             if place in self._line:
                 self._line.remove(place)
-                return
         if place.served:
             # Its turn had come: it is the next one's.
             self._supply.give_back()
-            self._serve(place.home)
+        # It may have been the one that was to look again, and be dropped anywhere.
+        self.look_again()
