@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
 import time
@@ -290,3 +291,54 @@ def test_an_emitter_of_an_emitter_has_limits_of_its_own() -> None:
     with pytest.raises(WouldBlock):
         limited.emit_nowait("a")
     assert plain.emit_nowait("a").sequence == 2
+
+
+async def test_a_place_that_is_free_before_a_turn_is_due_is_taken_when_it_is(
+    anyio_backend: object,
+) -> None:
+    medium, clock = timed()
+    tuned(medium, "full", buffer_size=1)
+    emitter = medium.emitter(rate=1, burst=2, bulkhead=1)
+    await emitter.emit_wave("full")
+    async with anyio.create_task_group() as group:
+        stuck = begin(group, lambda: emitter.emit_wave("full"))
+        await turns(3)
+        # No turn is asked for, as there is no place.
+        late = begin(group, lambda: emitter.emit_wave("free"))
+        await until(lambda: emitter.statistics().waiting == 1)
+        await stuck.cancel()
+        await turns(3)
+        assert not late.done, "both turns are used"
+        await passes(clock, 1.0)
+        assert (await late.result()).sequence == 2
+
+
+def test_one_that_is_dropped_without_its_loop_leaves_its_turn() -> None:
+    medium, clock = timed()
+    emitter = medium.emitter(rate=1)
+    emitter.emit_nowait("a")
+
+    async def begun() -> Any:
+        call = emitter.emit_wave("a").__await__()
+        call.send(None)
+        clock.advance(1.0)
+        # Its turn has come, and it does not go on.
+        await until(lambda: emitter.statistics().waiting == 0)
+        return call
+
+    call = asyncio.run(begun())
+    threads = [threading.Thread(target=emitter.emit_sync, args=("a",)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + PATIENCE
+    while emitter.statistics().waiting < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0)
+    call.close()
+    for emitted in (2, 3):
+        while medium.statistics().emitted < emitted:
+            assert time.monotonic() < deadline
+            time.sleep(0)
+        clock.advance(1.0)
+    for thread in threads:
+        thread.join(PATIENCE)
