@@ -153,6 +153,9 @@ def count_event(event: str) -> None:
 def counted_events() -> dict[str, int]:
     """How often each event was said in this process."""
 
+def payload_size(payload: object) -> int | None:
+    """Bytes of a payload; `None`: of an object, which may refer to anything."""
+
 def covers(first: str, second: str, /) -> bool:
     """Whether every channel of the second is one of the first."""
 
@@ -1101,6 +1104,20 @@ class Medium(Emitter):
         Returns:
             How many waves were dropped.
         """
+
+    def limit_queued(self, waves: tuple[int, int] | None, payloads: tuple[int, int] | None) -> None:
+        """Admits only so many waves, and payloads of so many bytes, each with the smaller number from which on it sheds
+        faint waves; `None`: however much."""
+
+    def stands(self, wave: Wave[Any]) -> None:
+        """A wave that was taken waits still, behind the busy key of a handler, and counts until `stands_no_more`."""
+
+    def stands_no_more(self, wave: Wave[Any]) -> None:
+        """It waits no more."""
+
+    def pressure(self) -> tuple[int, int, float, int, int]:
+        """How many waves wait and how large their payloads are, if that is limited; the noise floor of the medium; and how
+        many emissions were refused for their number and for their size."""
 
     def shut(self, phase: Literal["draining", "closed"], at_once: bool) -> None:
         """Goes on to a phase; `at_once` drops what waits."""

@@ -18,7 +18,6 @@ Contract:
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import threading
 from collections import Counter, deque
@@ -43,18 +42,12 @@ if TYPE_CHECKING:
 
 _log = said()
 
-Standing: TypeAlias = "tuple[Wave[Any], Handling, int]"
-"""A wave that was taken, the value of `handling` for it, and a number of its own in its lane."""
+Standing: TypeAlias = "tuple[Wave[Any], Handling, int, bool]"
+"""A wave that was taken, the value of `handling` for it, a number of its own in its lane, and whether it counts as waiting
+for the limits of the medium."""
 Handler: TypeAlias = "Callable[[Wave[Any]], Any]"
 OnError: TypeAlias = "Callable[[BaseException, Wave[Any]], object] | None"
 """What is called with each error of a handler; `None`: it is logged."""
-
-
-def _taken(line: deque[Standing]) -> Iterator[Standing]:
-    """Takes from a line until it is empty. Another thread may do so at the same time."""
-    with contextlib.suppress(IndexError):
-        while True:
-            yield line.popleft()
 
 
 def checked_handler(handler: object) -> None:
@@ -247,7 +240,7 @@ class Lane:
 
     def drop_behind(self, reason: str) -> int:
         """Drops what stands behind busy keys, from any thread; returns how many waves."""
-        standing = [one for line in list(self._busy.values()) for one in _taken(line)]
+        standing = [one for line in list(self._busy.values()) for one in self._taken(line)]
         waves = len(standing)
         if waves and self._home is not None:
             self._drop(reason, waves)
@@ -255,13 +248,24 @@ class Lane:
             self._home.run(partial(self._let_go, standing, reason))
         return waves
 
+    def _taken(self, line: deque[Standing]) -> Iterator[Standing]:
+        """Takes from a line until it is empty. Another thread may do so at the same time."""
+        while True:
+            try:
+                standing = line.popleft()
+            except IndexError:
+                return
+            if standing[-1]:
+                self._medium.stands_no_more(standing[0])
+            yield standing
+
     def _drop(self, reason: str, waves: int) -> None:
         """Counts waves that were dropped, in any thread."""
         with self._counting:
             self.dropped[reason] += waves
 
     def _let_go(self, standing: list[Standing], reason: str) -> None:
-        for wave, begun, _ in standing:
+        for wave, begun, *_ in standing:
             begun.abandon(reason)
             self._medium.requests.dropped(wave, reason)
             self._end(begun)
@@ -314,7 +318,10 @@ class Lane:
                 if line is None:
                     await self._handle_line(key, wave, begun)
                 else:
-                    line.append((wave, begun, next(self._numbers)))
+                    counts = self._medium.counts_standing
+                    if counts:
+                        self._medium.stands(wave)
+                    line.append((wave, begun, next(self._numbers), counts))
                 del key, line
             del wave, begun
 
@@ -324,17 +331,18 @@ class Lane:
         try:
             self._medium.handling_begins(begun)
             await self._handle(wave, begun)
-            for wave, begun, number in _taken(line):  # noqa: PLR1704 - the next one, as the first
+            for standing in self._taken(line):
+                wave, begun, *_ = standing
                 self._room.set()
                 if wave.ttl is not None and wave.age(self._medium.now()) > wave.ttl:
                     self._drop("expired", 1)
-                    self._let_go([(wave, begun, number)], "expired")
+                    self._let_go([standing], "expired")
                 else:
                     self._medium.handling_begins(begun)
                     await self._handle(wave, begun)
         finally:
             del self._busy[key]
-            if left := list(_taken(line)):
+            if left := list(self._taken(line)):
                 self._drop("abandoned", len(left))
                 self._let_go(left, "abandoned")
             self._room.set()

@@ -149,8 +149,9 @@ async def lifespan(
         life.abandoned = medium.statistics().dropped["abandoned"] - before
         if life.abandoned:
             _log.warning(
-                "the medium was closed with %d waves abandoned, %s",
+                "the medium was closed with %d wave%s abandoned, %s",
                 life.abandoned,
+                "" if life.abandoned == 1 else "s",
                 life._why(seconds),  # noqa: SLF001
                 extra={"event": "medium.abandoned", "waves": life.abandoned},
             )

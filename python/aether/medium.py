@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from aether.debugging import Payloads
     from aether.journal import Journal
     from aether.lane import Lane
+    from aether.lanes import Place
     from aether.requests import RequestOptions
 
 # The most waves that a mailbox can be told to hold.
@@ -190,6 +191,28 @@ class Aether(Emitting, Monitored):
         if group is not None and not isinstance(group, str):
             message = f"the name of a group must be a str, not {type(group).__name__}"
             raise TypeError(message)
+        with self.room_for_vibrator(name):
+            return self._vibrator(
+                name,
+                order=order,
+                overflow=overflow,
+                buffer_size=buffer_size,
+                noise_floor=noise_floor,
+                ignore_own=ignore_own,
+                group=group,
+            )
+
+    def _vibrator(
+        self,
+        name: str,
+        *,
+        order: Order,
+        overflow: Overflow | None,
+        buffer_size: int | None,
+        noise_floor: float,
+        ignore_own: bool,
+        group: str | None,
+    ) -> Vibrator:
         identity = _native.new_identity()
         options = Options(
             order=order,
@@ -251,11 +274,11 @@ class Aether(Emitting, Monitored):
             vibrator.share(shared, canonical)
         return mailbox
 
-    def adopt(self, lane: Lane, vibrator: Vibrator) -> None:
+    def adopt(self, lane: Lane, vibrator: Vibrator, place: Place) -> None:
         """Takes a new handler in, and runs it if handlers run now."""
         if self._payloads is not None:
             self._payloads.enclose(lane)
-        self._lanes.add(lane, vibrator)
+        self._lanes.add(lane, vibrator, place)
         if self._runs and self._home is not None:
             self._home.run(lane.start)
 
@@ -317,7 +340,8 @@ class Aether(Emitting, Monitored):
         counted["waiting"] += lanes.behind
         lanes.dropped.update(counted["dropped"])
         counted["dropped"] = by_reason(lanes.dropped)
-        return MediumStatistics(**counted)
+        floor = self.pressure()[2]
+        return MediumStatistics(**counted, noise_floor=floor, refused=self.refused())
 
     def active_channels(self) -> tuple[Channel[Any], ...]:
         """The patterns that somebody resonates on, sorted; of several spellings of one, the first."""

@@ -20,9 +20,11 @@ from aether.runs import OnError, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable
+    from contextlib import AbstractContextManager
 
     from aether._native import Wave
     from aether.handling import CircuitBreaker, Rate, Retry
+    from aether.lanes import Place
     from aether.medium import Aether
     from aether.options import Options, Order, Overflow
     from aether.vibrator import Vibrator
@@ -118,6 +120,35 @@ class Resonating(_native.Vibrator):
         """
         self._check_open()
         _check_patterns(patterns, "resonate_on")
+        acknowledging = (ack, ack_timeout, max_deliveries)
+        if self._medium.limits is None:
+            # At the end of an interpreter, there is nothing left to ask for room with.
+            return self._resonate(patterns, replay, cursor, acknowledging, last=last)
+        with self._room_for(patterns, self.mailbox.patterns):
+            return self._resonate(patterns, replay, cursor, acknowledging, last=last)
+
+    def _room_for(
+        self, patterns: tuple[str, ...], known: Callable[[], list[str]]
+    ) -> AbstractContextManager[None]:
+        """There are these patterns more, as far as the limits go."""
+        # Two spellings of one count twice here, and are refused a little early.
+        return self._medium.room_for_patterns(
+            self._name, lambda: len(set(patterns).difference(known())), self._count_patterns
+        )
+
+    def _count_patterns(self) -> int:
+        mailboxes = (self.mailbox, *self._medium.lanes.mailboxes_of(self))
+        return sum(len(mailbox.patterns()) for mailbox in mailboxes)
+
+    def _resonate(
+        self,
+        patterns: tuple[str, ...],
+        replay: Replayed | None,
+        cursor: str | None,
+        acknowledging: tuple[Ack, float, int],
+        *,
+        last: bool,
+    ) -> Done:
         if last and (replay is not None or cursor is not None):
             other = "replay" if cursor is None else "cursor"
             message = (
@@ -127,7 +158,7 @@ class Resonating(_native.Vibrator):
             raise ValueError(message)
         after = None if replay is None else history_after(self._medium.journal, replay)
         if cursor is not None:
-            settings = cursor_settings(cursor, ack, ack_timeout, max_deliveries)
+            settings = cursor_settings(cursor, *acknowledging)
             return Done(self.mailbox.resonate_by_cursor(list(patterns), cursor, after, *settings))
         if (known := self.mailbox.cursor_name) is not None:
             message = (
@@ -229,14 +260,27 @@ class Resonating(_native.Vibrator):
             options["overflow"] = overflow
         if buffer_size is not None:
             options["buffer_size"] = buffer_size
-        mailbox = self._medium.lane_mailbox(cast("Vibrator", self), patterns, options, concurrency)
+        with (
+            self._room_for(patterns, list),
+            self._medium.room_for_tasks(self._name, concurrency),
+        ):
+            mailbox = self._medium.lane_mailbox(
+                cast("Vibrator", self), patterns, options, concurrency
+            )
+            places = [self._medium.lanes.expect(self, mailbox, concurrency)]
 
         def register(handler: _Handler) -> _Handler:
             try:
                 checked_handler(handler)
             except TypeError:
                 mailbox.leave()
+                places.clear()
                 raise
+            try:
+                place = places.pop()
+            except IndexError:  # a second handler of the same
+                with self._medium.room_for_tasks(self._name, concurrency):
+                    place = self._medium.lanes.expect(self, mailbox, concurrency)
             lane = Lane(
                 self._medium,
                 self._name,
@@ -247,14 +291,14 @@ class Resonating(_native.Vibrator):
                 limit=options["buffer_size"],
                 guards=guards,
             )
-            self._add(lane)
+            self._add(lane, place)
             return handler
 
         return register
 
-    def _add(self, lane: Lane) -> None:
+    def _add(self, lane: Lane, place: Place) -> None:
         self._lanes.append(lane)
-        self._medium.adopt(lane, cast("Vibrator", self))
+        self._medium.adopt(lane, cast("Vibrator", self), place)
         for run in tuple(self._runs):
             run.add(lane)
 

@@ -197,7 +197,7 @@ async def test_an_error_comes_out_as_it_was_raised_and_what_was_waiting_is_said(
         if getattr(one, "event", "") == "medium.abandoned"
     ]
     assert said == [
-        "the medium was closed with 1 waves abandoned, as an error came out of the block"
+        "the medium was closed with 1 wave abandoned, as an error came out of the block"
     ]
     reader.close()
 

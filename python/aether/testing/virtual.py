@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aether.config.files import ConfigFiles
     from aether.journal import Journal
     from aether.lane import Lane
+    from aether.lanes import Place
     from aether.testing.faults import Faults
     from aether.timers import Timers
     from aether.vibrator import Vibrator
@@ -224,11 +225,11 @@ class VirtualAether(Aether):
 
     # What faults need: see `aether.testing.faults`.
 
-    def adopt(self, lane: Lane, vibrator: Vibrator) -> None:
+    def adopt(self, lane: Lane, vibrator: Vibrator, place: Place) -> None:
         """Takes a new handler in, with the faults that are on."""
         for faults in self._faults:
             faults.enclose(lane)
-        super().adopt(lane, vibrator)
+        super().adopt(lane, vibrator, place)
 
     def add_faults(self, faults: Faults) -> None:
         """These faults are on; for `aether.testing.faults`."""

@@ -83,6 +83,7 @@ impl World {
         let one = &self.boxes[at];
         let mortal = one.waves.iter().any(|wave| wave.expires < f64::INFINITY);
         let timed = mortal || one.how.order == Order::Fresh;
-        one.life == Life::Gone || one.waves.is_empty() || timed || !self.senders.is_empty()
+        let others = !self.senders.is_empty() || self.limited;
+        one.life == Life::Gone || one.waves.is_empty() || timed || others
     }
 }
