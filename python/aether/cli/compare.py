@@ -198,6 +198,8 @@ def _load(file: str) -> Record:
 
     try:
         return load(file)
+    except FileNotFoundError:
+        raise SourceError(f"{file}: no such file") from None
     except OSError as error:
         raise SourceError(f"{file}: {error.strerror or error}") from None
     except ValueError as error:

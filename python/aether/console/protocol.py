@@ -42,6 +42,7 @@ __all__ = [
     "decode_answer",
     "decode_request",
     "encode",
+    "recorded",
 ]
 
 VERSION = 1
@@ -178,6 +179,11 @@ _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 def encode(message: Request | Answer) -> bytes:
     """A line."""
     return _encoder.encode(message) + b"\n"
+
+
+def recorded(line: bytes) -> bytes:
+    """The line of a `Recorded`, without reading what was written already."""
+    return b'{"type":"recorded","line":' + line + b"}\n"
 
 
 def decode_request(line: bytes) -> Request:

@@ -27,8 +27,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from aether._native import __version__, check_pattern
 from aether.console import places
 from aether.console.protocol import (
@@ -38,11 +36,11 @@ from aether.console.protocol import (
     Hello,
     Missed,
     Record,
-    Recorded,
     Tap,
     Watch,
     decode_request,
     encode,
+    recorded,
 )
 from aether.console.shown import snapshot, wave_view
 from aether.errors import AetherError
@@ -343,7 +341,7 @@ def _said_of(wave: Wave[Any], medium: int, asked: Tap | Record) -> bytes:
     # Whoever only looks needs no codecs.
     from aether.records.lines import line_of
 
-    return encode(Recorded(msgspec.Raw(line_of(wave, medium))))
+    return recorded(line_of(wave, medium))
 
 
 def _end(ring: Ring) -> None:

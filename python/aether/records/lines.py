@@ -144,10 +144,13 @@ def _class_of(payload: Any) -> str | None:
 
 def _is_surely_larger(payload: Any) -> bool:
     """Whether a payload is larger than `LARGEST`, as far as its plain data says, without more work than that allows."""
-    left, size = [payload], 0
+    left: list[Any] = [payload]
+    size = 0
     while left:
         one = left.pop()
-        kind = type(one)
+        kind: type[Any] = type(one)
+        if kind is int or kind is float or kind is bool or one is None:
+            continue
         if kind is str or kind is bytes or kind is bytearray:
             size += len(one)
         elif kind is list or kind is tuple or kind is set or kind is frozenset or kind is dict:

@@ -1,14 +1,17 @@
-"""What two sequences have in common, in the same order: as much as there is."""
+"""What two sequences have in common, in the same order: as much as there is. And which of their items are most alike."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set as AbstractSet
 from difflib import SequenceMatcher
 
-__all__ = ["MOST_EDITS", "aligned"]
+__all__ = ["MOST_EDITS", "MOST_LOOKED_AT", "aligned", "alike"]
 
 MOST_EDITS = 500
 """Beyond so many differences another way is taken, which may find less in common than there is."""
+
+MOST_LOOKED_AT = 40_000
+"""Beyond so many pairs nobody looks which of them are alike."""
 
 
 def aligned(before: Sequence[int], after: Sequence[int]) -> list[tuple[int, int]]:
@@ -73,4 +76,32 @@ def _way_back(steps: list[dict[int, int]], x: int, y: int) -> list[tuple[int, in
         pairs += ((old, old - k) for old in range(x - 1, start - 1, -1))
         x, y = begun, begun - at
     pairs.reverse()
+    return pairs
+
+
+def alike(before: Sequence[AbstractSet[object]], after: Sequence[AbstractSet[object]]) -> list[tuple[int, int]]:
+    """Pairs of positions whose items share something, both growing: those that share most of what they have, all together.
+
+    Example:
+        >>> alike([{"id 7", "sum 1"}], [{"id 6", "sum 2"}, {"id 7", "sum 2"}])
+        [(0, 1)]
+    """
+    if not before or not after or len(before) * len(after) > MOST_LOOKED_AT:
+        return []
+    # best[i][j]: how much what is left from there on can share.
+    best = [[0.0] * (len(after) + 1) for _ in range(len(before) + 1)]
+    shared = [[len(old & new) / (len(old | new) or 1) for new in after] for old in before]
+    for i in range(len(before) - 1, -1, -1):
+        for j in range(len(after) - 1, -1, -1):
+            best[i][j] = max(best[i + 1][j], best[i][j + 1], best[i + 1][j + 1] + shared[i][j])
+    pairs: list[tuple[int, int]] = []
+    i = j = 0
+    while i < len(before) and j < len(after):
+        if shared[i][j] and best[i][j] == best[i + 1][j + 1] + shared[i][j]:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i + 1][j]:
+            i += 1
+        else:
+            j += 1
     return pairs

@@ -3,9 +3,9 @@
 Contract:
 - Each channel is compared by itself, in the order of its waves; how those of different channels came between each other says
   nothing. Ids, times, sequences and traces are of a run, and not compared; all else that a wave says is.
-- As much as can be is taken as the same (see `aether.testing.aligning`). Of the rest, equal waves have *moved*; what was and what
-  is in the same place, between two waves that are the same, has *changed*, in the order of both; the others are *missing* or
-  *added*.
+- As much as can be is taken as the same (see `aether.testing.aligning`). Of the rest, equal waves have *moved*. What was and what
+  is in the same place, between two waves that are the same, has *changed*, in the order of both: those whose payloads are most
+  alike, then one after the other. The others are *missing* or *added*.
 - `diff(a, a)` has nothing. Removing from a channel what is missing, has changed or moved, by its place before, and putting in
   what is added, has changed or moved, by its place after, makes the one of the other.
 """
@@ -23,7 +23,7 @@ from aether._native import Wave
 from aether._printable import printable
 from aether.records.entries import Entry
 from aether.records.lines import line_of
-from aether.testing.aligning import aligned
+from aether.testing.aligning import aligned, alike
 from aether.testing.differing import shown
 
 __all__ = ["Change", "Diff", "diff"]
@@ -183,12 +183,21 @@ def _of_channel(channel: str, old: list[Entry], new: list[Entry], keys: _Keys) -
             if at in moved:
                 to = moved[at]
                 changes.append(Change("moved", channel, old[at], new[to], at, to))
-        for was, now in zip(out, come, strict=False):
-            fields = keys.differing(old[was], new[now])
-            changes.append(Change("changed", channel, old[was], new[now], was, now, fields))
-        both = min(len(out), len(come))
-        changes += (Change("missing", channel, old[at], None, at, None) for at in out[both:])
-        changes += (Change("added", channel, None, new[at], None, at) for at in come[both:])
+        likes = alike([keys.leaves(old[at]) for at in out], [keys.leaves(new[at]) for at in come])
+        was = now = 0
+        for end_was, end_now in [*likes, (len(out), len(come))]:
+            both = was + min(end_was - was, end_now - now)
+            changed = [*zip(out[was:both], come[now:end_now], strict=False)]
+            if end_was < len(out):
+                changed.append((out[end_was], come[end_now]))
+            changes += (
+                Change("changed", channel, old[x], new[y], x, y, keys.differing(old[x], new[y]))
+                for x, y in changed
+            )
+            gone, new_ones = out[both:end_was], come[now + both - was : end_now]
+            changes += (Change("missing", channel, old[at], None, at, None) for at in gone)
+            changes += (Change("added", channel, None, new[at], None, at) for at in new_ones)
+            was, now = end_was + 1, end_now + 1
         first_old, first_new = end_old + 1, end_new + 1
     return changes
 
@@ -206,6 +215,10 @@ class _Keys:
         key = _key([self._compared(entry, name) for name in self._fields])
         return self._known.setdefault(key, len(self._known))
 
+    def leaves(self, entry: Entry) -> set[tuple[str, bytes]]:
+        """What is in its payload, with the places."""
+        return set(_leaves(self._compared(entry, "payload"), ""))
+
     def differing(self, before: Entry, after: Entry) -> tuple[str, ...]:
         """In what two waves differ."""
         found: list[str] = []
@@ -220,6 +233,17 @@ class _Keys:
             kept = {key: one for key, one in (value or {}).items() if key not in _OF_A_RUN}
             return _without(kept, self._ignored)
         return _without(value, self._ignored) if name == "payload" else value
+
+
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, bytes]]:
+    if isinstance(value, dict):
+        for key, one in cast("dict[object, Any]", value).items():
+            yield from _leaves(one, f"{place}[{key!r}]")
+    elif isinstance(value, list):
+        for at, one in enumerate(cast("list[object]", value)):
+            yield from _leaves(one, f"{place}[{at}]")
+    else:
+        yield place, _key(value)
 
 
 def _without(value: Any, ignored: frozenset[str]) -> Any:

@@ -109,7 +109,7 @@ async def rerun(
     with record(medium, pattern) as seen:
         await run.emit(put_in, entries)
     after = [Entry.of_line(line_of(wave)) for wave in seen if wave.id not in run.own]
-    notes = [*_said_of(before, put_in), *run.notes(), *_twice(put_in, after, inputs)]
+    notes = [*_said_of(before, put_in, others), *run.notes(), *_twice(put_in, after, inputs)]
     return Rerun(tuple(put_in), tuple(others), tuple(after), tuple(notes))
 
 
@@ -122,6 +122,7 @@ class _Run:
         self._medium = medium
         self._refused: list[AetherError] = []
         self._waiting = 0
+        self._is_at_work = False
 
     async def emit(self, put_in: list[Entry], entries: list[Entry]) -> None:
         """Emits them at their moments, and waits for what follows."""
@@ -174,6 +175,7 @@ class _Run:
                 break
             await clock.advance_to_next()
         await self._calm()
+        self._is_at_work = not await self._medium.settle(0.0)
 
     async def _calm(self) -> None:
         """Waits for handlers that no timer holds up."""
@@ -181,11 +183,15 @@ class _Run:
             await self._medium.settle()
 
     def notes(self) -> list[str]:
-        """What was refused."""
-        if not self._refused:
-            return []
-        count = len(self._refused)
-        return [f"{_inputs(count)} refused by the medium, first: {self._refused[0]}"]
+        """What was refused, and whether it came to an end."""
+        notes: list[str] = []
+        if self._refused:
+            count = _inputs(len(self._refused))
+            notes.append(f"{count} refused by the medium, first: {self._refused[0]}")
+        if self._is_at_work:
+            seconds = self._medium.config.drain_timeout
+            notes.append(f"handlers were still at work {seconds:g} s after the end of the record")
+        return notes
 
 
 def _split(
@@ -225,7 +231,7 @@ def _own(medium: VirtualAether, entries: list[Entry]) -> list[tuple[str, str]]:
     return sorted((channel, source) for channel, source in sources if source in resonating)
 
 
-def _said_of(before: object, put_in: list[Entry]) -> list[str]:
+def _said_of(before: object, put_in: list[Entry], others: list[Entry]) -> list[str]:
     notes: list[str] = []
     if isinstance(before, Record):
         if before.missed:
@@ -236,6 +242,8 @@ def _said_of(before: object, put_in: list[Entry]) -> list[str]:
             notes.append("the record was cut off before its end")
     if not put_in:
         notes.append("the record has no inputs; name their patterns")
+    elif not others:
+        notes.append("the record has nothing but inputs to compare")
     plain = sum(not one.is_whole for one in put_in)
     if plain:
         notes.append(
