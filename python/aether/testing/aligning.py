@@ -79,7 +79,9 @@ def _way_back(steps: list[dict[int, int]], x: int, y: int) -> list[tuple[int, in
     return pairs
 
 
-def alike(before: Sequence[AbstractSet[object]], after: Sequence[AbstractSet[object]]) -> list[tuple[int, int]]:
+def alike(
+    before: Sequence[AbstractSet[object]], after: Sequence[AbstractSet[object]]
+) -> list[tuple[int, int]]:
     """Pairs of positions whose items share something, both growing: those that share most of what they have, all together.
 
     Example:

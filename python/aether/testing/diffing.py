@@ -186,17 +186,14 @@ def _of_channel(channel: str, old: list[Entry], new: list[Entry], keys: _Keys) -
         likes = alike([keys.leaves(old[at]) for at in out], [keys.leaves(new[at]) for at in come])
         was = now = 0
         for end_was, end_now in [*likes, (len(out), len(come))]:
-            both = was + min(end_was - was, end_now - now)
-            changed = [*zip(out[was:both], come[now:end_now], strict=False)]
+            gone, new_ones = out[was:end_was], come[now:end_now]
+            both = min(len(gone), len(new_ones))
+            changed = [*zip(gone[:both], new_ones[:both], strict=True)]
+            changes += (keys.changed(channel, old, new, *pair) for pair in changed)
+            changes += (Change("missing", channel, old[x], None, x, None) for x in gone[both:])
+            changes += (Change("added", channel, None, new[y], None, y) for y in new_ones[both:])
             if end_was < len(out):
-                changed.append((out[end_was], come[end_now]))
-            changes += (
-                Change("changed", channel, old[x], new[y], x, y, keys.differing(old[x], new[y]))
-                for x, y in changed
-            )
-            gone, new_ones = out[both:end_was], come[now + both - was : end_now]
-            changes += (Change("missing", channel, old[at], None, at, None) for at in gone)
-            changes += (Change("added", channel, None, new[at], None, at) for at in new_ones)
+                changes.append(keys.changed(channel, old, new, out[end_was], come[end_now]))
             was, now = end_was + 1, end_now + 1
         first_old, first_new = end_old + 1, end_new + 1
     return changes
@@ -219,13 +216,15 @@ class _Keys:
         """What is in its payload, with the places."""
         return set(_leaves(self._compared(entry, "payload"), ""))
 
-    def differing(self, before: Entry, after: Entry) -> tuple[str, ...]:
-        """In what two waves differ."""
+    def changed(self, channel: str, old: list[Entry], new: list[Entry], x: int, y: int) -> Change:
+        """The x-th of the one is the y-th of the other now."""
+        before, after = old[x], new[y]
         found: list[str] = []
         for name in self._fields:
             found += _differences(self._compared(before, name), self._compared(after, name), name)
         more = len(found) - _MOST_FIELDS
-        return (*found[:_MOST_FIELDS], f"and {more} more") if more > 0 else tuple(found)
+        fields = (*found[:_MOST_FIELDS], f"and {more} more") if more > 0 else tuple(found)
+        return Change("changed", channel, before, after, x, y, fields)
 
     def _compared(self, entry: Entry, name: str) -> Any:
         value: Any = getattr(entry, name)

@@ -68,7 +68,8 @@ async def rerun(
 
     Raises:
         ChannelError: One of `inputs` is no pattern.
-        RuntimeError: The medium is not entered, or its handlers do not come to an end.
+        RuntimeError: The medium is not entered; or inputs wait for room that nobody makes.
+        TimeoutError: Handlers wait for something that does not come, and no timer is to.
         TypeError: The medium has no virtual clock, or `inputs` is one text.
         ValueError: It cannot be told which waves are inputs; or the payload of one is not of its class any more.
 
@@ -131,14 +132,22 @@ class _Run:
         clock = self._medium.clock
         begun, first = clock.now(), min((one.ts for one in entries), default=0.0)
         last = max((one.ts for one in entries), default=0.0)
+        waves = [entry.wave() for entry in put_in]
+        failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            for entry in put_in:
-                await self._until(begun + entry.ts - first)
-                await self._put(tasks, entry)
-            await self._until(begun + last - first)
-            await self._finish()
-            if self._waiting:
+            try:
+                for entry, wave in zip(put_in, waves, strict=True):
+                    await self._until(begun + entry.ts - first)
+                    await self._put(tasks, wave)
+                await self._until(begun + last - first)
+                await self._finish()
+            except (RuntimeError, TimeoutError) as error:
+                # Not in the group of a task group.
+                failure = error
+            if failure or self._waiting:
                 tasks.cancel_scope.cancel()
+        if failure:
+            raise failure
         if self._waiting:
             message = f"{self._waiting} inputs still wait for a full mailbox that nobody reads; give it a reader, or let it drop"
             raise RuntimeError(message)
@@ -148,8 +157,8 @@ class _Run:
         if (left := moment - clock.now()) > 0:
             await clock.advance(left)
 
-    async def _put(self, tasks: TaskGroup, entry: Entry) -> None:
-        wave = entry.wave()
+    async def _put(self, tasks: TaskGroup, made: Wave[Any]) -> None:
+        wave = made.replace(timestamp=self._medium.clock.now())
         self.own.add(wave.id)
         self._waiting += 1
         # A task of its own: it may wait for a handler that waits for the clock.
