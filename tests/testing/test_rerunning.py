@@ -177,7 +177,7 @@ async def test_a_handler_that_does_not_end_is_an_error(anyio_backend: object) ->
         async def handle(_: Wave[Any]) -> None:
             await event.wait()
 
-        with pytest.raises(TimeoutError, match="at work: .*handle of 'desk'"):
+        with pytest.raises(TimeoutError, match=r"at work: .*handle of 'desk'"):
             await rerun(medium, [Entry("a")])
         event.set()
 

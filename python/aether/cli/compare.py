@@ -135,16 +135,19 @@ async def _rerun(
         made = build(medium)
     except Exception as error:  # noqa: BLE001 - whatever the program raises
         raise _failed(app, error) from None
-    async with medium, anyio.create_task_group() as tasks:
-        if inspect.isawaitable(made):
-            tasks.start_soon(go_on, made)
+    async with anyio.create_task_group() as tasks:
+        async with medium:
+            if inspect.isawaitable(made):
+                tasks.start_soon(go_on, made)
+            await medium.clock.advance(0)
+            try:
+                done = await rerun(medium, before, inputs=inputs)
+            except ChannelError:
+                raise
+            except (RuntimeError, TimeoutError, ValueError) as error:
+                raise CliError(f"--app {app}: {error}") from None
+        # Readers have got the end by now; whoever waits for something else is ended.
         await medium.clock.advance(0)
-        try:
-            done = await rerun(medium, before, inputs=inputs)
-        except ChannelError:
-            raise
-        except (RuntimeError, TimeoutError, ValueError) as error:
-            raise CliError(f"--app {app}: {error}") from None
         tasks.cancel_scope.cancel()
     return done
 
