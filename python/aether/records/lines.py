@@ -132,14 +132,17 @@ def _as_json(tag: int, data: bytes) -> tuple[Any, bool]:
 def _class_of(payload: Any) -> str | None:
     """The name of a class whose instances msgspec makes of their fields; `None`: of another one, or a local one."""
     kind: type[Any] = type(payload)
-    if not (
-        issubclass(kind, msgspec.Struct)
-        or dataclasses.is_dataclass(kind)
-        or hasattr(kind, "__attrs_attrs__")
-    ):
+    try:
+        if not (
+            issubclass(kind, msgspec.Struct)
+            or dataclasses.is_dataclass(kind)
+            or hasattr(kind, "__attrs_attrs__")
+        ):
+            return None
+        name = f"{kind.__module__}:{kind.__qualname__}"
+    except Exception:  # noqa: BLE001 - whatever a class of classes raises
         return None
-    name = f"{kind.__module__}:{kind.__qualname__}"
-    return None if "<" in name else name
+    return None if "<" in name else _text(name)
 
 
 def _is_surely_larger(payload: Any) -> bool:
