@@ -135,13 +135,14 @@ async def _rerun(
         made = build(medium)
     except Exception as error:  # noqa: BLE001 - whatever the program raises
         raise _failed(app, error) from None
+    found: list[Rerun] = []
     async with anyio.create_task_group() as tasks:
         async with medium:
             if inspect.isawaitable(made):
                 tasks.start_soon(go_on, made)
             await medium.clock.advance(0)
             try:
-                done = await rerun(medium, before, inputs=inputs)
+                found.append(await rerun(medium, before, inputs=inputs))
             except ChannelError:
                 raise
             except (RuntimeError, TimeoutError, ValueError) as error:
@@ -149,7 +150,7 @@ async def _rerun(
         # Readers have got the end by now; whoever waits for something else is ended.
         await medium.clock.advance(0)
         tasks.cancel_scope.cancel()
-    return done
+    return found[0]
 
 
 def _found(app: str) -> Callable[[Any], Any]:

@@ -112,8 +112,11 @@ def _told_to_end() -> Generator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield told.is_set
         return
-    ends = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: told.set()) for number in ends}
+
+    def tell(_number: int, _frame: object) -> None:
+        told.set()
+
+    before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield told.is_set
     finally:

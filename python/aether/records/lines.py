@@ -129,9 +129,13 @@ def _as_json(tag: int, data: bytes) -> tuple[Any, bool]:
         return None, False
 
 
+def _type_of(payload: object) -> type[Any]:
+    return type(payload)
+
+
 def _class_of(payload: Any) -> str | None:
     """The name of a class whose instances msgspec makes of their fields; `None`: of another one, or a local one."""
-    kind: type[Any] = type(payload)
+    kind = _type_of(payload)
     try:
         if not (
             issubclass(kind, msgspec.Struct)
@@ -151,7 +155,7 @@ def _is_surely_larger(payload: Any) -> bool:
     size = 0
     while left:
         one = left.pop()
-        kind: type[Any] = type(one)
+        kind = _type_of(one)
         if kind is int or kind is float or kind is bool or one is None:
             continue
         if kind is str or kind is bytes or kind is bytearray:

@@ -229,7 +229,8 @@ class _Keys:
     def _compared(self, entry: Entry, name: str) -> Any:
         value: Any = getattr(entry, name)
         if name == "headers":
-            kept = {key: one for key, one in (value or {}).items() if key not in _OF_A_RUN}
+            headers = entry.headers or {}
+            kept = {key: one for key, one in headers.items() if key not in _OF_A_RUN}
             return _without(kept, self._ignored)
         return _without(value, self._ignored) if name == "payload" else value
 
@@ -279,11 +280,14 @@ def _differences(before: Any, after: Any, place: str) -> Iterator[str]:
             return
         yield f"{place} had {_many(len(olds), 'item')}, has {len(news):,}"
         return
+    yield _was_and_is(cast("object", before), cast("object", after), place)
+
+
+def _was_and_is(before: object, after: object, place: str) -> str:
     if type(before) is type(after) or before is None or after is None:
-        yield f"{place} was {shown(before)}, is {shown(after)}"
-    else:
-        kinds = type(before).__name__, type(after).__name__
-        yield f"{place} was {shown(before)} ({kinds[0]}), is {shown(after)} ({kinds[1]})"
+        return f"{place} was {shown(before)}, is {shown(after)}"
+    kinds = type(before).__name__, type(after).__name__
+    return f"{place} was {shown(before)} ({kinds[0]}), is {shown(after)} ({kinds[1]})"
 
 
 def _array(value: Any) -> Any:
