@@ -10,14 +10,14 @@ from importlib import resources
 import pytest
 
 import aether
-from aether import _native, journal, physics, testing
+from aether import _native, journal, physics, records, testing
 
 # An example shows one thing, and leaves its vibrators open.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 MODULES = [
     name
-    for package in (aether, journal, physics, testing)
+    for package in (aether, journal, physics, records, testing)
     for _, name, is_package in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
     if not is_package and name != "aether._native"
 ]

@@ -52,6 +52,8 @@ def _all(one: socket.socket) -> list[dict[str, Any]]:
         (b'{"type": "dance"}\n', "dance"),
         (b'{"type": "tap"}\n', "pattern"),
         (b'{"type": "tap", "pattern": "a..b"}\n', "token 2 is empty"),
+        (b'{"type": "record"}\n', "pattern"),
+        (b'{"type": "record", "pattern": "a..b"}\n', "token 2 is empty"),
         (b'{"type": "watch", "interval": "soon"}\n', "interval"),
         (b"x" * 70_000, "65,536 bytes at most"),
     ],

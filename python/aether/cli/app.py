@@ -141,6 +141,48 @@ def replay(
     buffer_size: Annotated[
         int | None, typer.Option(min=1, metavar="WAVES", help="How many a mailbox holds.")
     ] = None,
+    again: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="AGAIN", help="With --diff, another record of the same.", show_default=False
+        ),
+    ] = None,
+    diff: Annotated[
+        bool,
+        typer.Option(
+            "--diff", help="Show what has changed, in AGAIN or in what --app makes of it now."
+        ),
+    ] = False,
+    app_name: Annotated[
+        str | None,
+        typer.Option(
+            "--app",
+            metavar="MODULE:FUNCTION",
+            help="With --diff, what sets up the program under test: called with its medium.",
+            show_default=False,
+        ),
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="PATTERN",
+            help="With --app, what is put in; by default waves without a cause; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore",
+            metavar="NAME",
+            help="With --diff, a key, header or field that is not compared; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    any_order: Annotated[
+        bool, typer.Option("--any-order", help="With --diff, moved waves are no difference.")
+    ] = False,
     journal: Annotated[
         Path | None,
         typer.Option(
@@ -158,7 +200,32 @@ def replay(
 
     Bad lines are reported with their number, counted and skipped. A file of nothing else ends with status 1. With
     --journal, a replay that was ended, even by a loss of power, goes on where it was when it is started again.
+
+    With --diff, a record is compared: with another one, or with what the program of --app makes of its inputs, on a virtual
+    clock. Status 0: nothing has changed; 1: something has.
     """
+    if diff:
+        from .compare import compare
+        from .console import Screen
+
+        if compare(
+            Screen(),
+            file,
+            again,
+            app=app_name,
+            inputs=inputs or (),
+            ignore=ignore or (),
+            order=not any_order,
+            backend=backend,
+        ):
+            raise typer.Exit(1)
+        return
+    if again is not None or app_name is not None or inputs or ignore or any_order:
+        from .errors import MISUSED, CliError
+
+        raise CliError(
+            "AGAIN, --app, --input, --ignore and --any-order: go with --diff", status=MISUSED
+        )
     from .backend import run
     from .console import Screen
     from .errors import CliError
@@ -240,6 +307,35 @@ def tap(
     from .tap import tap as show
 
     show(Screen(), pattern, path=socket, pid=pid, count=count, as_json=as_json)
+
+
+@app.command(short_help="Record the waves of a running process to a file.")
+def record(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to, as lines of JSON.")],
+    pattern: Annotated[
+        str, typer.Argument(metavar="PATTERN", help="Which waves; quote it in a shell.")
+    ] = "*",
+    socket: SocketOption = None,
+    pid: PidOption = None,
+    count: Annotated[
+        int | None,
+        typer.Option("--count", "-n", min=1, metavar="NUMBER", help="How many; then end."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a file that is there.")
+    ] = False,
+) -> None:
+    """Record the waves of a running process with all that they carry, until Ctrl-C, for aether replay.
+
+    The process is never slowed down for it: what passes faster than some thousands a second is missing, and counted; then the
+    status is 1.
+    """
+    from .console import Screen
+    from .record import record as write
+
+    status = write(Screen(), file, pattern, path=socket, pid=pid, count=count, force=force)
+    if status:
+        raise typer.Exit(status)
 
 
 @app.command(short_help="Draw an event file: channels, time and how loud it was.")

@@ -4,7 +4,8 @@ Each line of a file is one of three things:
 
 - an `Event`: an object whose `ts` is a finite number of seconds, whose `channel` is a concrete channel, and which has a
   `payload` (any JSON value, null too). Other keys are ignored, so that files may carry more than is read here;
-- nothing: a line of white space only is passed over, but counted in the numbers of the lines after it;
+- nothing: a line of white space only is passed over, but counted in the numbers of the lines after it; and so is a notice
+  of a record, an object with `record` and no `channel` (see `aether.records`);
 - a `Fault`: everything else, with the line's number (from 1) and the reason in one line. A fault never ends the reading.
 
 What ends it is a `SourceError`: the file is missing, a folder, not readable, not the gzip that its name says, or a gzip
@@ -182,7 +183,10 @@ class EventReader:
         if not line.strip():
             return None
         try:
-            return self._event(number, _decode(line))
+            record = _decode(line)
+            if "record" in record and "channel" not in record:
+                return None
+            return self._event(number, record)
         except BadLineError as error:
             return Fault(number, str(error))
 

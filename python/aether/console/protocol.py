@@ -4,6 +4,8 @@
 server: {"type": "hello", "version": 1, "pid": 4711, ...}
 client: {"type": "watch", "interval": 1.0}           or {"type": "tap", "pattern": "orders.*"}
 server: {"type": "snapshot", ...}, again and again      {"type": "wave", ...}, {"type": "missed", "count": 120}
+client: {"type": "record", "pattern": "orders.*"}
+server: {"type": "begun", ...}, then {"type": "recorded", "line": {...}}, {"type": "missed", "count": 120}
 ```
 
 Contract:
@@ -22,6 +24,7 @@ import msgspec
 __all__ = [
     "VERSION",
     "Answer",
+    "Begun",
     "Failure",
     "HandlerView",
     "HealthView",
@@ -29,6 +32,8 @@ __all__ = [
     "MailboxView",
     "MediumView",
     "Missed",
+    "Record",
+    "Recorded",
     "Request",
     "Snapshot",
     "Tap",
@@ -37,6 +42,7 @@ __all__ = [
     "decode_answer",
     "decode_request",
     "encode",
+    "recorded",
 ]
 
 VERSION = 1
@@ -62,6 +68,12 @@ class Tap(msgspec.Struct, tag="tap", frozen=True):
 
     pattern: str
     length: int = 200
+
+
+class Record(msgspec.Struct, tag="record", frozen=True):
+    """Asks for the waves of a pattern with all that they carry."""
+
+    pattern: str
 
 
 class MailboxView(msgspec.Struct, frozen=True):
@@ -138,14 +150,26 @@ class Missed(msgspec.Struct, tag="missed", frozen=True):
     count: int
 
 
+class Begun(msgspec.Struct, tag="begun", frozen=True):
+    """From now on, `time` in Unix seconds, waves are recorded."""
+
+    time: float
+
+
+class Recorded(msgspec.Struct, tag="recorded", frozen=True):
+    """A wave that has passed, as a line of a record: see `aether.records`."""
+
+    line: msgspec.Raw
+
+
 class Failure(msgspec.Struct, tag="error", frozen=True):
     """Why the client is not answered."""
 
     message: str
 
 
-Request: TypeAlias = Watch | Tap
-Answer: TypeAlias = Hello | Snapshot | WaveView | Missed | Failure
+Request: TypeAlias = Watch | Tap | Record
+Answer: TypeAlias = Hello | Snapshot | WaveView | Begun | Recorded | Missed | Failure
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
 _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
@@ -155,6 +179,11 @@ _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 def encode(message: Request | Answer) -> bytes:
     """A line."""
     return _encoder.encode(message) + b"\n"
+
+
+def recorded(line: bytes) -> bytes:
+    """The line of a `Recorded`, without reading what was written already."""
+    return b'{"type":"recorded","line":' + line + b"}\n"
 
 
 def decode_request(line: bytes) -> Request:

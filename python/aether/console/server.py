@@ -1,8 +1,9 @@
-"""Answers `aether top` and `aether tap`: one thread for each socket, which the media of a process share.
+"""Answers `aether top`, `aether tap` and `aether record`: one thread for each socket, which the media of a process share.
 
 Contract:
 - The medium never waits for it: waves are kept in a bounded ring, and what it has no room for is counted and told.
-  Texts are made in this thread, for at most `WAVES_AT_ONCE` waves each `DRAINED` seconds.
+  Texts are made in this thread, for at most `WAVES_AT_ONCE` waves each `DRAINED` seconds, and for `RECORDED_AT_ONCE` where
+  they are recorded. To write the payloads of those, the fields of their classes are read, as a journal does.
 - A client that does not read is sent nothing more until it does, and is dropped after `PATIENCE` seconds.
 - The socket is there from the first medium that is entered to the last one that is left, or is gone without that, and is
   taken away then. In the child of a fork it is closed, and stays the parent's.
@@ -24,19 +25,22 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aether._native import __version__, check_pattern
 from aether.console import places
 from aether.console.protocol import (
     VERSION,
+    Begun,
     Failure,
     Hello,
     Missed,
+    Record,
     Tap,
     Watch,
     decode_request,
     encode,
+    recorded,
 )
 from aether.console.shown import snapshot, wave_view
 from aether.errors import AetherError
@@ -45,7 +49,7 @@ from aether.events import said
 if TYPE_CHECKING:
     from os import PathLike
 
-    from aether._native import Ring
+    from aether._native import Ring, Wave
     from aether.medium import Aether
 
 __all__ = ["Server", "Serving", "hold", "serve"]
@@ -53,6 +57,7 @@ __all__ = ["Server", "Serving", "hold", "serve"]
 _log = said()
 
 WAVES_AT_ONCE = 250
+RECORDED_AT_ONCE = 500
 DRAINED = 0.1
 PATIENCE = 10.0
 DEAF = 1.0
@@ -70,7 +75,7 @@ class _Client:
 
     def __init__(self, connected: socket.socket, now: float) -> None:
         self.socket = connected
-        self.asked: Watch | Tap | None = None
+        self.asked: Watch | Tap | Record | None = None
         self.due = now
         """When it gets something again."""
         self.given = b""
@@ -250,29 +255,33 @@ class Server:
     def _take(self, client: _Client, line: bytes) -> None:
         try:
             asked = decode_request(line)
-            if isinstance(asked, Tap):
+            if isinstance(asked, Tap | Record):
                 check_pattern(asked.pattern)
             else:
                 asked = Watch(min(max(asked.interval, _LEAST_INTERVAL), _LONGEST_INTERVAL))
             client.asked = asked
             self._open_rings(client)
+            if isinstance(asked, Record):
+                client.said += encode(Begun(time.time()))
         except (ValueError, AetherError) as error:
             self._refuse(client, str(error))
         client.due = time.monotonic()
 
     def _open_rings(self, client: _Client) -> None:
         """Taps the media that have come, and lets go of those that are gone."""
-        if isinstance(client.asked, Tap):
+        asked = client.asked
+        if isinstance(asked, Tap | Record):
             media = dict(self._alive())
+            size = WAVES_AT_ONCE if isinstance(asked, Tap) else RECORDED_AT_ONCE
             for number in media.keys() - client.rings.keys():
-                client.rings[number] = media[number].ring(client.asked.pattern, WAVES_AT_ONCE)
+                client.rings[number] = media[number].ring(asked.pattern, size)
 
     def _serve(self, client: _Client, now: float) -> None:
         """Sends what is due, unless it has still to read what was sent before."""
         if client not in self._clients:
             return
         if not client.said and client.asked is not None and now >= client.due:
-            if isinstance(client.asked, Tap):
+            if isinstance(client.asked, Tap | Record):
                 self._open_rings(client)
                 client.said = self._waves(client, client.asked)
                 client.due = now + DRAINED
@@ -299,10 +308,9 @@ class Server:
         if now - client.stuck > PATIENCE:
             self._drop(client)
 
-    def _waves(self, client: _Client, asked: Tap) -> bytes:
+    def _waves(self, client: _Client, asked: Tap | Record) -> bytes:
         lines: list[bytes] = []
         missed = 0
-        length = max(4, min(asked.length, _LONGEST_TEXT))
         for number, ring in list(client.rings.items()):
             gone = number not in self._media
             try:
@@ -310,7 +318,7 @@ class Server:
             except AetherError:
                 waves, more, gone = [], 0, True
             missed += more
-            lines += [encode(wave_view(number, wave, length)) for wave in waves]
+            lines += [_said_of(wave, number, asked) for wave in waves]
             if gone:
                 _end(client.rings.pop(number))
         if missed:
@@ -324,6 +332,16 @@ class Server:
             client.socket.close()
             while client.rings:
                 _end(client.rings.popitem()[1])
+
+
+def _said_of(wave: Wave[Any], medium: int, asked: Tap | Record) -> bytes:
+    """A wave as it was asked for."""
+    if isinstance(asked, Tap):
+        return encode(wave_view(medium, wave, max(4, min(asked.length, _LONGEST_TEXT))))
+    # Whoever only looks needs no codecs.
+    from aether.records.lines import line_of
+
+    return recorded(line_of(wave, medium))
 
 
 def _end(ring: Ring) -> None:

@@ -103,6 +103,8 @@ class Codecs:
             run code in the process that reads them.
         also: Codecs that only read, for waves that were written with them.
         max_payload_bytes: How large a payload may be once it is encoded: 1 or more.
+        sort: Whether ``"msgpack"`` writes keys and sets in an order of their own, so that equal ones are written equally; not
+            where some are of other types than the others, nor keys that are no `str`.
 
     Raises:
         TypeError: `codec` or one of `also` is no codec.
@@ -127,6 +129,7 @@ class Codecs:
         *,
         also: Iterable[Codec] = (),
         max_payload_bytes: int = 1_048_576,
+        sort: bool = False,
     ) -> None:
         self._most = _checked_most(max_payload_bytes)
         self._decoders: dict[int, _Decoder] = {
@@ -140,6 +143,8 @@ class Codecs:
         for one in also:
             self._learn(one)
         self._tag, self._encode = self._chosen(codec)
+        if sort and self._tag == MSGPACK:
+            self._encode = _encoded_sorted
         self._name = self._names[self._tag]
 
     @property
@@ -230,7 +235,7 @@ class Codecs:
             self._learn(codec)
             return codec.tag, codec.encode
         if codec == "msgpack":
-            return MSGPACK, msgspec.msgpack.Encoder(enc_hook=_plain).encode
+            return MSGPACK, _to_msgpack
         if codec == "json":
             return JSON, _encoded_json
         if codec == "pickle":
@@ -341,6 +346,18 @@ def _plain_scalar(scalar: np.generic) -> Any:
     if isinstance(item, bool | int | float):
         return item
     raise TypeError(f"{kind_of(scalar)} holds more than a Python number does")
+
+
+_to_msgpack = msgspec.msgpack.Encoder(enc_hook=_plain).encode
+_to_sorted = msgspec.msgpack.Encoder(enc_hook=_plain, order="deterministic").encode
+
+
+def _encoded_sorted(payload: Any) -> bytes:
+    try:
+        return _to_sorted(payload)
+    except TypeError:
+        # What has no order, if not something that cannot be written at all.
+        return _to_msgpack(payload)
 
 
 _to_json = msgspec.json.Encoder(enc_hook=_plain).encode

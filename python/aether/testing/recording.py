@@ -5,7 +5,7 @@ Contract:
   the order of admission. Channels that the library derives (`dead.<channel>`) are in it too.
 - Nobody waits for it, and it changes no receipt. It keeps what it has seen, without a bound, until it is closed; if anything
   were lost it says so instead of an answer.
-- A payload that is changed after its emission is recorded as it is when it is compared.
+- A payload that is changed after its emission is recorded as it is when it is compared, or saved.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from aether.testing.differing import ANYTHING, differing, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from os import PathLike
 
     from aether._native import Wave
     from aether.medium import Aether
@@ -60,6 +61,8 @@ class Recording(Closing):
 
     def __init__(self, medium: Aether, pattern: str = "*") -> None:
         self.pattern = Channel(pattern)
+        self._medium = medium
+        self._began = medium.now()
         self._ring = medium.ring(pattern, _UNBOUNDED)
         self._waves: list[Wave[Any]] = []
 
@@ -87,6 +90,28 @@ class Recording(Closing):
         """Forgets what was until now."""
         self._take()
         self._waves.clear()
+
+    def save(self, path: str | PathLike[str], *, replace: bool = False) -> None:
+        """Writes what was emitted to a file, for `load`, `aether replay` and `diff`; see `aether.records`.
+
+        Payloads are written as they are now. What cannot be written (an object of a class that is none of data, more than
+        1 MiB) is a text for people there.
+
+        Args:
+            path: Where to.
+            replace: Whether a file that is there already is written over.
+
+        Raises:
+            FileExistsError: There is one.
+            OSError: It cannot be written.
+        """
+        from aether.records.files import RecordFile
+        from aether.records.lines import line_of
+
+        waves = self.waves
+        with RecordFile(path, str(self.pattern), self._began, replace=replace) as file:
+            file.write(line_of(wave) for wave in waves)
+            file.end(self._medium.now())
 
     def assert_emitted(
         self, pattern: str | None = None, *, payload: object = ANYTHING, times: int | None = None

@@ -21,11 +21,11 @@ from typing import Any, cast
 
 from aether import JournalError, PayloadError, Wave, _native
 from aether.journal.codecs import JSON, MSGPACK, NONE, Codecs
+from aether.records.lines import UNDONE
 
 from ..console import Screen
 from ..errors import CliError
 from ..events import BadLineError, Event, EventReader, Fault
-from .lines import UNDONE
 from .reading import many
 
 __all__ = ["import_lines"]

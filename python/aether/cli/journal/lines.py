@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import gzip
 import sys
-from base64 import b64encode
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,22 +19,20 @@ from typing import Any, TypeAlias
 import msgspec
 
 from aether import PayloadError, Wave, _native
-from aether.journal.codecs import JSON, MSGPACK, NONE, RAW, Codecs
+from aether.journal.codecs import NONE, RAW, Codecs
+from aether.records.lines import fields_of
 
 from ..console import Screen
 from ..errors import CliError, one_line
 from .reading import Asked, Encoded, many, opened, segment_files, told, utc
 
-__all__ = ["UNDONE", "export", "json_line", "show"]
+__all__ = ["export", "json_line", "show"]
 
 _AT_ONCE = 512
 _SHOWN = 200
 """So many characters of a payload are shown to people."""
 
 _CODECS = Codecs()
-
-UNDONE = "id", "ts", "amplitude", "phase"
-"""What a line says of the wave that is undone."""
 
 _Write: TypeAlias = Callable[[bytes], object]
 
@@ -67,32 +64,7 @@ def export(screen: Screen, asked: Asked, target: str) -> bool:
 def json_line(wave: Wave) -> bytes:
     """All fields of a wave whose payload is as it is written."""
     tag, data = _as_written(wave)
-    shown, is_all = _as_json(tag, data)
-    record: dict[str, Any] = {
-        "sequence": wave.sequence,
-        "ts": wave.timestamp,
-        "channel": str(wave.channel),
-        "payload": shown,
-        "amplitude": wave.amplitude,
-        "priority": wave.priority,
-        "phase": wave.phase,
-        "frequency": wave.frequency,
-        "ttl": wave.ttl,
-        "propagation_count": wave.propagation_count,
-        "source": wave.source,
-        "id": wave.id,
-        "headers": dict(wave.headers),
-        "compensates": _undone(wave),
-        "codec": tag,
-    }
-    if not is_all:
-        record["encoded"] = b64encode(data).decode()
-    return msgspec.json.encode(record)
-
-
-def _undone(wave: Wave) -> dict[str, Any] | None:
-    undone = _native.undone_by(wave)
-    return None if undone is None else dict(zip(UNDONE, undone, strict=True))
+    return msgspec.json.encode(fields_of(wave, tag, data))
 
 
 def _as_written(wave: Wave) -> Encoded:
@@ -100,27 +72,6 @@ def _as_written(wave: Wave) -> Encoded:
     if isinstance(payload, Encoded):
         return payload
     return Encoded(NONE, b"") if payload is None else Encoded(RAW, payload)
-
-
-def _as_json(tag: int, data: bytes) -> tuple[Any, bool]:
-    """A payload as JSON, and whether that is all of it."""
-    if tag == NONE:
-        return None, True
-    if tag not in {MSGPACK, JSON}:
-        return None, False
-    try:
-        payload = _CODECS.decode(tag, data)
-        encoded = msgspec.json.encode(payload)
-        return msgspec.Raw(encoded), msgspec.json.decode(encoded) == payload
-    except (
-        PayloadError,
-        TypeError,
-        ValueError,
-        OverflowError,
-        RecursionError,
-        NotImplementedError,
-    ):
-        return None, False
 
 
 def _readable(wave: Wave) -> str:
