@@ -903,8 +903,8 @@ class Mailbox:
 class ManualClock:
     """A clock that stands still until it is moved: for tests of what happens in time.
 
-    Give it to a medium: the timestamps of what is emitted, `ttl` and fading go by it. Timeouts go
-    by the loop's clock.
+    Give it to a medium: the timestamps of what is emitted, `ttl`, fading, delays and timeouts go by it.
+    What ends the medium, `drain` and `aclose`, goes by the loop's clock, and so does `settle`.
 
     Args:
         start: What it shows first, in Unix seconds: finite.
@@ -1180,6 +1180,9 @@ class Medium(Emitter):
 
     def handled(self, handling: Handling) -> None:
         """A handler has ended."""
+
+    def wait_by(self, timers: object) -> None:
+        """Has the timeouts of emissions and receives go by these timers, and not by those of the loop."""
 
     def now(self) -> float:
         """What the medium's clock shows, in Unix seconds."""

@@ -406,6 +406,6 @@ class LimitedEmitter(Emitter):
                 waiting.abandon()
                 raise
             try:
-                return block(waiting, "emit_sync", _INSTEAD)
+                return block(waiting, self.limiting.timers, "emit_sync", _INSTEAD)
             finally:
                 self._entrance.leave()

@@ -67,6 +67,8 @@ class Running(Traced):
     def _begin_running(self, clock: ManualClock | None) -> None:
         self._blocks = Blocks()
         self._timers = Timers(clock)
+        if clock is not None:
+            self.wait_by(self._timers)
         self._tickers: dict[Ticker, None] = {}
         self._limiting = Limiting(self._timers)
         self._lanes = Lanes()

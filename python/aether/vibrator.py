@@ -198,7 +198,8 @@ class Vibrator(Emitting, Resonating):
             RuntimeError: A loop runs in this thread, which would stand still: await `receive` there.
             ForkedMedium: The medium was used before this process was forked.
         """
-        return block(self.begin_receive_sync(timeout), "receive_sync", "await receive()")
+        waiting = self.begin_receive_sync(timeout)
+        return block(waiting, self._medium.timers, "receive_sync", "await receive()")
 
     # Requests
 
