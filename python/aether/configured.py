@@ -216,7 +216,7 @@ class Configured(Observed):
     def refused(self) -> dict[str, int]:
         """How often a limit of `AetherConfig.limits` has refused something, by its name."""
         others = self._admission.refused()
-        named = {name: others[name] for name in ("vibrators", "patterns", "tasks")}
+        named = {name: others[name] for name in ("vibrators", "patterns", "tasks", "delayed")}
         return {"queued": self.pressure()[3], **named}
 
     def _tell(self, changes: _Changes) -> None:

@@ -340,7 +340,12 @@ class Aether(Emitting, Monitored):
         lanes.dropped.update(counted["dropped"])
         counted["dropped"] = by_reason(lanes.dropped)
         _, floor, _, _ = self.pressure()
-        return MediumStatistics(**counted, noise_floor=floor, refused=self.refused())
+        return MediumStatistics(
+            **counted,
+            noise_floor=floor,
+            refused=self.refused(),
+            delayed=self.delays.statistics(),
+        )
 
     def active_channels(self) -> tuple[Channel[Any], ...]:
         """The patterns that somebody resonates on, sorted; of several spellings of one, the first."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from aether._native import Receipt, Waiting, Wave
     from aether.channel import Channel
+    from aether.delayed import Delays
     from aether.limited import LimitedEmitter, Limiting
     from aether.timers import Timers
 
@@ -215,6 +216,11 @@ class Emitting(_native.Emitter):
             """What its medium knows of emitters with limits; for what makes them."""
             raise NotImplementedError
 
+        @property
+        def delays(self) -> Delays:
+            """The delayed emissions of its medium; for what makes them."""
+            raise NotImplementedError
+
     @overload
     def emitter(self) -> Emitter: ...
 
@@ -296,10 +302,16 @@ class Emitter(Emitting):
         1
     """
 
-    __slots__ = ("_limiting",)
+    __slots__ = ("_delays", "_limiting")
 
     def __init__(self, of: Emitting) -> None:  # pyright: ignore[reportInconsistentConstructor] - the native half takes any
+        self._delays = of.delays
         self._limiting = of.limiting
+
+    @property
+    def delays(self) -> Delays:
+        """The delayed emissions of its medium; for what makes them."""
+        return self._delays
 
     @property
     def limiting(self) -> Limiting:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from aether._native import Mailbox, Wave
+    from aether.delayed import Delays
     from aether.limited import Limiting
     from aether.medium import Aether
     from aether.requests import RequestOptions
@@ -171,6 +172,11 @@ class Vibrator(Emitting, Resonating):
     def limiting(self) -> Limiting:
         """What its medium knows of emitters with limits; for what makes them."""
         return self._medium.limiting
+
+    @property
+    def delays(self) -> Delays:
+        """The delayed emissions of its medium; for what makes them."""
+        return self._medium.delays
 
     @property
     def closed(self) -> bool:

@@ -48,6 +48,11 @@ class LimitsConfig(Settings):
         json_schema_extra=LIVE,
         description="How many waves may wait in all mailboxes together: 1 or more; `None`: as many as the mailboxes hold.",
     )
+    delayed: Count | None = Field(
+        default=None,
+        json_schema_extra=LIVE,
+        description="How many waves may wait for the moment of their `delay=`: 1 or more; `None`: however many.",
+    )
     soft: float = Field(
         default=1.0,
         ge=0,
