@@ -106,7 +106,7 @@ class DelayedEmission:
 class _Call:
     """What was asked for, to be done in the context of the call."""
 
-    __slots__ = ("_context", "_emitter", "_keywords", "_method", "_payload", "_subject")
+    __slots__ = ("_context", "_emitter", "_keywords", "_method", "_payload", "_subject", "_task")
 
     def __init__(
         self,
@@ -157,7 +157,8 @@ class _Call:
         self, run: Callable[[], Coroutine[Any, Any, None]], failed: Callable[[BaseException], None]
     ) -> None:
         """Runs this in the background."""
-        self._context.run(spawn, run, "aether delayed", _ended, failed)
+        # A loop keeps no task alive.
+        self._task = self._context.run(spawn, run, "aether delayed", _ended, failed)
 
 
 def _ended(_task: Background) -> None:
