@@ -117,9 +117,9 @@ class _Call:
         keywords: dict[str, Any],
         handled: Wave[Any] | None,
     ) -> None:
-        self._emitter = emitter
+        self._emitter: Any = emitter
         self._method = method
-        self._subject = subject
+        self._subject: Any = subject
         self._payload = payload
         self._keywords = keywords
         if "headers" in keywords:
@@ -128,7 +128,8 @@ class _Call:
             self._inherit(_handed_on(handled))
         self._context = contextvars.copy_context()
         # The handler will have ended; one that has not must not be taken for the one that emits.
-        self._context.run(handling.set, None)
+        nobody: Any = None
+        self._context.run(handling.set, nobody)
 
     def _inherit(self, headers: dict[str, str]) -> None:
         """Takes what a handler hands on to all that it emits."""
@@ -143,15 +144,16 @@ class _Call:
         """Emits; `None`: it has to wait for room."""
         if self._method == "emit_nowait":
             emit = partial(self._emitter.emit_nowait, **self._keywords)
-            return self._context.run(emit, self._subject, self._payload)
-        emit = self._emitter.emit_if_room
-        return self._context.run(emit, self._subject, self._payload, self._keywords)
+        else:
+            emit = partial(self._emitter.emit_if_room, keywords=self._keywords)
+        receipt: Receipt | None = self._context.run(emit, self._subject, self._payload)
+        return receipt
 
     async def emit(self) -> Receipt:
         """Emits, and waits for room."""
-        if isinstance(self._subject, Wave):
-            return await self._emitter.emit(self._subject, **self._keywords)
-        return await self._emitter.emit_wave(self._subject, self._payload, **self._keywords)
+        given = (self._subject,) if self._method == "emit" else (self._subject, self._payload)
+        receipt: Receipt = await getattr(self._emitter, self._method)(*given, **self._keywords)
+        return receipt
 
     def spawn(
         self, run: Callable[[], Coroutine[Any, Any, None]], failed: Callable[[BaseException], None]
@@ -196,10 +198,11 @@ def later(
     delays.check(channel)
     if method == "emit_nowait":
         return delays.add(one, seconds)
-    begun = _begin(delays, one, seconds)
+    begun: Any = _begin(delays, one, seconds)
     # As of any emission, a warning that it was never awaited says which.
     begun.__qualname__ = f"{method} on {channel}"
-    return begun
+    coroutine: Coroutine[Any, Any, DelayedEmission] = begun
+    return coroutine
 
 
 async def _begin(delays: Delays, one: DelayedEmission, seconds: float) -> DelayedEmission:
@@ -266,7 +269,7 @@ class Delays:
             RuntimeError: There is no loop for it.
         """
         home = self._home
-        if home is None:
+        if home is None or home.is_over():
             if not is_loop_running():
                 message = (
                     f"emitting on {one.channel!r} with a delay needs a loop: the medium is not entered, and no loop of asyncio or "
@@ -285,7 +288,9 @@ class Delays:
         medium = self._medium()
         if medium is None:
             return contextlib.nullcontext()
-        return medium.room_for_delayed(one.channel, lambda: len(self._waiting))
+        return medium.room_for_delayed(
+            one.channel, lambda: len(self._waiting) + len(self._under_way)
+        )
 
     def _set(self, one: DelayedEmission) -> None:
         """Sets its timer in the running loop."""

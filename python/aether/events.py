@@ -81,7 +81,9 @@ EVENTS = {
         ("vibrator", "channel", "wave_id"),
     ),
     "delayed.abandoned": Event(
-        "WARNING", "Waves that were to be emitted later still waited when the medium ended.", ("waves",)
+        "WARNING",
+        "Waves that were to be emitted later still waited when the medium ended.",
+        ("waves",),
     ),
     "delayed.failed": Event(
         "ERROR",

@@ -107,6 +107,7 @@ class Running(Traced):
 
     def shut(self, phase: Literal["draining", "closed"], at_once: bool) -> None:  # noqa: FBT001 - as the native one
         """Takes no more waves: from outside, or from nobody."""
+        self.check_process()
         # First: what waits for room and is refused now was abandoned with the others.
         self._delays.close()
         super().shut(phase, at_once=at_once)

@@ -39,6 +39,7 @@ from aether import (
 from aether.journal import Journal
 from aether.testing import VirtualAether
 
+
 def rest(reader: Vibrator) -> list[Any]:
     """The payloads that are left, also at the end."""
     got = []
@@ -85,7 +86,7 @@ async def test_it_goes_out_at_its_moment(anyio_backend: object, method: str) -> 
 
 
 async def test_all_is_counted_from_then(anyio_backend: object) -> None:
-    async with entered() as (medium, clock, worker, _):
+    async with entered() as (_, clock, worker, _):
         worker.resonate_on("a")
         await worker.emit_wave(
             "a", 1, amplitude=0.5, ttl=2.0, headers={"k": "v"}, phase=1.0, delay=5.0
@@ -182,7 +183,9 @@ async def test_a_handler_hands_on_headers_and_trace(anyio_backend: object) -> No
         assert waves["cause"].propagation_count == 2
         (trace,) = {wave.headers["traceparent"].split("-")[1] for wave in waves.values()}
         spans = list(medium.trace(waves["wave"]))
-        assert [span.work for span in spans].count("send") == 4, "that of the check is not among them"
+        assert [span.work for span in spans].count("send") == 4, (
+            "that of the check is not among them"
+        )
         handler = next(span for span in spans if span.work == "process")
         assert f"{handler.trace_id:032x}" == trace
         sent = next(span for span in spans if span.wave_id == waves["wave"].id)
@@ -232,16 +235,20 @@ async def test_all_else_is_told_at_the_call(anyio_backend: object) -> None:
 
 async def test_one_that_is_never_awaited_says_so(anyio_backend: object) -> None:
     medium = Aether()
-    with pytest.warns(RuntimeWarning, match=r"orders\.created"):
+
+    def forget() -> None:
         medium.emit_wave("orders.created", delay=1.0)
         gc.collect()
+
+    with pytest.warns(RuntimeWarning, match=r"orders\.created"):
+        forget()
     assert medium.statistics().delayed.waiting == 0
 
 
 async def test_it_waits_for_room_as_long_as_its_timeout_says(
     anyio_backend: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with entered() as (medium, clock, worker, _):
+    async with entered() as (medium, clock, _, _):
         slow = tuned(medium, "a", name="slow", buffer_size=1)
         medium.emit_nowait("a", 0)
         patient = await medium.emit_wave("a", 1, delay=1.0)
@@ -266,7 +273,7 @@ async def test_it_waits_for_room_as_long_as_its_timeout_says(
 async def test_what_fails_then_is_logged_and_counted(
     anyio_backend: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with entered() as (medium, clock, worker, _):
+    async with entered() as (medium, clock, _, _):
         refusing = tuned(medium, "b", overflow="error", buffer_size=1)
         medium.emit_nowait("b")
         lonely = await medium.emit_wave("a", require=1, delay=1.0)
@@ -300,8 +307,17 @@ async def test_so_many_may_wait(anyio_backend: object) -> None:
         assert first.cancel()
         medium.emit_nowait("a", delay=1.0)
         await passes(clock, 1.0)
+        blocking = tuned(medium, "a", buffer_size=1)
+        await medium.emit_wave("a", delay=0.0)
+        medium.emit_nowait("a")
+        await turns()
+        with pytest.raises(LimitExceeded):
+            await medium.emit_wave("a", delay=1.0)
+        assert medium.statistics().delayed.under_way == 1
+        taken(blocking)
+        await turns()
         await medium.emit_wave("a", delay=1.0)
-        assert medium.statistics().refused["delayed"] == 2
+        assert medium.statistics().refused["delayed"] == 3
         medium.reconfigure(config.replace(limits=LimitsConfig(delayed=3)))
         await medium.emit_wave("a", delay=1.0)
 
@@ -448,7 +464,9 @@ async def test_threads_delay_by_the_loop_of_the_handlers(anyio_backend: object) 
         await turns()
         await passes(clock, 1.0)
         got = payloads(worker)
-        assert sorted(got) == sorted(100 * base + number for base in range(4) for number in range(25))
+        assert sorted(got) == sorted(
+            100 * base + number for base in range(4) for number in range(25)
+        )
 
 
 def test_without_a_loop_there_is_none_to_see_to_it() -> None:

@@ -51,7 +51,7 @@ class LimitsConfig(Settings):
     delayed: Count | None = Field(
         default=None,
         json_schema_extra=LIVE,
-        description="How many waves may wait for the moment of their `delay=`: 1 or more; `None`: however many.",
+        description="How many waves may wait for the moment of their `delay=`, and since then for room: 1 or more; `None`: however many.",
     )
     soft: float = Field(
         default=1.0,
