@@ -69,9 +69,8 @@ impl<'a, 'py> Asked<'a, 'py> {
     fn keywords(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let Self { amplitude, phase, frequency, headers, ttl, .. } = self;
         let Self { cause, compensates, require, timeout, .. } = self;
-        let given = [
-            amplitude, phase, frequency, headers, ttl, cause, compensates, require, timeout,
-        ];
+        let given =
+            [amplitude, phase, frequency, headers, ttl, cause, compensates, require, timeout];
         let keywords = PyDict::new(py);
         for (name, given) in KEYWORDS.into_iter().zip(given) {
             if let Some(given) = given {
@@ -124,9 +123,9 @@ fn wave<'a, 'py>(
 
 /// What `emit` takes.
 fn existing<'a, 'py>(given: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyWave>> {
-    given.cast::<PyWave>().map_err(|_| {
-        type_error("emit()", "given a Wave (emit_wave takes a channel)", given)
-    })
+    given
+        .cast::<PyWave>()
+        .map_err(|_| type_error("emit()", "given a Wave (emit_wave takes a channel)", given))
 }
 
 #[pymethods]

@@ -281,12 +281,11 @@ impl<O: Operation> Machine<O> {
                 let sleeper = SLEEPER.import(py, "aether._wait", "TrioSleeper")?.call0()?;
                 let woken = Sleeper::Trio { sleeper: sleeper.clone().unbind(), thread };
                 let mut deadline = self.asleep.deadline;
-                if let Some(timers) = timers {
-                    if let Some(deadline) = deadline.take() {
-                        let timed = (deadline, sleeper.getattr(intern!(py, "wake"))?);
-                        let timer = timers.call_method1(intern!(py, "at"), timed)?;
-                        self.asleep.timer = Some(timer.unbind());
-                    }
+                if let (Some(timers), Some(moment)) = (timers, deadline) {
+                    let wake = sleeper.getattr(intern!(py, "wake"))?;
+                    let timer = timers.call_method1(intern!(py, "at"), (moment, wake))?;
+                    self.asleep.timer = Some(timer.unbind());
+                    deadline = None;
                 }
                 if !self.op()?.enlist(py, woken)? {
                     self.stop_timer(py)?;

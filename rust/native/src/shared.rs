@@ -1,8 +1,8 @@
 //! What a medium, its vibrators and their emitters share.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use aether_core::channel::{Limits, Pattern, check_channel};
 use aether_core::medium;
