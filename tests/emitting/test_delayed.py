@@ -360,6 +360,30 @@ async def test_it_can_be_taken_back(anyio_backend: object) -> None:
         assert medium.statistics().delayed == DelayedStatistics(cancelled=1)
 
 
+async def test_it_is_taken_back_or_goes_out_and_never_both(anyio_backend: object) -> None:
+    """A thread takes them back while the loop lets them go."""
+    async with entered(AetherConfig(channel_buffer_size=1_000)) as (medium, clock, worker, _):
+        worker.resonate_on("a")
+        made = [await medium.emit_wave("a", number, delay=1.0) for number in range(500)]
+        begun, taken_back = threading.Event(), list[int]()
+
+        def cancel() -> None:
+            begun.wait()
+            taken_back.extend(index for index, one in enumerate(made) if one.cancel())
+
+        thread = threading.Thread(target=cancel)
+        thread.start()
+        clock.advance(1.0)
+        begun.set()
+        await turns()
+        await anyio.to_thread.run_sync(thread.join)
+        await turns()
+        assert sorted([*payloads(worker), *taken_back]) == list(range(500))
+        counted = medium.statistics().delayed
+        assert counted.cancelled == len(taken_back)
+        assert counted.emitted == 500 - len(taken_back)
+
+
 # The end
 
 
@@ -443,6 +467,27 @@ async def test_the_payload_is_let_go(anyio_backend: object) -> None:
         assert [reference() is None for reference in references] == [True, True, False]
     gc.collect()
     assert references[2]() is None
+
+
+async def test_what_a_handler_had_is_let_go(anyio_backend: object) -> None:
+    class Payload:
+        pass
+
+    async with VirtualAether() as medium:
+        shop = medium.vibrator("shop")
+
+        @shop.on("go")
+        async def work(wave: Wave[Payload]) -> None:
+            await shop.emit_wave("a", delay=60.0)
+
+        payload = Payload()
+        reference = weakref.ref(payload)
+        await medium.emit_wave("go", payload)
+        del payload
+        await medium.settle()
+        gc.collect()
+        assert reference() is None
+        assert medium.statistics().delayed.waiting == 1
 
 
 # Loops and threads

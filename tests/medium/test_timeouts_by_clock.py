@@ -26,7 +26,7 @@ from tests.probes import (
     until_sending,
 )
 
-from aether import Aether, ManualClock, Wave
+from aether import Aether, AetherConfig, ManualClock, Wave
 from aether.testing import VirtualAether
 
 BRIEF = 1e-6
@@ -180,7 +180,8 @@ async def test_who_wakes_for_nothing_keeps_its_deadline(anyio_backend: object) -
 
 async def test_threads_wait_by_the_clock(anyio_backend: object) -> None:
     clock = ManualClock()
-    medium = Aether(clock=clock)
+    # Nor do they look around meanwhile.
+    medium = Aether(AetherConfig(stall_warning=1e6), clock=clock)
     reader, other = full(medium), tuned(medium, "b", name="other")
     ended: dict[str, str] = {}
 
