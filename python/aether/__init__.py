@@ -19,6 +19,7 @@ from aether._native import (
     import_ahead,
 )
 from aether.channel import Channel
+from aether.delayed import DelayedEmission
 from aether.errors import (
     AetherError,
     ChannelError,
@@ -46,6 +47,7 @@ from aether.lifespan import Lifespan, run
 from aether.limited import EmitterStatistics, LimitedEmitter
 from aether.medium import Aether
 from aether.statistics import (
+    DelayedStatistics,
     HandlerStatistics,
     Health,
     MediumStatistics,
@@ -92,6 +94,8 @@ __all__ = [
     "ConfigError",
     "ConsoleConfig",
     "Deadlock",
+    "DelayedEmission",
+    "DelayedStatistics",
     "Detection",
     "Emitter",
     "EmitterStatistics",

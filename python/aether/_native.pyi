@@ -32,6 +32,7 @@ from typing_extensions import TypeVar, deprecated, disjoint_base
 
 from aether._builder import WaveBuilder
 from aether.channel import Channel
+from aether.delayed import DelayedEmission
 from aether.journal.position import Position
 from aether.options import Order, Overflow
 from aether.physics.detection import Detection
@@ -182,6 +183,7 @@ class Emitter:
         compensates: Wave | None = None,
         require: int | None = None,
         timeout: float | None = None,
+        delay: None = None,
     ) -> Coroutine[Any, Any, Receipt]:
         """Emits a new wave to everyone in resonance; awaited, it waits for room.
 
@@ -203,9 +205,12 @@ class Emitter:
             compensates: A cause that this one undoes: as `cause`, in antiphase. One of the two only.
             require: How many receivers must match, 0 or more. Without it: none.
             timeout: Seconds to wait for room, 0 or more. Without it: for ever.
+            delay: Emits it in so many seconds of the medium's clock, 0 or more, and does not wait for
+                that. Without it: now.
 
         Returns:
-            What the emission did. It is false if nobody got the wave.
+            What the emission did. It is false if nobody got the wave. With `delay`: a
+            `DelayedEmission`, which can be cancelled.
 
         Raises:
             ChannelError: The channel breaks a rule, or is a pattern.
@@ -217,6 +222,7 @@ class Emitter:
             TimeoutError: No room came in time; the message names the full vibrators.
             Deadlock: Everyone who could make room waits for this emission.
             ForkedMedium: The medium was used before this process was forked.
+            LimitExceeded: As many delayed waves wait as `limits.delayed` allows.
             RuntimeError: No loop of asyncio or trio runs, and it would have to wait.
 
         Example:
@@ -247,6 +253,7 @@ class Emitter:
         compensates: Wave | None = None,
         require: int | None = None,
         timeout: float | None = None,
+        delay: None = None,
     ) -> Coroutine[Any, Any, Receipt]: ...
     @overload
     def emit_wave(
@@ -263,9 +270,68 @@ class Emitter:
         compensates: Wave | None = None,
         require: int | None = None,
         timeout: float | None = None,
+        delay: None = None,
     ) -> Coroutine[Any, Any, Receipt]: ...
+    @overload
+    def emit_wave(
+        self,
+        channel: Channel[_T],
+        payload: _T,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+        timeout: float | None = None,
+        delay: float,
+    ) -> Coroutine[Any, Any, DelayedEmission]: ...
+    @overload
+    @deprecated("the payload is not of the type that the channel carries")
+    def emit_wave(
+        self,
+        channel: Channel[Any],
+        payload: Any,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+        timeout: float | None = None,
+        delay: float,
+    ) -> Coroutine[Any, Any, DelayedEmission]: ...
+    @overload
+    def emit_wave(
+        self,
+        channel: str,
+        payload: Any = None,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+        timeout: float | None = None,
+        delay: float,
+    ) -> Coroutine[Any, Any, DelayedEmission]: ...
+    @overload
     def emit(
-        self, wave: Wave, *, require: int | None = None, timeout: float | None = None
+        self,
+        wave: Wave,
+        *,
+        require: int | None = None,
+        timeout: float | None = None,
+        delay: None = None,
     ) -> Coroutine[Any, Any, Receipt]:
         """Emits a wave that exists: one more hop of it; awaited, it waits for room.
 
@@ -279,9 +345,10 @@ class Emitter:
             wave: One made by `Wave`, or one received.
             require: How many receivers must match, 0 or more. Without it: none.
             timeout: Seconds to wait for room, 0 or more. Without it: for ever.
+            delay: As for `emit_wave`. The age of the wave goes on meanwhile, as for any wave that exists.
 
         Returns:
-            What the emission did.
+            What the emission did. With `delay`: a `DelayedEmission`.
 
         Raises:
             TypeError: The argument is no wave.
@@ -300,6 +367,15 @@ class Emitter:
         """
 
     @overload
+    def emit(
+        self,
+        wave: Wave,
+        *,
+        require: int | None = None,
+        timeout: float | None = None,
+        delay: float,
+    ) -> Coroutine[Any, Any, DelayedEmission]: ...
+    @overload
     def emit_nowait(
         self,
         channel: Channel[_T],
@@ -313,16 +389,19 @@ class Emitter:
         cause: Wave | None = None,
         compensates: Wave | None = None,
         require: int | None = None,
+        delay: None = None,
     ) -> Receipt:
         """Emits a new wave now, from any thread, with or without a loop: it never waits.
 
-        Args and Raises as for `emit_wave`, without a timeout.
+        Args and Raises as for `emit_wave`, without a timeout. With `delay` it does not wait for room then,
+        either; a loop runs here, or the handlers of the medium do.
 
         Returns:
-            What the emission did.
+            What the emission did. With `delay`: a `DelayedEmission`.
 
         Raises:
             WouldBlock: A mailbox that blocks is full; the message names it, and nobody got the wave.
+            RuntimeError: There is a `delay`, and no loop that could see to it.
 
         Example:
             >>> from aether import Aether
@@ -346,6 +425,7 @@ class Emitter:
         cause: Wave | None = None,
         compensates: Wave | None = None,
         require: int | None = None,
+        delay: None = None,
     ) -> Receipt: ...
     @overload
     def emit_nowait(
@@ -361,7 +441,65 @@ class Emitter:
         cause: Wave | None = None,
         compensates: Wave | None = None,
         require: int | None = None,
+        delay: None = None,
     ) -> Receipt: ...
+    @overload
+    def emit_nowait(
+        self,
+        channel: Channel[_T],
+        payload: _T,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+        delay: float,
+    ) -> DelayedEmission: ...
+    @overload
+    @deprecated("the payload is not of the type that the channel carries")
+    def emit_nowait(
+        self,
+        channel: Channel[Any],
+        payload: Any,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+        delay: float,
+    ) -> DelayedEmission: ...
+    @overload
+    def emit_nowait(
+        self,
+        channel: str,
+        payload: Any = None,
+        *,
+        amplitude: float | None = None,
+        phase: float | None = None,
+        frequency: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        cause: Wave | None = None,
+        compensates: Wave | None = None,
+        require: int | None = None,
+        delay: float,
+    ) -> DelayedEmission: ...
+    def emit_if_room(
+        self, subject: str | Wave, payload: Any, keywords: dict[str, Any]
+    ) -> Receipt | None:
+        """Emits a new wave, or one that exists, if nobody has to be waited for: for one that was delayed.
+
+        `None`: somebody has to, and nothing was emitted.
+        """
+
     def begin_emit_sync(
         self,
         channel: str,
@@ -906,8 +1044,8 @@ class Mailbox:
 class ManualClock:
     """A clock that stands still until it is moved: for tests of what happens in time.
 
-    Give it to a medium: the timestamps of what is emitted, `ttl` and fading go by it. Timeouts go
-    by the loop's clock.
+    Give it to a medium: the timestamps of what is emitted, `ttl`, fading, delays and timeouts go by it.
+    What ends the medium, `drain` and `aclose`, goes by the loop's clock, and so does `settle`.
 
     Args:
         start: What it shows first, in Unix seconds: finite.
@@ -1191,6 +1329,9 @@ class Medium(Emitter):
 
     def handled(self, handling: Handling) -> None:
         """A handler has ended."""
+
+    def wait_by(self, timers: object) -> None:
+        """Has the timeouts of emissions and receives go by these timers, and not by those of the loop."""
 
     def now(self) -> float:
         """What the medium's clock shows, in Unix seconds."""

@@ -151,7 +151,7 @@ def every(interval: float, look: Look) -> None:
 
 
 def loop_time() -> float:
-    """The seconds of the running loop's clock, which timeouts are measured by."""
+    """The seconds of the running loop's clock, which timeouts go by, unless their medium has a clock of its own."""
     loop = running_asyncio_loop()
     if loop is not None:
         return loop.time()

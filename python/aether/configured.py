@@ -220,7 +220,7 @@ class Configured(Observed):
     def refused(self) -> dict[str, int]:
         """How often a limit of `AetherConfig.limits` has refused something, by its name."""
         others = self._admission.refused()
-        named = {name: others[name] for name in ("vibrators", "patterns", "tasks")}
+        named = {name: others[name] for name in ("vibrators", "patterns", "tasks", "delayed")}
         *_, queued, queued_bytes = self.pressure()
         return {"queued": queued, "queued_bytes": queued_bytes, **named}
 

@@ -80,6 +80,16 @@ EVENTS = {
         "The dead letter of a wave whose handler has failed for good could not be emitted.",
         ("vibrator", "channel", "wave_id"),
     ),
+    "delayed.abandoned": Event(
+        "WARNING",
+        "Waves that were to be emitted later still waited when the medium ended.",
+        ("waves",),
+    ),
+    "delayed.failed": Event(
+        "ERROR",
+        "A wave that was to be emitted later could not be; as many are said as of handlers.",
+        ("channel", "more"),
+    ),
     "emission.stalled": Event(
         "WARNING",
         "An emission has waited longer than `stall_warning`; once for each.",

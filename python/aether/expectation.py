@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aether._wait import checked_timeout, loop_time
+from aether._wait import checked_timeout
 from aether.errors import Closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from aether._native import Mailbox, Wave
+    from aether.timers import Timers
 
 
 class Expectation:
     """A wave that is expected: await it. It listens until then, or until it is closed or dropped."""
 
-    __slots__ = ("_awaited", "_closed", "_mailbox", "_pattern", "_timeout", "_where")
+    __slots__ = ("_awaited", "_closed", "_mailbox", "_pattern", "_timeout", "_timers", "_where")
 
     def __init__(
         self,
         mailbox: Mailbox,
+        timers: Timers,
         pattern: str,
         where: Callable[[Wave[Any]], object] | None,
         timeout: float | None,
     ) -> None:
         self._mailbox = mailbox
+        self._timers = timers
         if where is not None and not callable(where):
             message = f"where must be a function of a wave, not {type(where).__name__}"
             raise TypeError(message)
@@ -43,10 +46,11 @@ class Expectation:
             message = "this was awaited already; call expect() again"
             raise RuntimeError(message)
         self._awaited = True
-        deadline = None if self._timeout is None else loop_time() + self._timeout
+        now = self._timers.waits_now
+        deadline = None if self._timeout is None else now() + self._timeout
         try:
             while True:
-                left = None if deadline is None else max(0.0, deadline - loop_time())
+                left = None if deadline is None else max(0.0, deadline - now())
                 wave = await self._mailbox.receive(left)
                 if wave is None:
                     message = (

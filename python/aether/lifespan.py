@@ -128,7 +128,7 @@ async def lifespan(
     import anyio
 
     life, seconds = Lifespan(medium), medium.shutdown_timeout if timeout is None else timeout
-    before = medium.statistics().dropped["abandoned"]
+    before = _abandoned(medium)
     try:
         with life._listening(listens=signals):  # noqa: SLF001 - of this module
             async with medium:
@@ -146,7 +146,7 @@ async def lifespan(
                 with anyio.move_on_after(patience) as life._closing:  # noqa: SLF001
                     await medium.aclose(seconds)
     finally:
-        life.abandoned = medium.statistics().dropped["abandoned"] - before
+        life.abandoned = _abandoned(medium) - before
         if life.abandoned:
             _log.warning(
                 "the medium was closed with %d wave%s abandoned, %s",
@@ -155,6 +155,12 @@ async def lifespan(
                 life._why(seconds),  # noqa: SLF001
                 extra={"event": "medium.abandoned", "waves": life.abandoned},
             )
+
+
+def _abandoned(medium: Aether) -> int:
+    """How many waves were abandoned so far, those that were to go out later included."""
+    counted = medium.statistics()
+    return counted.dropped["abandoned"] + counted.delayed.abandoned
 
 
 def run(

@@ -360,11 +360,16 @@ class LimitedEmitter(Emitter):
 
         def emit_wave(self, channel: str, payload: Any = None, **options: Any) -> Any:
             """Emits a new wave once it may: see `Emitter.emit_wave`, and `LimitedEmitter`."""
+            if options.get("delay") is not None:
+                # It asks for its turn when its moment has come.
+                return super().emit_wave(channel, payload, **options)
             emission = super().emit_wave(channel, payload, **options)
             return _Emission([emission], lambda: self._one(emission, str(channel)))
 
         def emit(self, wave: Wave[Any], **options: Any) -> Any:
             """Emits a wave that exists once it may: see `Emitter.emit`, and `LimitedEmitter`."""
+            if options.get("delay") is not None:
+                return super().emit(wave, **options)
             emission = super().emit(wave, **options)
             return _Emission([emission], lambda: self._one(emission, str(wave.channel)))
 
@@ -390,11 +395,17 @@ class LimitedEmitter(Emitter):
 
         def emit_nowait(self, channel: str, payload: Any = None, **options: Any) -> Receipt:
             """Emits a new wave now, or not at all: see `Emitter.emit_nowait`, and `LimitedEmitter`."""
+            if options.get("delay") is not None:
+                return super().emit_nowait(channel, payload, **options)
             self._entrance.enter_now(str(channel))
             try:
                 return super().emit_nowait(channel, payload, **options)
             finally:
                 self._entrance.leave()
+
+        def emit_if_room(self, subject: Any, payload: Any, keywords: Any) -> None:
+            """A delayed emission waits for its turn, as any other."""
+            del subject, payload, keywords
 
         def emit_sync(self, channel: str, payload: Any = None, **options: Any) -> Receipt:
             """Emits a new wave from a thread without a loop, once it may: see `Emitter.emit_sync`, and `LimitedEmitter`."""
@@ -406,6 +417,6 @@ class LimitedEmitter(Emitter):
                 waiting.abandon()
                 raise
             try:
-                return block(waiting, "emit_sync", _INSTEAD)
+                return block(waiting, self.limiting.timers, "emit_sync", _INSTEAD)
             finally:
                 self._entrance.leave()

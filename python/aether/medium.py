@@ -135,10 +135,10 @@ class Aether(Emitting, Monitored):
         clock: ManualClock | None = None,
     ) -> None:
         del config, journal  # `__new__` has seen to them
-        self._requests = Requests()
         self._groups = Groups()
         self._begin_observed()
         self._begin_running(clock)
+        self._requests = Requests(self._timers)
         self._begin_monitored()
         self._payloads: Payloads | None = None
         if self._config is not None and self._config.debug:
@@ -341,7 +341,12 @@ class Aether(Emitting, Monitored):
         lanes.dropped.update(counted["dropped"])
         counted["dropped"] = by_reason(lanes.dropped)
         floor = self.pressure()[2]
-        return MediumStatistics(**counted, noise_floor=floor, refused=self.refused())
+        return MediumStatistics(
+            **counted,
+            noise_floor=floor,
+            refused=self.refused(),
+            delayed=self.delays.statistics(),
+        )
 
     def active_channels(self) -> tuple[Channel[Any], ...]:
         """The patterns that somebody resonates on, sorted; of several spellings of one, the first."""
@@ -416,7 +421,7 @@ class Aether(Emitting, Monitored):
             aside=True,
         )
         mailbox.resonate(pattern)
-        return Expectation(mailbox, pattern, where, timeout)
+        return Expectation(mailbox, self._timers, pattern, where, timeout)
 
     def clear(self) -> int:
         """Drops what waits in every mailbox and behind the keys of handlers, counted as `cleared`.

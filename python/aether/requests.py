@@ -20,13 +20,14 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from aether._native import REPLY_HEADER, Wave, reply_address
-from aether._wait import checked_timeout, loop_time
+from aether._wait import checked_timeout
 from aether.errors import Closed, NoReceiver, RequestFailed
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
     from aether._native import Emitter, Mailbox, Medium
+    from aether.timers import Timers
 
 _numbers = count(1)
 
@@ -101,9 +102,10 @@ class _Slot:
 class Requests:
     """The open requests of one medium."""
 
-    __slots__ = ("_slots",)
+    __slots__ = ("_slots", "_timers")
 
-    def __init__(self) -> None:
+    def __init__(self, timers: Timers) -> None:
+        self._timers = timers
         self._slots: weakref.WeakValueDictionary[str, _Slot] = weakref.WeakValueDictionary()
 
     async def ask(
@@ -133,7 +135,8 @@ class Requests:
         address = f"{next(_numbers):x}"
         self._slots[address] = slot
         timeout = checked_timeout(timeout)
-        deadline = None if timeout is None else loop_time() + timeout
+        now = self._timers.waits_now
+        deadline = None if timeout is None else now() + timeout
         addressed = {**(headers or {}), REPLY_HEADER: address}
         # Without a receiver there is no answer, whatever was asked for.
         options["require"] = options.get("require") or 1
@@ -151,7 +154,7 @@ class Requests:
             slot.expected = receipt.delivered
             self._settle(slot, None)
             try:
-                left = None if deadline is None else max(0.0, deadline - loop_time())
+                left = None if deadline is None else max(0.0, deadline - now())
                 answer = await slot.mailbox.receive(left)
             except TimeoutError:
                 if slot.error is None:

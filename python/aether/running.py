@@ -19,6 +19,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
+from aether.delayed import Delays
 from aether.errors import Closed, JournalError, WrongLoop
 from aether.events import said
 from aether.lane import others_idle
@@ -51,6 +52,7 @@ class Running(Traced):
 
     __slots__ = (
         "_blocks",
+        "_delays",
         "_entered",
         "_home",
         "_journal",
@@ -67,8 +69,11 @@ class Running(Traced):
     def _begin_running(self, clock: ManualClock | None) -> None:
         self._blocks = Blocks()
         self._timers = Timers(clock)
+        if clock is not None:
+            self.wait_by(self._timers)
         self._tickers: dict[Ticker, None] = {}
         self._limiting = Limiting(self._timers)
+        self._delays = Delays(self)
         self._lanes = Lanes()
         self._vibrators: weakref.WeakValueDictionary[int, Vibrator] = weakref.WeakValueDictionary()
         self._home: Home | None = None
@@ -95,8 +100,16 @@ class Running(Traced):
         """Its emitters with limits; for what makes and shows them."""
         return self._limiting
 
+    @property
+    def delays(self) -> Delays:
+        """Its delayed emissions; for what makes and shows them."""
+        return self._delays
+
     def shut(self, phase: Literal["draining", "closed"], at_once: bool) -> None:  # noqa: FBT001 - as the native one
         """Takes no more waves: from outside, or from nobody."""
+        self.check_process()
+        # First: what waits for room and is refused now was abandoned with the others.
+        self._delays.close()
         super().shut(phase, at_once=at_once)
         if phase == "closed":
             # Who waits for a turn is refused, and need not wait for that.
@@ -140,6 +153,19 @@ class Running(Traced):
             self._lanes.tasks,
             f"a handler of vibrator {name!r} with concurrency={concurrency}",
             "give it less concurrency",
+        )
+
+    def room_for_delayed(
+        self, channel: str, there: Callable[[], int]
+    ) -> AbstractContextManager[None]:
+        """One more wave waits for its moment, as far as the limits go."""
+        return self.admission.of(
+            "delayed",
+            None if self._limits is None else self._limits.delayed,
+            1,
+            there,
+            f"a delayed wave on {channel!r}",
+            "cancel others, or delay less",
         )
 
     def _alive(self) -> list[Vibrator]:
@@ -213,11 +239,13 @@ class Running(Traced):
             lane.start()
         for ticker in list(self._tickers):
             ticker.start()
+        self._delays.run_in(self._home)
 
     async def _stop(self, *, at_once: bool) -> None:
         """Ends the workers: at once, or after the waves that they handle."""
         for ticker in list(self._tickers):
             ticker.stop()
+        self._delays.run_out()
         lanes = [lane for lane in self._lanes if lane.is_running]
         if not at_once:
             for lane in lanes:

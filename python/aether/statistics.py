@@ -107,6 +107,27 @@ class VibratorStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class DelayedStatistics:
+    """What has become of the waves of a medium that were emitted with `delay=`.
+
+    Attributes:
+        waiting: Those whose moment has not come.
+        under_way: Those that wait since then, for room or for the journal.
+        emitted: Those that went out.
+        failed: Those that could not go out at their moment.
+        cancelled: Those that were taken back.
+        abandoned: Those that still waited when the medium drained or closed.
+    """
+
+    waiting: int = 0
+    under_way: int = 0
+    emitted: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    abandoned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class MediumStatistics:
     """Counters of a medium, since it was made.
 
@@ -129,7 +150,9 @@ class MediumStatistics:
         route_hits: Routes answered from the cache.
         route_walks: Routes that were not.
         noise_floor: That of the medium itself: fainter waves are shed now, see `LimitsConfig.soft`.
-        refused: How often a limit of `AetherConfig.limits` has refused something: `queued`, `queued_bytes`, `vibrators`, `patterns`, `tasks`.
+        refused: How often a limit of `AetherConfig.limits` has refused something: `queued`, `queued_bytes`, `vibrators`,
+            `patterns`, `tasks`, `delayed`.
+        delayed: What has become of waves that were emitted with `delay=`.
     """
 
     emitted: int
@@ -148,6 +171,7 @@ class MediumStatistics:
     route_walks: int
     noise_floor: float
     refused: Mapping[str, int]
+    delayed: DelayedStatistics
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 Contract:
 - A thread waits on a lock of its own, so that Ctrl-C works. An error, or a timeout, takes it off every list.
+- A timeout goes by the medium's clock: one that is steered by hand has a thread wait until somebody moves it.
 - When the main thread has ended and every thread that the interpreter would still wait for waits itself, on
   a medium and for ever, nobody is left to wake them: the media are closed, which gives them the end.
 - Then only daemon threads are left. The interpreter stops them wherever they are; in a medium they get
@@ -18,6 +19,7 @@ import sys
 import threading
 import time
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from aether import _native
@@ -25,13 +27,15 @@ from aether._wait import endless, is_loop_running
 from aether.errors import AetherError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from typing_extensions import deprecated
 
     from aether._native import Receipt, Waiting, Wave
     from aether.channel import Channel
+    from aether.delayed import Delays
     from aether.limited import LimitedEmitter, Limiting
+    from aether.timers import Timers
 
 _T = TypeVar("_T")
 _Value = TypeVar("_Value")
@@ -51,8 +55,8 @@ def refuse_in_a_loop(method: str, instead: str) -> None:
         raise RuntimeError(message)
 
 
-def block(waiting: Waiting[_Value], method: str, instead: str) -> _Value:
-    """Does an operation in this thread, waiting as long as it is ready to.
+def block(waiting: Waiting[_Value], timers: Timers, method: str, instead: str) -> _Value:
+    """Does an operation in this thread, waiting as long as it is ready to, by the clock of these timers.
 
     Raises:
         RuntimeError: A loop runs in this thread, which would stand still.
@@ -62,18 +66,18 @@ def block(waiting: Waiting[_Value], method: str, instead: str) -> _Value:
     try:
         if done := waiting.attempt(thread):
             return done[0]
-        return _wait(waiting, thread)
+        return _wait(waiting, timers, thread)
     except BaseException:
         waiting.abandon()
         raise
 
 
-def _wait(waiting: Waiting[_Value], thread: threading.Thread) -> _Value:
+def _wait(waiting: Waiting[_Value], timers: Timers, thread: threading.Thread) -> _Value:
     deadline: float | None = None
     while True:
         if deadline is None and (patience := waiting.patience) is not None:
-            deadline = time.monotonic() + patience
-        if deadline is not None and deadline <= time.monotonic():
+            deadline = timers.now() + patience
+        if deadline is not None and deadline <= timers.now():
             if done := waiting.run_out():
                 return done[0]
             deadline = None
@@ -81,25 +85,47 @@ def _wait(waiting: Waiting[_Value], thread: threading.Thread) -> _Value:
         gate = _thread.allocate_lock()
         gate.acquire()
         if waiting.enlist(gate, thread):
-            _sleep(waiting, gate, deadline)
+            _sleep(waiting, timers, gate, deadline)
         if done := waiting.attempt(thread):
             return done[0]
 
 
-def _sleep(waiting: Waiting[Any], gate: _thread.LockType, deadline: float | None) -> None:
+def _sleep(
+    waiting: Waiting[Any], timers: Timers, gate: _thread.LockType, deadline: float | None
+) -> None:
     """Returns when the gate opens, or at the deadline."""
-    ident = threading.get_ident()
     if deadline is None:
-        endless.add(ident)
+        _sleep_until(waiting, gate, lambda: None)
+        return
+
+    def left_now() -> float | None:
+        left = deadline - timers.now()
+        return 0.0 if left <= 0 else timers.real(left)
+
+    with timers.moves(partial(_open_at, timers, gate, deadline)):
+        _sleep_until(waiting, gate, left_now)
+
+
+def _open_at(timers: Timers, gate: _thread.LockType, deadline: float) -> None:
+    """Somebody has moved the clock."""
+    if deadline <= timers.now():
+        # It may be open by now.
+        with contextlib.suppress(RuntimeError):
+            gate.release()
+
+
+def _sleep_until(
+    waiting: Waiting[Any], gate: _thread.LockType, left_now: Callable[[], float | None]
+) -> None:
+    """Returns when the gate opens, or no time is left; `None` for that: there is no end in sight."""
+    ident = threading.get_ident()
     try:
-        slice_ = waiting.look()
         while True:
-            left = slice_ if deadline is None else min(slice_, deadline - time.monotonic())
-            if gate.acquire(timeout=max(0.0, left)):
+            slice_, left = waiting.look(), left_now()
+            if left is None:
+                endless.add(ident)
+            if gate.acquire(timeout=slice_ if left is None else min(slice_, left)) or left == 0.0:
                 return
-            if deadline is not None and deadline <= time.monotonic():
-                return
-            slice_ = waiting.look()
     finally:
         endless.discard(ident)
 
@@ -180,13 +206,19 @@ class Emitting(_native.Emitter):
             1
         """
         waiting = self.begin_emit_sync(channel, payload, **options)
-        return block(waiting, "emit_sync", "await emit_wave(...) or emit_nowait(...)")
+        instead = "await emit_wave(...) or emit_nowait(...)"
+        return block(waiting, self.limiting.timers, "emit_sync", instead)
 
     if TYPE_CHECKING:
 
         @property
         def limiting(self) -> Limiting:
             """What its medium knows of emitters with limits; for what makes them."""
+            raise NotImplementedError
+
+        @property
+        def delays(self) -> Delays:
+            """The delayed emissions of its medium; for what makes them."""
             raise NotImplementedError
 
     @overload
@@ -270,10 +302,16 @@ class Emitter(Emitting):
         1
     """
 
-    __slots__ = ("_limiting",)
+    __slots__ = ("_delays", "_limiting")
 
     def __init__(self, of: Emitting) -> None:  # pyright: ignore[reportInconsistentConstructor] - the native half takes any
+        self._delays = of.delays
         self._limiting = of.limiting
+
+    @property
+    def delays(self) -> Delays:
+        """The delayed emissions of its medium; for what makes them."""
+        return self._delays
 
     @property
     def limiting(self) -> Limiting:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import contextlib
 import heapq
 import time
+from functools import partial
 from itertools import count
 from math import inf
 from typing import TYPE_CHECKING
 
 from aether._alarm import alarm
-from aether._wait import Flag, Home, checkpoint
+from aether._wait import Flag, Home, checkpoint, loop_time
 from aether.events import said
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Timer:
 class Timers:
     """The timers of one medium, in all loops. Without a clock of its own, it goes by the machine's."""
 
-    __slots__ = ("_clock", "_loops", "_monotonic")
+    __slots__ = ("__weakref__", "_clock", "_loops", "_monotonic")
 
     def __init__(self, clock: ManualClock | None) -> None:
         self._clock = clock
@@ -78,9 +79,17 @@ class Timers:
         """What the clock shows, in monotonic seconds."""
         return self._monotonic()
 
+    def waits_now(self) -> float:
+        """What the clock shows that timeouts go by: the loop's, where this is the machine's."""
+        return loop_time() if self._clock is None else self._monotonic()
+
     def after(self, seconds: float, call: Callable[[], object]) -> Timer:
         """Has a function called in so many seconds, in the running loop."""
-        timer = Timer(self._monotonic() + seconds, call)
+        return self.at(self._monotonic() + seconds, call)
+
+    def at(self, moment: float, call: Callable[..., object], *args: object) -> Timer:
+        """Has a function called at a moment of the clock, in the running loop."""
+        timer = Timer(moment, partial(call, *args) if args else call)
         home = Home()
         timers = self._loops.get(home.key)
         if timers is None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from aether._native import Mailbox, Wave
+    from aether.delayed import Delays
     from aether.limited import Limiting
     from aether.medium import Aether
     from aether.requests import RequestOptions
@@ -173,6 +174,11 @@ class Vibrator(Emitting, Resonating):
         return self._medium.limiting
 
     @property
+    def delays(self) -> Delays:
+        """The delayed emissions of its medium; for what makes them."""
+        return self._medium.delays
+
+    @property
     def closed(self) -> bool:
         """Whether it was closed or drained."""
         return self._closed
@@ -198,7 +204,8 @@ class Vibrator(Emitting, Resonating):
             RuntimeError: A loop runs in this thread, which would stand still: await `receive` there.
             ForkedMedium: The medium was used before this process was forked.
         """
-        return block(self.begin_receive_sync(timeout), "receive_sync", "await receive()")
+        waiting = self.begin_receive_sync(timeout)
+        return block(waiting, self._medium.timers, "receive_sync", "await receive()")
 
     # Requests
 

@@ -96,6 +96,35 @@ def test_a_full_disk_may_be_asked_to_deliver_all_the_same(tmp_path: Path) -> Non
     assert len(payloads) == int(out[3].split()[2])
 
 
+LATER = """
+async def main():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, resource.RLIM_INFINITY))
+    async with Aether(journal=Journal(path)) as medium:
+        reader = medium.vibrator("reader", order="fifo")
+        reader.resonate_on("*")
+        made = [
+            await medium.emit_wave("a.b", bytes([number]) * 40_000, delay=0.0)
+            for number in range(60)
+        ]
+        while any(one.state in ("waiting", "under_way") for one in made):
+            await asyncio.sleep(0)
+        kept = [one for one in made if one.state == "emitted"]
+        failed = [one for one in made if one.state == "failed"]
+        say("failed", len(kept) + len(failed) == 60, *{type(one.error).__name__ for one in failed})
+        say("kept", len(kept) > 0, not any(one.receipt.pending for one in kept))
+        heard = [wave.payload[0] for wave in await reader.receive_many(1000)]
+        say("heard", heard == [made.index(one) for one in kept])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+asyncio.run(main())
+"""
+
+
+def test_a_full_disk_refuses_what_was_to_go_out_later(tmp_path: Path) -> None:
+    assert run(LATER, tmp_path) == ["failed True JournalFull", "kept True True", "heard True"]
+
+
 SYNC = """
 async def main():
     async with Aether(journal=Journal(path, on_failure=policy)) as medium:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, assert_type
 
-from aether import Aether, Channel, Emitter, Receipt, Vibrator, Wave
+from aether import Aether, Channel, DelayedEmission, Emitter, Receipt, Vibrator, Wave
 
 
 @dataclass
@@ -42,6 +42,15 @@ async def a_typed_channel_refuses_other_payloads(emitter: Emitter) -> None:
     await emitter.emit_wave(PLACED, "no order")  # type: ignore[deprecated]  # pyright: ignore[reportDeprecated]
     emitter.emit_nowait(PLACED, 7)  # type: ignore[deprecated]  # pyright: ignore[reportDeprecated]
     emitter.emit_sync(PLACED, None)  # type: ignore[deprecated]  # pyright: ignore[reportDeprecated]
+
+
+async def with_a_delay_there_is_a_handle(emitter: Emitter, cause: Wave, delay: float) -> None:
+    assert_type(await emitter.emit_wave(PLACED, Order(1), delay=delay), DelayedEmission)
+    assert_type(await emitter.emit_wave("orders.placed", 1, ttl=1.0, delay=0), DelayedEmission)
+    assert_type(await emitter.emit(cause, delay=delay), DelayedEmission)
+    assert_type(emitter.emit_nowait("orders.placed", delay=delay), DelayedEmission)
+    assert_type(emitter.emit_nowait("orders.placed", delay=None), Receipt)
+    await emitter.emit_wave(PLACED, "no order", delay=delay)  # type: ignore[deprecated]  # pyright: ignore[reportDeprecated]
 
 
 async def emissions_are_coroutines(medium: Aether) -> None:

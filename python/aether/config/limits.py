@@ -57,6 +57,11 @@ class LimitsConfig(Settings):
         description="How large the payloads of all waves that wait may be together, in bytes, as far as their size is known:"
         " 1 or more; `None`: however large.",
     )
+    delayed: Count | None = Field(
+        default=None,
+        json_schema_extra=LIVE,
+        description="How many waves may wait for the moment of their `delay=`, and since then for room: 1 or more; `None`: however many.",
+    )
     soft: float = Field(
         default=1.0,
         ge=0,

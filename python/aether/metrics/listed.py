@@ -124,7 +124,7 @@ METRICS: dict[str, Metric] = {
         "That of the medium itself, 0..1: fainter waves are shed now, by `limits.soft`.", unit=""
     ),
     "aether_refused_total": _counter(
-        "What a limit of the section `limits` has refused: waves (`queued`, `queued_bytes`), `vibrators`, `patterns`, `tasks`.",
+        "What a limit of the section `limits` has refused: waves (`queued`, `queued_bytes`), `vibrators`, `patterns`, `tasks`, `delayed`.",
         "limit",
         unit="refusals",
     ),
@@ -138,6 +138,14 @@ METRICS: dict[str, Metric] = {
         "limit",
         "outcome",
         unit="emissions",
+    ),
+    "aether_delayed": _gauge(
+        "Waves that wait for the moment of their `delay=` (`waiting`), or since then for room or the journal (`under_way`).",
+        "state",
+    ),
+    "aether_delayed_total": _counter(
+        "What has become of waves with a `delay=`: `emitted`, `failed`, `cancelled`, or `abandoned` at the end.",
+        "outcome",
     ),
     "aether_patterns": _gauge("Different patterns that are resonated on.", unit="patterns"),
     "aether_cached_routes": _gauge("Channels whose route is cached.", unit="channels"),

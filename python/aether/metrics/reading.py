@@ -109,6 +109,11 @@ def _waves(figures: _Figures, behind: int, dropped: Mapping[str, int]) -> Iterat
 
 def _limits(medium: Aether) -> Iterator[Sample]:
     yield ("aether_noise_floor", (), medium.pressure()[2])
+    delayed = medium.delays.statistics()
+    for state in ("waiting", "under_way"):
+        yield ("aether_delayed", (state,), getattr(delayed, state))
+    for outcome in ("emitted", "failed", "cancelled", "abandoned"):
+        yield ("aether_delayed_total", (outcome,), getattr(delayed, outcome))
     for limit, count in medium.refused().items():
         yield ("aether_refused_total", (limit,), count)
     for limit, count in medium.limiting.waiting().items():

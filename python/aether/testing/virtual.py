@@ -1,12 +1,12 @@
 """A medium whose time passes only when a test says so.
 
 Contract:
-- Everything that goes by the medium's clock goes by the test's: time stamps, `ttl` and fading, pauses of retries, time limits
-  of handlers, circuits, rates, and whatever else is a timer of the medium.
+- Everything that goes by the medium's clock goes by the test's: time stamps, `ttl` and fading, delayed waves, `timeout=` of an
+  emission, a request or a receive, pauses of retries, time limits of handlers, circuits, rates, and whatever else is a timer of
+  the medium.
 - `advance` goes from timer to timer in the order of their moments. At each, the clock stands there while all that follows
   from it is done, until every task waits; only then does time go on. So an hour passes at once, and always in the same order.
-- What waits for something else (a thread, a socket, `asyncio.sleep`) is not waited for; nor are `timeout=` of an emission, a
-  request or a receive, which go by the loop's clock.
+- What waits for something else (a thread, a socket, `asyncio.sleep`) is not waited for.
 - Leaving drains by the test's clock: while a handler waits, time goes on, for at most `drain_timeout`. What then waits for a
   later moment is abandoned, and counted, at once.
 """

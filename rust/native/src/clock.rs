@@ -13,8 +13,8 @@ use crate::waker::Gate;
 
 /// A clock that stands still until it is moved: for tests of what happens in time.
 ///
-/// Give it to a medium: the timestamps of what is emitted, `ttl` and fading go by it. Timeouts go
-/// by the loop's clock.
+/// Give it to a medium: the timestamps of what is emitted, `ttl`, fading, delays and timeouts go by it.
+/// What ends the medium, `drain` and `aclose`, goes by the loop's clock, and so does `settle`.
 ///
 /// Args:
 ///     start: What it shows first, in Unix seconds: finite.

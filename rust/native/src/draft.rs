@@ -522,6 +522,14 @@ impl Draft {
         }
     }
 
+    /// It was only to be checked, or could not be sent: nobody is to know of it.
+    #[cold]
+    pub fn discard(&mut self) {
+        if let Some(sending) = self.sending.take() {
+            sending.discard();
+        }
+    }
+
     /// Drops it in a thread that is attached though `PyO3` may not know it.
     #[inline]
     pub fn release(self, py: Python<'_>) {

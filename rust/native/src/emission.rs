@@ -235,6 +235,10 @@ impl Operation for EmitOp {
         }
     }
 
+    fn timers<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.shared().timers(py)
+    }
+
     fn patience(&mut self, py: Python<'_>) -> Option<f64> {
         match self.journal {
             AtJournal::Nothing => {}
@@ -400,6 +404,10 @@ impl Operation for EmitManyOp {
         Ok(self
             .last_appended()
             .is_some_and(|fate| fate.enlist(Waker { post: Post::Watcher, sleeper }).is_none()))
+    }
+
+    fn timers<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.waves.front().and_then(|first| first.timers(py))
     }
 
     fn patience(&mut self, py: Python<'_>) -> Option<f64> {

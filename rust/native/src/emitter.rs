@@ -5,18 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use aether_core::wave::{Strength, clamped};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyListMethods, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyListMethods, PyTuple};
 
 use crate::awaitable::awaitable;
 use crate::blocking::{Blocking, PyWaiting};
 use crate::causes::inherits;
-use crate::draft::{Draft, Options, Origin};
+use crate::context::handled;
+use crate::draft::{Attempt, Draft, Options, Origin};
 use crate::emission::{EmitManyOp, EmitOp};
 use crate::errors::{count, number, seconds, type_error};
 use crate::machine::{Quickly, Raised};
 use crate::rare::Given;
 use crate::receipt::PyReceipt;
+use crate::refusals::closed_vibrator;
 use crate::shared::{Recalled, Shared};
 use crate::wave::{PyWave, pass_number};
 
@@ -40,7 +44,42 @@ struct Asked<'a, 'py> {
     timeout: Option<&'a Bound<'py, PyAny>>,
 }
 
+/// The keywords that stand for what may be asked.
+const KEYWORDS: [&str; 9] = [
+    "amplitude",
+    "phase",
+    "frequency",
+    "headers",
+    "ttl",
+    "cause",
+    "compensates",
+    "require",
+    "timeout",
+];
+
 impl<'a, 'py> Asked<'a, 'py> {
+    /// In the order of [`KEYWORDS`].
+    fn of(given: [Option<&'a Bound<'py, PyAny>>; 9]) -> Self {
+        let [amplitude, phase, frequency, headers, ttl, cause, compensates, require, timeout] =
+            given;
+        Self { amplitude, phase, frequency, headers, ttl, cause, compensates, require, timeout }
+    }
+
+    /// What was given, by keyword.
+    fn keywords(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let Self { amplitude, phase, frequency, headers, ttl, .. } = self;
+        let Self { cause, compensates, require, timeout, .. } = self;
+        let given =
+            [amplitude, phase, frequency, headers, ttl, cause, compensates, require, timeout];
+        let keywords = PyDict::new(py);
+        for (name, given) in KEYWORDS.into_iter().zip(given) {
+            if let Some(given) = given {
+                keywords.set_item(name, given)?;
+            }
+        }
+        Ok(keywords)
+    }
+
     /// Whether there is nothing, as for most emissions.
     #[inline]
     fn is_plain(&self) -> bool {
@@ -53,7 +92,7 @@ impl<'a, 'py> Asked<'a, 'py> {
 
     /// Checks the types, and the ranges that have nothing to do with the wave.
     #[inline]
-    fn checked(self) -> PyResult<Options<'a, 'py>> {
+    fn checked(&self) -> PyResult<Options<'a, 'py>> {
         if self.is_plain() {
             return Ok(Options::default());
         }
@@ -82,6 +121,13 @@ fn wave<'a, 'py>(
     given.cast::<PyWave>().map(Some).map_err(|_| type_error(what, "a Wave", given))
 }
 
+/// What `emit` takes.
+fn existing<'a, 'py>(given: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyWave>> {
+    given
+        .cast::<PyWave>()
+        .map_err(|_| type_error("emit()", "given a Wave (emit_wave takes a channel)", given))
+}
+
 #[pymethods]
 #[allow(clippy::too_many_arguments)] // the public signatures
 impl PyEmitter {
@@ -105,9 +151,12 @@ impl PyEmitter {
     ///     compensates: A cause that this one undoes: as `cause`, in antiphase. One of the two only.
     ///     require: How many receivers must match, 0 or more. Without it: none.
     ///     timeout: Seconds to wait for room, 0 or more. Without it: for ever.
+    ///     delay: Emits it in so many seconds of the medium's clock, 0 or more, and does not wait for
+    ///         that. Without it: now.
     ///
     /// Returns:
-    ///     What the emission did. It is false if nobody got the wave.
+    ///     What the emission did. It is false if nobody got the wave. With `delay`: a
+    ///     `DelayedEmission`, which can be cancelled.
     ///
     /// Raises:
     ///     ChannelError: The channel breaks a rule, or is a pattern.
@@ -119,6 +168,7 @@ impl PyEmitter {
     ///     TimeoutError: No room came in time; the message names the full vibrators.
     ///     Deadlock: Everyone who could make room waits for this emission.
     ///     ForkedMedium: The medium was used before this process was forked.
+    ///     LimitExceeded: As many delayed waves wait as `limits.delayed` allows.
     ///     RuntimeError: No loop of asyncio or trio runs, and it would have to wait.
     ///
     /// Example:
@@ -132,7 +182,7 @@ impl PyEmitter {
     ///     >>> receipt.delivered
     ///     1
     #[pyo3(signature = (channel, payload=None, *, amplitude=None, phase=None, frequency=None, headers=None,
-                        ttl=None, cause=None, compensates=None, require=None, timeout=None))]
+                        ttl=None, cause=None, compensates=None, require=None, timeout=None, delay=None))]
     fn emit_wave<'py>(
         slf: &Bound<'py, Self>,
         py: Python<'py>,
@@ -147,6 +197,7 @@ impl PyEmitter {
         compensates: Option<&Bound<'py, PyAny>>,
         require: Option<&Bound<'py, PyAny>>,
         timeout: Option<&Bound<'py, PyAny>>,
+        delay: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let asked = Asked {
             amplitude,
@@ -159,6 +210,9 @@ impl PyEmitter {
             require,
             timeout,
         };
+        if let Some(delay) = delay {
+            return Self::later(slf, "emit_wave", (channel, payload), &asked, delay);
+        }
         let options = asked.checked()?;
         awaitable(py, Self::prepare(slf, channel, payload, &options)?)
     }
@@ -175,9 +229,10 @@ impl PyEmitter {
     ///     wave: One made by `Wave`, or one received.
     ///     require: How many receivers must match, 0 or more. Without it: none.
     ///     timeout: Seconds to wait for room, 0 or more. Without it: for ever.
+    ///     delay: As for `emit_wave`. The age of the wave goes on meanwhile, as for any wave that exists.
     ///
     /// Returns:
-    ///     What the emission did.
+    ///     What the emission did. With `delay`: a `DelayedEmission`.
     ///
     /// Raises:
     ///     TypeError: The argument is no wave.
@@ -193,14 +248,20 @@ impl PyEmitter {
     ///     ...         return await medium.emit(Wave("orders.created", amplitude=0.001))
     ///     >>> asyncio.run(main()).reason
     ///     'min_amplitude'
-    #[pyo3(signature = (wave, *, require=None, timeout=None))]
+    #[pyo3(signature = (wave, *, require=None, timeout=None, delay=None))]
     fn emit<'py>(
         slf: &Bound<'py, Self>,
         py: Python<'py>,
         wave: &Bound<'py, PyAny>,
         require: Option<&Bound<'py, PyAny>>,
         timeout: Option<&Bound<'py, PyAny>>,
+        delay: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(delay) = delay {
+            let mut given = [None; 9];
+            [given[7], given[8]] = [require, timeout];
+            return Self::later(slf, "emit", (wave, None), &Asked::of(given), delay);
+        }
         let require = require.map(|require| count("require", 0, require)).transpose()?;
         let timeout = seconds("timeout", timeout)?;
         let options = Options { require, timeout, ..Options::default() };
@@ -209,13 +270,15 @@ impl PyEmitter {
 
     /// Emits a new wave now, from any thread, with or without a loop: it never waits.
     ///
-    /// Args and Raises as for `emit_wave`, without a timeout.
+    /// Args and Raises as for `emit_wave`, without a timeout. With `delay` it does not wait for room then,
+    /// either; a loop runs here, or the handlers of the medium do.
     ///
     /// Returns:
-    ///     What the emission did.
+    ///     What the emission did. With `delay`: a `DelayedEmission`.
     ///
     /// Raises:
     ///     WouldBlock: A mailbox that blocks is full; the message names it, and nobody got the wave.
+    ///     RuntimeError: There is a `delay`, and no loop that could see to it.
     ///
     /// Example:
     ///     >>> from aether import Aether
@@ -223,9 +286,9 @@ impl PyEmitter {
     ///     >>> medium.emit_nowait("orders.created", {"id": 7}).matched
     ///     0
     #[pyo3(signature = (channel, payload=None, *, amplitude=None, phase=None, frequency=None, headers=None,
-                        ttl=None, cause=None, compensates=None, require=None))]
+                        ttl=None, cause=None, compensates=None, require=None, delay=None))]
     fn emit_nowait<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         py: Python<'py>,
         channel: &Bound<'py, PyAny>,
         payload: Option<Py<PyAny>>,
@@ -237,7 +300,8 @@ impl PyEmitter {
         cause: Option<&Bound<'py, PyAny>>,
         compensates: Option<&Bound<'py, PyAny>>,
         require: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Py<PyReceipt>> {
+        delay: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let asked = Asked {
             amplitude,
             phase,
@@ -249,9 +313,48 @@ impl PyEmitter {
             require,
             timeout: None,
         };
+        if let Some(delay) = delay {
+            return Self::later(slf, "emit_nowait", (channel, payload), &asked, delay);
+        }
+        let Self { shared, origin } = slf.get();
         let options = asked.checked()?;
-        let draft = Draft::new(py, &self.shared, &self.origin, channel, payload, &options)?;
-        draft.send_now(py, &self.shared, &self.origin, channel)
+        let draft = Draft::new(py, shared, origin, channel, payload, &options)?;
+        Ok(draft.send_now(py, shared, origin, channel)?.into_bound(py).into_any())
+    }
+
+    /// Emits a new wave, or one that exists, if nobody has to be waited for: for one that was delayed.
+    ///
+    /// `None`: somebody has to, and nothing was emitted.
+    fn emit_if_room<'py>(
+        &self,
+        py: Python<'py>,
+        subject: &Bound<'py, PyAny>,
+        payload: Option<Py<PyAny>>,
+        keywords: &Bound<'py, PyDict>,
+    ) -> PyResult<Option<Py<PyReceipt>>> {
+        let Self { shared, origin } = self;
+        let mut given = [const { None }; 9];
+        for (place, name) in given.iter_mut().zip(KEYWORDS) {
+            *place = keywords.get_item(name)?;
+        }
+        let options = Asked::of(given.each_ref().map(Option::as_ref)).checked()?;
+        let (mut draft, name) = match subject.cast::<PyWave>() {
+            Ok(wave) => {
+                let draft = Draft::again(py, shared, origin, wave, &options)?;
+                (draft, wave.get().channel.bind(py))
+            }
+            Err(_) => (Draft::new(py, shared, origin, subject, payload, &options)?, subject),
+        };
+        match (draft.send(py, shared, origin, name, None)?, &shared.writer) {
+            (Attempt::Sent(receipt), _) => Ok(Some(receipt)),
+            (Attempt::Appended(fate), Some(writer)) => {
+                PyReceipt::appended(py, writer, &fate).map(Some)
+            }
+            _ => {
+                draft.discard();
+                Ok(None)
+            }
+        }
     }
 
     /// The steps of `emit_sync`.
@@ -438,6 +541,37 @@ impl PyEmitter {
         self.shared.tracing.as_ref().is_some_and(|tracing| tracing.may_follow(py))
     }
 
+    /// An emission that is to go out later, see `aether.delayed`. What is wrong with it is told now.
+    #[cold]
+    fn later<'py>(
+        slf: &Bound<'py, Self>,
+        method: &str,
+        (subject, payload): (&Bound<'py, PyAny>, Option<Py<PyAny>>),
+        asked: &Asked<'_, 'py>,
+        delay: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        static LATER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let (py, Self { shared, origin }) = (slf.py(), slf.get());
+        let Some(delay) = seconds("delay", Some(delay))? else {
+            return Err(PyValueError::new_err(
+                "delay must be a finite number of seconds: what is to go out never need not be emitted",
+            ));
+        };
+        let options = asked.checked()?;
+        let kept = payload.as_ref().map(|payload| payload.clone_ref(py));
+        let mut draft = if method == "emit" {
+            Draft::again(py, shared, origin, existing(subject)?, &options)?
+        } else {
+            Draft::new(py, shared, origin, subject, payload, &options)?
+        };
+        draft.discard();
+        if origin.closed.load(Ordering::Relaxed) {
+            return Err(closed_vibrator(py, origin, draft.channel(py)?));
+        }
+        let given = (slf, method, subject, kept, asked.keywords(py)?, delay, handled(py, shared));
+        LATER.import(py, "aether.delayed", "later")?.call1(given)
+    }
+
     fn prepare(
         slf: &Bound<'_, Self>,
         name: &Bound<'_, PyAny>,
@@ -454,9 +588,7 @@ impl PyEmitter {
         wave: &Bound<'_, PyAny>,
         options: &Options<'_, '_>,
     ) -> PyResult<EmitOp> {
-        let Ok(wave) = wave.cast::<PyWave>() else {
-            return Err(type_error("emit()", "given a Wave (emit_wave takes a channel)", wave));
-        };
+        let wave = existing(wave)?;
         let Self { shared, origin } = slf.get();
         let draft = Draft::again(slf.py(), shared, origin, wave, options)?;
         Ok(EmitOp::new(slf, draft, wave.get().channel.bind(slf.py()), options.timeout))

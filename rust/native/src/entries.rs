@@ -1,6 +1,6 @@
 //! The methods of the hot path, entered without `PyO3`'s reading of arguments.
 //!
-//! `PyO3` reads eleven keywords of `emit_wave`, and notes at each call that the thread is attached; for a
+//! `PyO3` reads twelve keywords of `emit_wave`, and notes at each call that the thread is attached; for a
 //! plain call that takes longer than to deliver the wave. [`install`] puts entries in front of some methods.
 //!
 //! Contract:

@@ -64,6 +64,11 @@ pub trait Operation: Send + Sized + 'static {
         None
     }
 
+    /// The timers that its patience goes by; `None`: those of the loop.
+    fn timers<'py>(&self, _py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        None
+    }
+
     /// What it comes to when patience has run out; `None`: it waits on, with new patience.
     fn run_out(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         Ok(Some(py.None()))
@@ -116,9 +121,9 @@ struct Asleep {
     driver: Option<usize>,
     /// What is awaited inside: a future's iterator, a coroutine of trio.
     inner: Option<Py<PyIterator>>,
-    /// In the time of the loop.
+    /// In the time of the loop, or of the operation's timers.
     deadline: Option<f64>,
-    /// The loop's timer for the deadline.
+    /// The loop's timer for the deadline, or theirs.
     timer: Option<Py<PyAny>>,
 }
 
@@ -234,21 +239,26 @@ impl<O: Operation> Machine<O> {
     fn park(&mut self, py: Python<'_>) -> PyResult<Option<Step>> {
         let thread = thread_ident();
         self.asleep.driver.get_or_insert_with(|| driver(py));
+        let timers = self.op()?.timers(py);
         match Here::find(py)? {
             Here::Nowhere => Err(Here::nowhere()),
             Here::Asyncio(home) => {
-                let now = |home: &Bound<'_, PyAny>| -> PyResult<f64> {
-                    home.call_method0(intern!(py, "time"))?.extract()
+                let now = || match &timers {
+                    None => home.call_method0(intern!(py, "time"))?.extract(),
+                    Some(timers) => shown(timers),
                 };
-                if self.runs_out(py, || now(&home))? {
+                if self.runs_out(py, now)? {
                     return self.run_out(py);
                 }
                 let future = home.call_method0(intern!(py, "create_future"))?;
                 let waiting = future.try_iter()?.into_any();
                 if let Some(deadline) = self.asleep.deadline {
+                    let (clock, at) = match &timers {
+                        None => (&home, intern!(py, "call_at")),
+                        Some(timers) => (timers, intern!(py, "at")),
+                    };
                     let timed = (deadline, set_if_pending(py)?, &future);
-                    self.asleep.timer =
-                        Some(home.call_method1(intern!(py, "call_at"), timed)?.unbind());
+                    self.asleep.timer = Some(clock.call_method1(at, timed)?.unbind());
                 }
                 let (future, home) = (future.unbind(), home.unbind());
                 if !self.op()?.enlist(py, Sleeper::Asyncio { future, home, thread })? {
@@ -261,16 +271,27 @@ impl<O: Operation> Machine<O> {
                 static SLEEPER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
                 static TIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
                 let time = TIME.import(py, "trio", "current_time")?;
-                if self.runs_out(py, || time.call0()?.extract())? {
+                let now = || match &timers {
+                    None => time.call0()?.extract(),
+                    Some(timers) => shown(timers),
+                };
+                if self.runs_out(py, now)? {
                     return self.run_out(py);
                 }
                 let sleeper = SLEEPER.import(py, "aether._wait", "TrioSleeper")?.call0()?;
                 let woken = Sleeper::Trio { sleeper: sleeper.clone().unbind(), thread };
+                let mut deadline = self.asleep.deadline;
+                if let (Some(timers), Some(moment)) = (timers, deadline) {
+                    let wake = sleeper.getattr(intern!(py, "wake"))?;
+                    let timer = timers.call_method1(intern!(py, "at"), (moment, wake))?;
+                    self.asleep.timer = Some(timer.unbind());
+                    deadline = None;
+                }
                 if !self.op()?.enlist(py, woken)? {
+                    self.stop_timer(py)?;
                     return Ok(None);
                 }
-                let sleep =
-                    sleeper.call_method1(intern!(py, "sleep_until"), (self.asleep.deadline,))?;
+                let sleep = sleeper.call_method1(intern!(py, "sleep_until"), (deadline,))?;
                 self.delegate(&sleep).map(Some)
             }
         }
@@ -397,6 +418,11 @@ pub fn in_place(change: impl FnOnce(u32) -> u32) -> u32 {
         thread.in_place.set(change(thread.in_place.get()));
         thread.in_place.get()
     })
+}
+
+/// What the clock of a medium's timers shows.
+fn shown(timers: &Bound<'_, PyAny>) -> PyResult<f64> {
+    timers.call_method0(intern!(timers.py(), "now"))?.extract()
 }
 
 /// The address of the running task; 0: there is none.

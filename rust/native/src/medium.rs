@@ -609,6 +609,11 @@ impl PyMedium {
         self.shared.settle(py, after);
     }
 
+    /// Has the timeouts of emissions and receives go by these timers, and not by those of the loop.
+    fn wait_by(&self, timers: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.shared.wait_by(timers)
+    }
+
     /// What the medium's clock shows, in Unix seconds.
     fn now(&self) -> f64 {
         self.shared.medium.clock().unix()

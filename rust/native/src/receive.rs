@@ -343,6 +343,10 @@ impl Operation for ReceiveOp {
         }
     }
 
+    fn timers<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.mailbox().shared.timers(py)
+    }
+
     fn patience(&mut self, _py: Python<'_>) -> Option<f64> {
         match self.wanted {
             Wanted::Many(_, max_wait) if self.gathering => {

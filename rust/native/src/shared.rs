@@ -1,8 +1,8 @@
 //! What a medium, its vibrators and their emitters share.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use aether_core::channel::{Limits, Pattern, check_channel};
 use aether_core::medium::{self, Bounds, Most};
@@ -10,7 +10,7 @@ use aether_core::router::Hint;
 use aether_core::times::Times;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::channel::text;
 use crate::errors::channel_error;
@@ -75,6 +75,8 @@ pub struct Shared {
     /// Where readers are, by name.
     pub cursors: Cursors,
     refill: Refill,
+    /// What timeouts go by, where it is not the loop. Whoever waits keeps it.
+    timers: OnceLock<Py<PyWeakrefReference>>,
     names: Guarded<Names>,
     /// When a chain last died on a channel, in monotonic seconds.
     chains: Mutex<HashMap<String, f64>>,
@@ -137,6 +139,7 @@ impl Shared {
             writer,
             cursors: Cursors::default(),
             refill: Refill::default(),
+            timers: OnceLock::new(),
             names: Guarded::new(Names::default()),
             chains: Mutex::new(HashMap::new()),
         }
@@ -170,6 +173,18 @@ impl Shared {
         if self.weighs() {
             wave.weigh(py);
         }
+    }
+
+    /// Has timeouts go by these timers and not by the loop's; for good.
+    pub fn wait_by(&self, timers: &Bound<'_, PyAny>) -> PyResult<()> {
+        let timers = PyWeakrefReference::new(timers)?.unbind();
+        self.timers.get_or_init(|| timers);
+        Ok(())
+    }
+
+    /// What timeouts go by; `None`: the loop.
+    pub fn timers<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.timers.get()?.bind(py).upgrade()
     }
 
     /// Sees to it that mailboxes that are behind are filled; without a journal, none ever is.

@@ -117,8 +117,13 @@ impl Sending {
     }
 
     /// It was not sent, and is made anew: then that is the one which is followed.
-    pub fn undo(mut self) {
+    pub fn undo(self) {
         self.tracing.follow_next();
+        self.discard();
+    }
+
+    /// It was never to be sent.
+    pub fn discard(mut self) {
         (self.span, self.settled) = (None, true);
     }
 
