@@ -41,6 +41,7 @@ from aether.errors import (
 )
 from aether.expectation import Expectation
 from aether.explanation import Explanation, ExplanationRow
+from aether.handled import Handled, Outcome
 from aether.handling import CircuitBreaker, CircuitChange, Rate, Retry
 from aether.lifespan import Lifespan, run
 from aether.limited import EmitterStatistics, LimitedEmitter
@@ -101,6 +102,7 @@ __all__ = [
     "Explanation",
     "ExplanationRow",
     "ForkedMedium",
+    "Handled",
     "HandlerStatistics",
     "Health",
     "HealthConfig",
@@ -121,6 +123,7 @@ __all__ = [
     "MetricsConfig",
     "NoReceiver",
     "NotAllowed",
+    "Outcome",
     "PayloadError",
     "PhysicsEngine",
     "Rate",

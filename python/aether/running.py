@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.errors import Closed, JournalError, WrongLoop
 from aether.events import said
+from aether.handled import introduce
 from aether.lane import others_idle
 from aether.lanes import Lanes
 from aether.limited import Limiting
@@ -74,6 +75,7 @@ class Running(Traced):
         self._home: Home | None = None
         self._runs = 0
         self._entered: contextlib.AsyncExitStack | None = None
+        introduce(cast("Aether", self))
 
     @property
     def journal(self) -> Journal | None:

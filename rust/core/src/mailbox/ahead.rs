@@ -51,6 +51,12 @@ impl<T> Ahead<T> {
         self.waves.iter().map(|early| &early.item)
     }
 
+    /// When the first such wave expires, and how loud it is.
+    pub(super) fn find(&self, is_it: impl Fn(&T) -> bool) -> Option<(f64, Option<f64>)> {
+        let early = self.waves.iter().find(|early| is_it(&early.item))?;
+        Some((early.expires, Some(early.loudness)))
+    }
+
     pub(super) fn drain(&mut self) -> impl Iterator<Item = T> + '_ {
         self.waves.drain(..).map(|early| early.item)
     }
@@ -82,7 +88,7 @@ impl<T, W> Mailbox<T, W> {
         while let Some(early) = self.rest.ahead.waves.pop_front() {
             self.note_ahead();
             if let Some(reason) = over(&early) {
-                self.lose(reason, 0);
+                self.lose_wave(&early.item, reason, 0);
                 garbage.extend([early.item]);
                 continue;
             }
@@ -134,7 +140,7 @@ impl<T, W> Mailbox<T, W> {
             match over(&early) {
                 None => self.rest.ahead.waves.push_back(early),
                 Some(reason) => {
-                    self.lose(reason, 0);
+                    self.lose_wave(&early.item, reason, 0);
                     garbage.extend([early.item]);
                 }
             }

@@ -21,6 +21,7 @@
 
 mod ahead;
 mod behind;
+mod gone;
 mod heap;
 mod overflow;
 mod pending;
@@ -37,6 +38,7 @@ pub use self::waiters::WaiterId;
 use self::ahead::Ahead;
 use self::behind::Behind;
 pub(crate) use self::behind::{Passed, Reading, Unread};
+use self::gone::Gone;
 pub(crate) use self::overflow::{Arrival, Victim};
 use self::pending::Pending;
 pub(crate) use self::queue::amplitude_key;
@@ -180,6 +182,10 @@ struct Rest<T> {
     pending: Pending,
     members: usize,
     lost: Tally,
+    /// The sequence of a wave; 0: it has none.
+    number: fn(&T) -> u64,
+    /// The last ones that were let go.
+    gone: Gone,
     /// arrival -> count: waves lost at that place of the order and not yet reported to a reader.
     gaps: BTreeMap<u64, u64>,
     /// Losing since it was last empty: one log line an episode.
@@ -206,7 +212,7 @@ pub struct Taken<T> {
 }
 
 impl<T, W> Mailbox<T, W> {
-    pub(crate) fn new(spec: Spec, fading: Fading, counted_as: u32) -> Self {
+    pub(crate) fn new(spec: Spec, fading: Fading, counted_as: u32, number: fn(&T) -> u64) -> Self {
         let mut mailbox = Self {
             plain: false,
             phase: Phase::Open,
@@ -238,6 +244,8 @@ impl<T, W> Mailbox<T, W> {
                 pending: Pending::default(),
                 members: 1,
                 lost: Tally::default(),
+                number,
+                gone: Gone::default(),
                 gaps: BTreeMap::new(),
                 losing: false,
                 begun: None,
@@ -398,13 +406,13 @@ impl<T, W> Mailbox<T, W> {
         let now = clock.monotonic();
         let before = self.queue.len();
         while let Some((item, arrival)) = self.queue.pop_expired(now) {
-            self.lose(Reason::Expired, arrival);
+            self.lose_wave(&item, Reason::Expired, arrival);
             garbage.extend([item]);
         }
         if self.rest.order == Order::Fresh && self.noise_floor > 0.0 {
             let threshold = self.rest.fading.threshold(self.noise_floor, now);
             while let Some((item, arrival)) = self.queue.pop_faded(threshold) {
-                self.lose(Reason::Faded, arrival);
+                self.lose_wave(&item, Reason::Faded, arrival);
                 garbage.extend([item]);
             }
         }
@@ -454,7 +462,7 @@ impl<T, W> Mailbox<T, W> {
             _ => None,
         };
         if let Some(reason) = gone {
-            self.lose(reason, place);
+            self.lose_wave(&item, reason, place);
             garbage.extend([item]);
         } else if ahead {
             self.put_back_ahead(item, wave, rank, clock);
@@ -505,6 +513,12 @@ impl<T, W> Mailbox<T, W> {
         self.rest.losing &= self.queue.len() > 0;
         self.losses = self.rest.losing || !self.rest.gaps.is_empty();
         missed
+    }
+
+    /// Counts a lost wave at its place in the order of arrival, and remembers it.
+    fn lose_wave(&mut self, item: &T, reason: Reason, arrival: u64) {
+        self.note_gone(item, reason);
+        self.lose(reason, arrival);
     }
 
     /// Counts a lost wave at its place in the order of arrival.
@@ -558,6 +572,9 @@ impl<T, W> Mailbox<T, W> {
         if !items.is_empty() {
             self.rest.lost.add(reason, items.len() as u64);
             self.mark_gap(self.queue.arrivals(), items.len() as u64);
+        }
+        for item in &items {
+            self.note_gone(item, reason);
         }
         self.rest.losing = false;
         items
