@@ -756,6 +756,9 @@ class Following:
         something to do with the wave.
         """
 
+    def end(self) -> None:
+        """It follows no more, and is not called again."""
+
     def handles(self) -> int | None:
         """The number of the wave that the running handler of this medium handles."""
 

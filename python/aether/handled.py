@@ -196,7 +196,9 @@ class _Wait:
 
     def end(self) -> None:
         """It waits no more."""
-        self._following = None
+        if self._following is not None:
+            # Whoever has the error has the frames in which it was raised.
+            self._following.end()
         if self._alarm is not None:
             self._alarm.cancel()
         if self._task is not None:

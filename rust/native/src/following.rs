@@ -8,7 +8,7 @@
 //! - Who waits is called whenever somebody may have finished with its wave, and looks for itself. It may be called in vain.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use aether_core::medium::{Sighting, Whereabouts};
@@ -245,6 +245,7 @@ pub struct PyFollowing {
     follower: Arc<Follower>,
     /// How some have ended before may be forgotten.
     late: bool,
+    over: AtomicBool,
 }
 
 impl PyFollowing {
@@ -262,7 +263,7 @@ impl PyFollowing {
             known.followed.entry(sequence).or_default().followers.push(weak);
             sequence <= known.forgotten
         });
-        Ok(Self { shared, sequence, follower, late })
+        Ok(Self { shared, sequence, follower, late, over: AtomicBool::new(false) })
     }
 
     /// Whether waves moved meanwhile, so that one may have passed by unseen; and what is seen.
@@ -315,6 +316,19 @@ impl PyFollowing {
         Ok(self.seen(py))
     }
 
+    /// It follows no more, and is not called again.
+    fn end(&self, py: Python<'_>) {
+        if self.over.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (follows, sequence) = (&self.shared.follows, self.sequence);
+        follows.waiting.fetch_sub(1, Ordering::AcqRel);
+        if self.shared.home.is_here() {
+            let me = Arc::as_ptr(&self.follower);
+            follows.known.with(py, |known| known.leave(sequence, me));
+        }
+    }
+
     /// The number of the wave that the running handler of this medium handles.
     fn handles(&self, py: Python<'_>) -> Option<u64> {
         let wave = handled(py, &self.shared)?;
@@ -340,12 +354,6 @@ impl PyFollowing {
 
 impl Drop for PyFollowing {
     fn drop(&mut self) {
-        let (follows, sequence) = (&self.shared.follows, self.sequence);
-        follows.waiting.fetch_sub(1, Ordering::AcqRel);
-        if !self.shared.home.is_here() {
-            return;
-        }
-        let me = Arc::as_ptr(&self.follower);
-        Python::attach(|py| follows.known.with(py, |known| known.leave(sequence, me)));
+        Python::attach(|py| self.end(py));
     }
 }
