@@ -22,7 +22,7 @@ from aether.timers import Timers
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aether._native import Following, Receipt
+    from aether._native import Receipt
     from aether._wait import Background
     from aether.running import Running
     from aether.timers import Timer
@@ -210,9 +210,7 @@ class _Wait:
         if following is None:
             return Handled((), unknown=self._receipt.matched)
         if following.handles() == self._receipt.sequence and self._is_handling():
-            message = (
-                "handled() was called by a handler of this very wave, which would wait for its own end; call it outside"
-            )
+            message = "handled() was called by a handler of this very wave, which would wait for its own end; call it outside"
             raise RuntimeError(message)
         if self._receipt.pending:
             await self._until_durable()
@@ -274,40 +272,36 @@ class _Wait:
 
     def _take_in(self, rows: Iterable[Row]) -> float | None:
         """Goes by what was seen. In how many seconds to look again in any case; `None`: all have finished."""
-        soonest, pending = inf, False
-        there = set[int]()
-        for receiver in self._receivers.values():
-            receiver.state = ""
+        soonest, there = inf, set[int]()
         for number, name, is_lane, state, error, left in rows:
             receiver = self._receivers.get(number)
             if state == "forgotten":
                 # Of those who were seen with the wave nothing is forgotten.
                 self._forgotten |= receiver is None
                 continue
-            at_work = state in _AT_WORK
             if receiver is None:
                 handler = self._handler(number) if is_lane else None
                 receiver = self._receivers[number] = _Receiver(name, handler, is_lane=is_lane)
             # One that has it once more is at work.
-            if at_work or not receiver.state:
+            if state in _AT_WORK or number not in there:
                 receiver.state, receiver.error = state, error
             receiver.had |= state in {"handles", "reads", "waits"}
             there.add(number)
-            pending |= at_work
             if left is not None:
                 soonest = min(soonest, max(0.0, left) + _SLACK)
-        for number in self._receivers.keys() - there:
-            self._passes(number)
+        for number, receiver in list(self._receivers.items()):
+            if number not in there and receiver.state in _AT_WORK:
+                self._passes(number, receiver)
+        pending = any(receiver.state in _AT_WORK for receiver in self._receivers.values())
         return soonest if pending else None
 
-    def _passes(self, number: int) -> None:
-        """A receiver that was seen has nothing to do with the wave any more."""
-        receiver = self._receivers[number]
-        if not receiver.had:
+    def _passes(self, number: int, receiver: _Receiver) -> None:
+        """One that was at work has nothing to do with the wave any more, and nothing is said against it."""
+        if receiver.had:
+            receiver.state = "handled" if receiver.is_lane else "read"
+        else:
             # It has passed it over in the journal, or had it unseen.
             del self._receivers[number]
-        else:
-            receiver.state = "handled" if receiver.is_lane else "read"
 
     def _handler(self, number: int) -> str | None:
         lanes = () if self._medium is None else self._medium.lanes
@@ -322,7 +316,7 @@ class _Wait:
         rest = max(0, receipt.matched - len(outcomes))
         if self._forgotten:
             return Handled(outcomes, 0, rest)
-        dropped = Counter(outcome.how for outcome in outcomes)
+        dropped = Counter[str](outcome.how for outcome in outcomes)
         # Let go by who was no more when it came.
         lost = sum(max(0, count - dropped[why]) for why, count in receipt.reasons.items())
         lost = min(rest, lost)

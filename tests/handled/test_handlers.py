@@ -309,6 +309,7 @@ async def test_a_bad_timeout_is_refused(
 
 
 def test_an_outcome_says_whether_it_is_good() -> None:
-    assert [
-        how for how in ("handled", "read", "failed", "left") if Outcome("v", None, how).ok
-    ] == ["handled", "read"]
+    assert [how for how in ("handled", "read", "failed", "left") if Outcome("v", None, how).ok] == [
+        "handled",
+        "read",
+    ]

@@ -73,7 +73,7 @@ struct Follower {
 #[derive(Default)]
 struct Followed {
     followers: Vec<Weak<Follower>>,
-    /// How some have ended since then, none forgotten.
+    /// How some have ended, none forgotten since then.
     ends: Vec<Ended>,
 }
 
@@ -114,10 +114,22 @@ impl Known {
         }
     }
 
+    /// One follows it from now on. Whether it may have been forgotten how somebody has ended before.
+    fn join(&mut self, sequence: u64, follower: Weak<Follower>) -> bool {
+        let followed = self.followed.entry(sequence).or_default();
+        followed.followers.push(follower);
+        self.last.retain(|(known, ended)| {
+            if *known == sequence {
+                followed.ends.push(ended.clone());
+            }
+            *known != sequence
+        });
+        sequence <= self.forgotten
+    }
+
+    /// How some have ended with a wave that is followed.
     fn of(&self, sequence: u64) -> Vec<Ended> {
-        let last = self.last.iter().filter(|(known, _)| *known == sequence);
-        let since = self.followed.get(&sequence).into_iter().flat_map(|followed| &followed.ends);
-        last.map(|(_, ended)| ended).chain(since).cloned().collect()
+        self.followed.get(&sequence).map_or_else(Vec::new, |followed| followed.ends.clone())
     }
 }
 
@@ -259,10 +271,7 @@ impl PyFollowing {
         let follower = Arc::new(Follower { wake });
         let weak = Arc::downgrade(&follower);
         shared.follows.waiting.fetch_add(1, Ordering::AcqRel);
-        let late = shared.follows.known.with(py, |known| {
-            known.followed.entry(sequence).or_default().followers.push(weak);
-            sequence <= known.forgotten
-        });
+        let late = shared.follows.known.with(py, |known| known.join(sequence, weak));
         Ok(Self { shared, sequence, follower, late, over: AtomicBool::new(false) })
     }
 
