@@ -15,6 +15,7 @@ from tests.handling.passing import entered, passes
 from tests.probes import begin, tuned, turns
 
 from aether import Aether, AetherConfig, ManualClock, Receipt, Wave, WouldBlock
+from aether.timers import Timers
 
 
 async def test_the_timeout_is_by_the_clock_of_the_medium_and_names_who_is_at_it(
@@ -291,17 +292,93 @@ async def test_with_the_clock_of_the_machine(anyio_backend: object) -> None:
         reader.close()
 
 
-async def test_a_clock_that_stands_still_is_no_busy_wait(anyio_backend: object) -> None:
-    clock = ManualClock()
-    async with Aether(clock=clock) as medium, anyio.create_task_group() as group:
+async def test_a_clock_that_stands_still_is_no_busy_wait(
+    anyio_backend: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    after = Timers.after
+
+    def count(self: Timers, seconds: float, call: Any) -> Any:
+        asked.append(seconds)
+        return after(self, seconds, call)
+
+    monkeypatch.setattr(Timers, "after", count)
+    async with entered() as (medium, clock, _worker, _heard), anyio.create_task_group() as group:
         tuned(medium, "a")
         receipt = await medium.emit_wave("a", ttl=1.0)
-        looks: list[object] = []
-        later = begin(group, lambda: receipt.handled(timeout=1.0))
+        later = begin(group, receipt.handled)
         await turns()
         # At the very moment it is not over: only then time has passed it.
-        medium.timers.after(1.0, lambda: looks.append(None))
         clock.advance(1.0)
-        with pytest.raises(TimeoutError):
-            await later.result()
-        assert len(looks) == 1
+        await turns(100)
+        assert not later.done
+        assert len(asked) <= 3
+        await passes(clock, 0.01)
+        assert hows(await later.result()) == {"reader": "expired"}
+
+
+async def test_one_that_passes_the_wave_over_in_the_journal_never_had_it(
+    anyio_backend: object, tmp_path: Path
+) -> None:
+    from aether.journal import Journal
+
+    medium = Aether(journal=Journal(tmp_path / "waves"))
+    reader = tuned(medium, "b", overflow="replay", buffer_size=1)
+    other = tuned(medium, "a", name="other")
+    async with medium, anyio.create_task_group() as group:
+        for _ in range(3):
+            await medium.emit_wave("b")
+        receipt = await medium.emit_wave("a")
+        await medium.emit_wave("b")
+        await other.receive()
+        later = begin(group, receipt.handled)
+        await turns()
+        assert "'reader' may still read it from the journal" in await still_at_it(receipt)
+        for _ in range(4):
+            await reader.receive()
+        other.close()
+        told = await later.result()
+        assert (hows(told), told.finished, told.unknown) == ({"other": "left"}, 0, 0)
+    reader.close()
+
+
+async def test_a_wave_that_comes_again_is_waited_for_again(
+    anyio_backend: object, tmp_path: Path
+) -> None:
+    from aether.journal import Journal
+
+    clock = ManualClock()
+    medium = Aether(journal=Journal(tmp_path / "waves"), clock=clock)
+    members = [medium.vibrator(f"member{number}", group="workers") for number in range(2)]
+    for member in members:
+        member.resonate_on("a", cursor="workers", ack="manual", ack_timeout=5.0)
+    async with medium:
+        receipt = await medium.emit_wave("a")
+        wave = await members[0].receive()
+        assert wave is not None
+        clock.advance(6.0)
+        again = await members[1].receive()
+        assert again is not None
+        assert again.id == wave.id
+        # The first has left, and the other is at work on it.
+        members[0].close()
+        assert await still_at_it(receipt) == "'workers (group)' has not asked for the next"
+        await members[1].ack(again)
+    members[1].close()
+
+
+async def test_one_that_was_gone_when_the_journal_delivered_is_not_said_to_be_well(
+    anyio_backend: object, tmp_path: Path
+) -> None:
+    from aether.journal import Journal
+
+    medium = Aether(journal=Journal(tmp_path / "waves"))
+    async with medium:
+        reader = medium.vibrator("reader")
+        reader.resonate_on("a")
+        receipt = medium.emit_nowait("a")
+        reader.close()
+        del reader
+        told = await receipt.handled()
+        assert not told.ok
+        assert told.finished == 0
