@@ -214,6 +214,7 @@ class _Wait:
             raise RuntimeError(message)
         if self._receipt.pending:
             await self._until_durable()
+        fresh = True
         while True:
             # In this order: what happens after the look wakes it.
             self._changed = Flag()
@@ -227,7 +228,12 @@ class _Wait:
                 return self._handled()
             if self._expired:
                 raise TimeoutError(self._late())
-            await self._rest(soonest)
+            if fresh:
+                # One turn is enough for most handlers, and costs less than to sleep and be woken.
+                fresh = False
+                await checkpoint()
+            else:
+                await self._rest(soonest)
 
     def _is_handling(self) -> bool:
         return self._medium is not None and any(lane.is_current() for lane in self._medium.lanes)

@@ -96,7 +96,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
                 continue;
             };
             let at = if let Some(left) = mailbox.finds(sequence, clock) {
-                Some(Whereabouts::Waits { left })
+                Some(Whereabouts::Waits { left: Some(left).filter(|left| left.is_finite()) })
             } else if mailbox.may_read(sequence) {
                 Some(Whereabouts::Behind)
             } else if let Some(reason) = mailbox.gone().of(sequence) {
