@@ -42,6 +42,7 @@ from aether.errors import (
 )
 from aether.expectation import Expectation
 from aether.explanation import Explanation, ExplanationRow
+from aether.handled import Handled, Outcome
 from aether.handling import CircuitBreaker, CircuitChange, Rate, Retry
 from aether.lifespan import Lifespan, run
 from aether.limited import EmitterStatistics, LimitedEmitter
@@ -105,6 +106,7 @@ __all__ = [
     "Explanation",
     "ExplanationRow",
     "ForkedMedium",
+    "Handled",
     "HandlerStatistics",
     "Health",
     "HealthConfig",
@@ -125,6 +127,7 @@ __all__ = [
     "MetricsConfig",
     "NoReceiver",
     "NotAllowed",
+    "Outcome",
     "PayloadError",
     "PhysicsEngine",
     "Rate",

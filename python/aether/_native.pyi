@@ -33,6 +33,7 @@ from typing_extensions import TypeVar, deprecated, disjoint_base
 from aether._builder import WaveBuilder
 from aether.channel import Channel
 from aether.delayed import DelayedEmission
+from aether.handled import Handled
 from aether.journal.position import Position
 from aether.options import Order, Overflow
 from aether.physics.detection import Detection
@@ -47,6 +48,7 @@ __all__ = [
     "Engine",
     "Fate",
     "Field",
+    "Following",
     "Handling",
     "JournalImport",
     "JournalReader",
@@ -885,6 +887,31 @@ class Span:
         """Why it came to nothing: the class of an error and what it said, or a reason."""
 
 @final
+class Following:
+    """One who follows a wave to its end."""
+
+    def look(
+        self,
+    ) -> tuple[bool, list[tuple[int, str, bool, str, str | None, float | None]]]:
+        """Whether to look again, and (number, label, handlers, state, error, seconds) of each mailbox that has, or had,
+        something to do with the wave.
+        """
+
+    def end(self) -> None:
+        """It follows no more, and is not called again."""
+
+    def handles(self) -> int | None:
+        """The number of the wave that the running handler of this medium handles."""
+
+    @property
+    def waiting(self) -> int:
+        """How many follow a wave of this medium."""
+
+    @property
+    def medium(self) -> int:
+        """The number of the medium."""
+
+@final
 class Fate:
     """What becomes of a wave in a journal, for whoever holds its position."""
 
@@ -1261,6 +1288,10 @@ class Medium(Emitter):
         """Goes on to a phase; `at_once` drops what waits."""
 
     @property
+    def number(self) -> int:
+        """A number that no other medium has."""
+
+    @property
     def phase(self) -> Literal["open", "draining", "closed"]:
         """`open`, `draining` (handlers may still emit) or `closed`."""
 
@@ -1409,6 +1440,55 @@ class Receipt:
     def handlers(self) -> int:
         """How many of those that kept the wave are handlers."""
 
+    def handled(self, timeout: float | None = None) -> Coroutine[Any, Any, Handled]:
+        """Awaits that everybody who got the wave has finished with it, and says who has failed and how.
+
+        A handler has finished when it has ended: well, or failed for good after its retries, its time limit and what its
+        circuit says. A reader has when it asks for the next. A wave that is dropped where it waits ends there. Nothing is
+        kept of waves that nobody asks about but how the last 1,024 in this medium have failed, and what each mailbox let
+        go last, as many waves as it holds and at least 256: of what is older, it is `unknown` how it ended, if it was over
+        before it was asked for.
+
+        Cancelling changes nothing. It may be asked for again, by several, in any loop.
+
+        Args:
+            timeout: Seconds to wait, 0 or more, by the clock of the medium. Without it: until all have finished, which a
+                reader may never do that has left its loop and not closed its vibrator, nor a handler that does not run.
+
+        Returns:
+            A `Handled`.
+
+        Raises:
+            TimeoutError: Some were still at it; the message names them.
+            RuntimeError: A handler asks for the end of the wave that it handles, which would not come.
+            TypeError: `timeout` is no number.
+            ValueError: `timeout` is NaN or negative.
+            JournalFull: The disk had no room for the wave, and nobody got it.
+            JournalFailed: The journal has failed before the wave was safe, and nobody got it.
+            ForkedMedium: The medium was used before this process was forked.
+
+        Example:
+            >>> import asyncio
+            >>> from aether import Aether
+            >>> medium = Aether()
+            >>> shop = medium.vibrator("shop")
+            >>> @shop.on("orders.*")
+            ... async def book(wave):
+            ...     if wave.payload < 1:
+            ...         raise ValueError("nothing to book")
+            >>> async def main():
+            ...     async with medium:
+            ...         receipt = await medium.emit_wave("orders.created", 3)
+            ...         return await receipt.handled(timeout=5.0)
+            >>> asyncio.run(main())
+            Handled(outcomes=(Outcome(vibrator='shop', handler='book', how='handled', error=None),), finished=0, unknown=0)
+        """
+
+    def follow(self, wake: Callable[[], object]) -> Following | None:
+        """Follows its wave: `wake` is called, in any thread, whenever somebody may have finished with it. `None`: it went
+        nowhere, or its medium is gone.
+        """
+
     def __bool__(self) -> bool: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -1540,6 +1620,9 @@ class Vibrator(Emitter):
 
     def mute(self) -> None:
         """Its emitters emit no more."""
+
+    def leave_waves(self) -> None:
+        """Its readers finish no more of what they have."""
 
     def depart(self) -> None:
         """It leaves its mailbox to the others of its group: for its own readers, that is the end."""

@@ -150,6 +150,12 @@ class Lane:
         """What is called with this lane when the last worker has ended."""
 
     @property
+    def handler_name(self) -> str:
+        """The name of its handler's function."""
+        name: str = getattr(self.handler, "__qualname__", type(self.handler).__name__)
+        return name
+
+    @property
     def is_running(self) -> bool:
         """Whether it has workers."""
         return bool(self._workers)
@@ -173,7 +179,7 @@ class Lane:
         incidents = self.incidents()
         guard = self.guard
         return HandlerStatistics(
-            name=getattr(self.handler, "__qualname__", type(self.handler).__name__),
+            name=self.handler_name,
             patterns=tuple(self.mailbox.patterns()),
             working=self.working,
             failed=self.failed,

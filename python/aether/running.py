@@ -22,6 +22,7 @@ from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, s
 from aether.delayed import Delays
 from aether.errors import Closed, JournalError, WrongLoop
 from aether.events import said
+from aether.handled import introduce
 from aether.lane import others_idle
 from aether.lanes import Lanes
 from aether.limited import Limiting
@@ -79,6 +80,7 @@ class Running(Traced):
         self._home: Home | None = None
         self._runs = 0
         self._entered: contextlib.AsyncExitStack | None = None
+        introduce(cast("Aether", self))
 
     @property
     def journal(self) -> Journal | None:

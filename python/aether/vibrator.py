@@ -300,6 +300,7 @@ class Vibrator(Emitting, Resonating):
         with self._medium.requests.dropping("abandoned", own, others):
             for mailbox in mailboxes:
                 mailbox.close()
+        self.leave_waves()
         for lane in self._lanes:
             lane.close()
         self._medium.disown(self)

@@ -6,7 +6,17 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, assert_type
 
-from aether import Aether, Channel, DelayedEmission, Emitter, Receipt, Vibrator, Wave
+from aether import (
+    Aether,
+    Channel,
+    DelayedEmission,
+    Emitter,
+    Handled,
+    Outcome,
+    Receipt,
+    Vibrator,
+    Wave,
+)
 
 
 @dataclass
@@ -73,3 +83,11 @@ def a_receipt_says_what_happened(receipt: Receipt) -> None:
 def wrong_options_are_errors(emitter: Emitter) -> None:
     emitter.emit_nowait("a", amplitude="loud")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     emitter.emit_nowait("a", timeout=1.0)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+async def what_became_of_it(receipt: Receipt) -> None:
+    told = await receipt.handled(timeout=1.0)
+    assert_type(told, Handled)
+    assert_type(told.failed, tuple[Outcome, ...])
+    assert_type(told.ok, bool)
+    assert_type(told.of("shop")[0].error, str | None)

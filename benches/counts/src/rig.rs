@@ -37,7 +37,9 @@ pub struct Rig {
 impl Rig {
     pub fn new() -> Self {
         let clock = Clock::Manual(Arc::new(ManualClock::new(1.0)));
-        Self { medium: Medium::new(clock), wave: Rc::default() }
+        let medium: Medium<Wave, u32> = Medium::new(clock);
+        medium.number_by(|wave| wave.get());
+        Self { medium, wave: Rc::default() }
     }
 
     /// A mailbox that resonates on these patterns.

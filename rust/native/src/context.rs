@@ -2,6 +2,7 @@
 //! medium that drains.
 
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use aether_core::times::is_timed;
@@ -12,7 +13,9 @@ use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::sync::PyOnceLock;
 
+use crate::following::End;
 use crate::guarded::Guarded;
+use crate::holding::Holder;
 use crate::mailbox::PyMailbox;
 use crate::shared::Shared;
 use crate::tracing::{self, Processing};
@@ -36,6 +39,10 @@ pub struct PyHandling {
     /// Its span, where its wave is followed, until it has ended.
     processing: Guarded<Option<Box<Processing>>>,
     span: Option<SpanContext>,
+    /// Where the wave is in hand, until it has ended.
+    holder: Option<Arc<Holder>>,
+    /// How it ends, if not well.
+    end: Guarded<Option<End>>,
 }
 
 impl PyHandling {
@@ -48,6 +55,7 @@ impl PyHandling {
                 times.handled(self.counted_as, shared.medium.clock().monotonic() - begun);
             }
         }
+        self.let_go(py, shared);
         if self.span.is_some() {
             let processing = self.processing.with(py, Option::take);
             if let Some(processing) = processing {
@@ -69,7 +77,25 @@ impl PyHandling {
             counted_as: mailbox.counted_as,
             processing: Guarded::new(processing),
             span,
+            holder: mailbox.holder.clone(),
+            end: Guarded::new(None),
         }
+    }
+
+    /// The wave is in no hand any more; how that came is remembered, if it is not by a good end.
+    fn let_go(&self, py: Python<'_>, shared: &Shared) {
+        let Some(holder) = &self.holder else { return };
+        let sequence = self.wave.get().sequence.load(Ordering::Relaxed);
+        if let Some(end) = self.end.with(py, Option::take) {
+            shared.follows.remember(py, sequence, holder, end);
+        }
+        holder.let_go(py, sequence);
+        shared.follows.wake(py, [sequence]);
+    }
+
+    /// It will end like this, unless it has been said already.
+    fn ends(&self, py: Python<'_>, end: End) {
+        self.end.with(py, |known| _ = known.get_or_insert(end));
     }
 
     /// It begins now, after it may have stood behind another one.
@@ -123,6 +149,7 @@ impl PyHandling {
 
     /// The handler has raised an error.
     fn fail(&self, py: Python<'_>, error: Bound<'_, PyAny>) {
+        self.ends(py, End::failed(&error));
         if self.span.is_some() {
             self.troubled(py, tracing::trouble(py, &PyErr::from_value(error)));
         }
@@ -130,6 +157,7 @@ impl PyHandling {
 
     /// The handler did not come to its end, for this reason.
     fn abandon(&self, py: Python<'_>, reason: &str) {
+        self.ends(py, End::of(reason));
         if self.span.is_some() {
             self.troubled(py, Trouble { kind: reason.to_owned(), message: String::new() });
         }

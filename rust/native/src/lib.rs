@@ -29,12 +29,14 @@ mod entries;
 mod errors;
 mod field;
 mod figures;
+mod following;
 #[allow(unsafe_code)] // `pthread_atfork`
 mod fork;
 #[allow(unsafe_code)] // a lock that is the interpreter's
 mod guarded;
 mod headers;
 mod here;
+mod holding;
 mod ids;
 mod journal;
 mod last;
@@ -109,6 +111,8 @@ mod _native {
     use crate::field::PyField;
     #[pymodule_export]
     use crate::figures::histogram_bounds;
+    #[pymodule_export]
+    use crate::following::PyFollowing;
     #[pymodule_export]
     use crate::fork::{end_threads, threads_inside};
     #[pymodule_export]

@@ -15,6 +15,7 @@ use crate::actors::LastReader;
 use crate::awaitable::awaitable;
 use crate::channel::text;
 use crate::errors::{Closed, EndOfStream, WouldBlock, channel_error, quietly, seconds};
+use crate::holding::Holder;
 use crate::journal::{Cursor, Rules};
 use crate::last;
 use crate::receive::{ReceiveOp, Source, Wanted};
@@ -36,6 +37,8 @@ pub struct PyMailbox {
     last_reader: LastReader,
     /// Nobody can name its readers, and that has been said.
     unknown_reader: AtomicBool,
+    /// What handlers have of it.
+    pub holder: Option<Arc<Holder>>,
     /// What keeps count of what its readers have finished.
     cursor: OnceLock<Arc<Cursor>>,
 }
@@ -44,22 +47,28 @@ impl PyMailbox {
     pub fn new(
         shared: Arc<Shared>,
         key: Key,
-        name: Py<PyString>,
+        name: &Bound<'_, PyString>,
         overflow: Overflow,
         is_lane: bool,
-    ) -> Self {
+    ) -> PyResult<Self> {
+        let label = name.to_str()?;
+        let holder = is_lane.then(|| Holder::new(key, label, true));
+        if let Some(holder) = &holder {
+            shared.follows.holders.add(name.py(), holder);
+        }
         let counted_as = shared.times.as_ref().map_or(0, |_| shared.medium.counted_as(key));
-        Self {
+        Ok(Self {
             shared,
             key,
             counted_as,
-            name,
+            name: name.clone().unbind(),
             overflow,
             is_lane,
             last_reader: LastReader::default(),
             unknown_reader: AtomicBool::new(false),
+            holder,
             cursor: OnceLock::new(),
-        }
+        })
     }
 
     pub fn name(&self, py: Python<'_>) -> String {
@@ -170,6 +179,8 @@ impl PyMailbox {
         let mut after = Aftermath::default();
         let done = act(&mut after);
         self.shared.settle(py, after);
+        // What was to come from the journal may come no more.
+        self.shared.follows.wake_all(py);
         done
     }
 }

@@ -38,7 +38,7 @@ use crate::tap::PyTap;
 use crate::tracing::PyTracer;
 use crate::tuning::Tuned;
 use crate::waker::Aftermath;
-use crate::wave::PyWave;
+use crate::wave::{Held, PyWave};
 
 /// An emission that waits: its channel, the vibrators that are full for it, and for how many seconds.
 type Stalled = (String, Vec<String>, f64);
@@ -183,6 +183,7 @@ impl PyMedium {
         let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
         let limits = Limits { max_bytes: max_channel_length, ..Limits::DEFAULT };
         let medium = medium::Medium::with_lock(clock);
+        medium.number_by(Held::sequence);
         let parsed = |name: &Bound<'_, PyAny>| {
             let read = text(name)?;
             Pattern::parse(read, limits).map_err(|fault| channel_error(read, &fault))
@@ -204,8 +205,7 @@ impl PyMedium {
         }
         let tracing = tracer.map(|tracer| Arc::clone(&tracer.get().tracing));
         let watching = Watching { times, tracing };
-        let shared =
-            Arc::new(Shared::new(medium, Tuned { rules, stall_warning }, limits, watching, writer));
+        let shared = Shared::new(medium, Tuned { rules, stall_warning }, limits, watching, writer);
         if let (Some(writer), Some(journal)) = (&shared.writer, journal) {
             writer.serve(journal.py(), &shared);
         }
@@ -347,7 +347,8 @@ impl PyMedium {
             };
             return Err(Closed::new_err(format!("the medium {phase}: {what}; make a new medium")));
         };
-        Ok(PyMailbox::new(Arc::clone(&self.shared), key, exact(name)?.unbind(), policy, lane))
+        let (shared, name) = (Arc::clone(&self.shared), exact(name)?);
+        PyMailbox::new(shared, key, &name, policy, lane)
     }
 
     /// The last wave of each channel that a pattern takes, in the order of their sequences.
@@ -408,6 +409,7 @@ impl PyMedium {
         let covered = |known: &Pattern| relate::covers(&pattern, known);
         let removed = self.shared.medium.detune_all(covered, &mut after);
         self.shared.settle(py, after);
+        self.shared.follows.wake_all(py);
         Ok(removed)
     }
 
@@ -430,7 +432,7 @@ impl PyMedium {
         let mut after = Aftermath::default();
         self.shared.medium.shut(phase, at_once, &mut after);
         self.shared.settle(py, after);
-
+        self.shared.follows.wake_all(py);
         Ok(())
     }
 
@@ -612,6 +614,12 @@ impl PyMedium {
     /// Has the timeouts of emissions and receives go by these timers, and not by those of the loop.
     fn wait_by(&self, timers: &Bound<'_, PyAny>) -> PyResult<()> {
         self.shared.wait_by(timers)
+    }
+
+    /// A number that no other medium has.
+    #[getter]
+    fn number(&self) -> u64 {
+        self.shared.number
     }
 
     /// What the medium's clock shows, in Unix seconds.

@@ -1,7 +1,7 @@
 //! `Receipt`: what an emission did.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 
 use aether_core::medium::Sent;
 use aether_core::reason::Tally;
@@ -11,6 +11,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
 use crate::errors::AetherError;
+use crate::following::PyFollowing;
 use crate::journal::{Fate, Told, Writer};
 use crate::machine::{Quickly, Raised};
 use crate::shared::Shared;
@@ -44,6 +45,8 @@ pub struct PyReceipt {
     dropped: AtomicU32,
     handlers: AtomicU32,
     why: Why,
+    /// The medium that it was emitted in.
+    medium: Weak<Shared>,
 }
 
 /// Why not everybody got the wave.
@@ -73,7 +76,14 @@ impl PyReceipt {
         if let Some(tally) = sent.reasons {
             return Py::new(
                 py,
-                Self::new(sent.sequence, matched, dropped, handlers, Why::Dropped(tally)),
+                Self::new(
+                    sent.sequence,
+                    matched,
+                    dropped,
+                    handlers,
+                    Why::Dropped(tally),
+                    &shared.me,
+                ),
             );
         }
         Self::plain(py, shared, sent.sequence, matched, handlers)
@@ -122,24 +132,33 @@ impl PyReceipt {
         matched: u32,
         handlers: u32,
     ) -> PyResult<Py<Self>> {
-        let receipt = Py::new(py, Self::new(sequence, matched, 0, handlers, Why::Nothing))?;
+        let receipt =
+            Py::new(py, Self::new(sequence, matched, 0, handlers, Why::Nothing, &shared.me))?;
         let next = receipt.clone_ref(py);
         let last = shared.receipt.with(py, |spare| spare.replace(next));
         drop(last.map(|last| last.into_bound(py)));
         Ok(receipt)
     }
 
-    fn new(sequence: u64, matched: u32, dropped: u32, handlers: u32, why: Why) -> Self {
+    fn new(
+        sequence: u64,
+        matched: u32,
+        dropped: u32,
+        handlers: u32,
+        why: Why,
+        medium: &Weak<Shared>,
+    ) -> Self {
         let (matched, dropped) = (AtomicU32::new(matched), AtomicU32::new(dropped));
         let handlers = AtomicU32::new(handlers);
-        Self { sequence: AtomicU64::new(sequence), matched, dropped, handlers, why }
+        let sequence = AtomicU64::new(sequence);
+        Self { sequence, matched, dropped, handlers, why, medium: Weak::clone(medium) }
     }
 
     /// Of an emission that the journal has and has not confirmed: what became of it, if that is known by now.
     pub fn appended(py: Python<'_>, writer: &Writer, fate: &Arc<Fate>) -> PyResult<Py<Self>> {
         match fate.told() {
             Some(told) => Self::told(py, writer, fate, told),
-            None => Self::journaled(py, fate, fate.position(), (0, 0, 0), None, true),
+            None => Self::journaled(py, writer, fate, fate.position(), (0, 0, 0), None, true),
         }
     }
 
@@ -154,9 +173,11 @@ impl PyReceipt {
             // One that the journal has refused has no place in it.
             Told::Delivered(sent) => {
                 let counts = (sent.matched as u32, sent.dropped as u32, sent.lanes as u32);
-                Self::journaled(py, fate, sent.sequence, counts, sent.reasons, false)
+                Self::journaled(py, writer, fate, sent.sequence, counts, sent.reasons, false)
             }
-            Told::Settled => Self::journaled(py, fate, fate.position(), (0, 0, 0), None, false),
+            Told::Settled => {
+                Self::journaled(py, writer, fate, fate.position(), (0, 0, 0), None, false)
+            }
             Told::Refused(refusal) => Err(writer.refused(&refusal)),
             Told::Panicked => Err(AetherError::new_err(format!(
                 "a panic in Rust has met the delivery of wave {}: it is in the journal {}, and who was to have it may not \
@@ -169,6 +190,7 @@ impl PyReceipt {
 
     fn journaled(
         py: Python<'_>,
+        writer: &Writer,
         fate: &Arc<Fate>,
         position: u64,
         (matched, dropped, handlers): (u32, u32, u32),
@@ -177,7 +199,8 @@ impl PyReceipt {
     ) -> PyResult<Py<Self>> {
         let journaled = Journaled { fate: Arc::clone(fate), dropped: tally, pending };
         let why = Why::Journaled(Box::new(journaled));
-        Py::new(py, Self::new(position, matched, dropped, handlers, why))
+        let medium = writer.medium(py);
+        Py::new(py, Self::new(position, matched, dropped, handlers, why, &medium))
     }
 
     /// What the journal knows of it.
@@ -199,7 +222,7 @@ impl PyReceipt {
 
     /// Of a wave that went nowhere by the rules of a hop.
     pub fn spent(spent: Spent) -> Self {
-        Self::new(0, 0, 0, 0, Why::Spent(spent))
+        Self::new(0, 0, 0, 0, Why::Spent(spent), &Weak::new())
     }
 }
 
@@ -287,6 +310,64 @@ impl PyReceipt {
     #[getter]
     fn handlers(&self) -> u32 {
         self.handlers.load(Relaxed)
+    }
+
+    /// Awaits that everybody who got the wave has finished with it, and says who has failed and how.
+    ///
+    /// A handler has finished when it has ended: well, or failed for good after its retries, its time limit and what its
+    /// circuit says. A reader has when it asks for the next. A wave that is dropped where it waits ends there. Nothing is
+    /// kept of waves that nobody asks about but how the last 1,024 in this medium have failed, and what each mailbox let
+    /// go last, as many waves as it holds and at least 256: of what is older, it is `unknown` how it ended, if it was over
+    /// before it was asked for.
+    ///
+    /// Cancelling changes nothing. It may be asked for again, by several, in any loop.
+    ///
+    /// Args:
+    ///     timeout: Seconds to wait, 0 or more, by the clock of the medium. Without it: until all have finished, which a
+    ///         reader may never do that has left its loop and not closed its vibrator, nor a handler that does not run.
+    ///
+    /// Returns:
+    ///     A `Handled`.
+    ///
+    /// Raises:
+    ///     TimeoutError: Some were still at it; the message names them.
+    ///     RuntimeError: A handler asks for the end of the wave that it handles, which would not come.
+    ///     TypeError: `timeout` is no number.
+    ///     ValueError: `timeout` is NaN or negative.
+    ///     JournalFull: The disk had no room for the wave, and nobody got it.
+    ///     JournalFailed: The journal has failed before the wave was safe, and nobody got it.
+    ///     ForkedMedium: The medium was used before this process was forked.
+    ///
+    /// Example:
+    ///     >>> import asyncio
+    ///     >>> from aether import Aether
+    ///     >>> medium = Aether()
+    ///     >>> shop = medium.vibrator("shop")
+    ///     >>> @shop.on("orders.*")
+    ///     ... async def book(wave):
+    ///     ...     if wave.payload < 1:
+    ///     ...         raise ValueError("nothing to book")
+    ///     >>> async def main():
+    ///     ...     async with medium:
+    ///     ...         receipt = await medium.emit_wave("orders.created", 3)
+    ///     ...         return await receipt.handled(timeout=5.0)
+    ///     >>> asyncio.run(main())
+    ///     Handled(outcomes=(Outcome(vibrator='shop', handler='book', how='handled', error=None),), finished=0, unknown=0)
+    #[pyo3(signature = (timeout=None))]
+    fn handled<'py>(
+        slf: &Bound<'py, Self>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        static HANDLED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        HANDLED.import(slf.py(), "aether.handled", "handled")?.call1((slf, timeout))
+    }
+
+    /// Follows its wave: `wake` is called, in any thread, whenever somebody may have finished with it. `None`: it went
+    /// nowhere, or its medium is gone.
+    fn follow(&self, py: Python<'_>, wake: Py<PyAny>) -> PyResult<Option<PyFollowing>> {
+        let Some(sequence) = self.sequence() else { return Ok(None) };
+        let medium = self.medium.upgrade();
+        medium.map(|shared| PyFollowing::begin(py, shared, sequence, wake)).transpose()
     }
 
     fn __bool__(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::slice::from_ref;
+use std::sync::atomic::Ordering;
 
 use aether_core::mailbox::{Taken, WaiterId};
 use aether_core::medium::{Emission, Key, Take, Unlisted};
@@ -14,6 +15,7 @@ use crate::awaitable::Store;
 use crate::channel::text;
 use crate::errors::WrongLoop;
 use crate::here::Thread;
+use crate::holding::Holder;
 use crate::machine::{Operation, Quickly, Raised};
 use crate::mailbox::PyMailbox;
 use crate::shared::Shared;
@@ -51,7 +53,7 @@ pub struct ReceiveOp {
     gathering: bool,
     /// Who reads is known: a thread, and not the task that runs in it.
     by_thread: bool,
-    /// Its mailbox's cursor, if there is one, knows that it has begun.
+    /// Its mailbox's cursor, if there is one, knows that it has begun, and so does whoever follows waves.
     begun: bool,
     /// What a thread took: until it has returned with it, an interrupt may come between.
     taken: Option<Taken<Held>>,
@@ -100,11 +102,32 @@ impl ReceiveOp {
         }
     }
 
-    /// Tells whoever follows waves of those that a reader has taken.
+    /// A reader asks for more: what it had it has finished.
+    fn ask(&self, py: Python<'_>) {
+        let mailbox = self.mailbox();
+        if let Some(cursor) = mailbox.cursor() {
+            cursor.ask(py, self.reader());
+        }
+        if let Source::Vibrator(reader) = &self.source {
+            mailbox.shared.follows.asks(py, &reader.get().holder);
+        }
+    }
+
+    /// In whose hand it comes.
+    fn holder(&self) -> Option<&Holder> {
+        match &self.source {
+            Source::Vibrator(reader) => Some(&reader.get().holder),
+            Source::Mailbox(mailbox) => mailbox.get().holder.as_deref(),
+        }
+    }
+
+    /// Tells whoever follows waves of those that were taken.
     #[inline]
     fn note(&self, py: Python<'_>, taken: &[Held]) {
         if let Source::Vibrator(reader) = &self.source {
             PyVibrator::took(reader.bind(py), &self.mailbox().shared, taken);
+        } else if let Some(holder) = self.holder() {
+            holder.hold(py, taken);
         }
     }
 
@@ -127,6 +150,7 @@ impl ReceiveOp {
         let mut after = Aftermath::default();
         let waiter = self.waiter.take();
         let mailbox = self.mailbox();
+        let moving = self.holder().map(Holder::moves);
         let taken = match mailbox.cursor() {
             None => mailbox.shared.medium.take(mailbox.key, waiter, &mut after),
             Some(cursor) => cursor.take(py, mailbox, self.reader(), waiter, &mut after),
@@ -137,6 +161,7 @@ impl ReceiveOp {
                 mailbox.shared.time_receipt(&taken.item, mailbox);
                 self.missed(taken.missed);
                 self.note(py, from_ref(&taken.item));
+                drop(moving);
                 if !self.by_thread {
                     return Ok(Some(taken.item.0.into_any()));
                 }
@@ -154,6 +179,8 @@ impl ReceiveOp {
         let Some(taken) = self.taken.take() else { return Ok(()) };
         let (wave, mailbox) = (taken.item.0.clone_ref(py), self.mailbox());
         let (given, shared) = (wave.get(), &mailbox.shared);
+        let holder = self.holder();
+        let _moving = holder.map(Holder::moves);
         let emission = Emission {
             channel: text(given.channel.bind(py))?,
             amplitude: given.strength.amplitude,
@@ -169,6 +196,11 @@ impl ReceiveOp {
         match mailbox.cursor() {
             None => put(),
             Some(cursor) => cursor.take_back(py, given, put),
+        }
+        if let Some(holder) = holder {
+            // In this order: it is seen here or there, or the look is made again.
+            shared.follows.holders.returned.next(py);
+            holder.let_go(py, given.sequence.load(Ordering::Relaxed));
         }
         shared.settle(py, after);
         Ok(())
@@ -188,6 +220,7 @@ impl ReceiveOp {
         let waiter = self.waiter.take();
         let (mailbox, bounds) = (self.mailbox(), (least, most));
         let medium = &mailbox.shared.medium;
+        let _moving = self.holder().map(Holder::moves);
         let missed = match mailbox.cursor() {
             None => medium.take_many(mailbox.key, waiter, bounds, &mut taken, &mut after),
             Some(cursor) => {
@@ -225,7 +258,9 @@ fn many_quickly(
     key: Key,
     most: usize,
 ) -> Quickly<Py<PyAny>> {
+    let _moving = reader.get().holder.moves_quickly();
     let Some(taken) = shared.medium.take_many_quickly(key, most) else { return Ok(None) };
+    reader.get().holder.finish(py);
     shared.time_receipts(&taken, reader.get().mailbox());
     reader.get().set_missed(0);
     PyVibrator::took(reader, shared, &taken);
@@ -258,9 +293,9 @@ impl Operation for ReceiveOp {
                 Source::Mailbox(mailbox) => drop(mailbox.get().note_reader(py)?),
             }
         }
-        if let Some(cursor) = self.mailbox().cursor().filter(|_| !self.begun) {
-            cursor.ask(py, self.reader());
+        if !self.begun {
             self.begun = true;
+            self.ask(py);
         }
         match self.wanted {
             Wanted::One | Wanted::Next => self.one(py),
@@ -281,11 +316,17 @@ impl Operation for ReceiveOp {
         let Some((shared, key)) = PyVibrator::at_hand(reader, thread) else {
             return Ok(None);
         };
+        if shared.follows.any() {
+            // They are to be told, which runs Python code.
+            return Ok(None);
+        }
         match self.wanted {
             Wanted::One | Wanted::Next => {
+                let _moving = reader.get().holder.moves_quickly();
                 Ok(shared.medium.take_quickly(key, prefetch).map(|taken| {
                     shared.time_receipt(&taken.item, reader.get().mailbox());
                     reader.get().set_missed(taken.missed);
+                    reader.get().holder.finish(py);
                     PyVibrator::took(reader, shared, from_ref(&taken.item));
                     taken.item.0.into_any()
                 }))

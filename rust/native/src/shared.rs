@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use aether_core::channel::{Limits, Pattern, check_channel};
 use aether_core::medium::{self, Bounds, Most};
@@ -14,6 +14,7 @@ use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::channel::text;
 use crate::errors::channel_error;
+use crate::following::Follows;
 use crate::fork::Home;
 use crate::guarded::{Counter, Guarded, Lock};
 use crate::journal::{Cursors, Refill, Writer};
@@ -44,6 +45,8 @@ pub struct Watching {
 pub struct Shared {
     /// No other medium has had it.
     pub number: u64,
+    /// Itself, for what may outlive it.
+    pub me: Weak<Self>,
     pub medium: Medium,
     pub tuning: Tuning,
     pub limits: Limits,
@@ -60,6 +63,8 @@ pub struct Shared {
     pub taps: Arc<Taps>,
     /// What follows waves.
     pub tracing: Option<Arc<Tracing>>,
+    /// What becomes of its waves after they were delivered.
+    pub follows: Follows,
     /// What is measured of its waves, if anything is.
     pub times: Option<Box<Times>>,
     /// Emissions that have waited for longer than they should.
@@ -113,14 +118,15 @@ impl Shared {
         limits: Limits,
         Watching { times, tracing }: Watching,
         writer: Option<Arc<Writer>>,
-    ) -> Self {
+    ) -> Arc<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         if let Some(tracing) = &tracing {
             tracing.begin(medium.clock());
         }
         let retains = !medium.retained_patterns().is_empty();
-        Self {
+        Arc::new_cyclic(|me| Self {
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
+            me: Weak::clone(me),
             medium,
             tuning: Tuning::new(tuned),
             limits,
@@ -130,6 +136,7 @@ impl Shared {
             watched: AtomicBool::new(false),
             receipt: Guarded::new(None),
             taps: Arc::default(),
+            follows: Follows::default(),
             times: times.map(Box::new),
             stalls: Counter::new(),
             refused: Counter::new(),
@@ -142,7 +149,7 @@ impl Shared {
             timers: OnceLock::new(),
             names: Guarded::new(Names::default()),
             chains: Mutex::new(HashMap::new()),
-        }
+        })
     }
 
     /// Limits how much may wait; `None`: not at all.

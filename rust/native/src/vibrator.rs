@@ -15,8 +15,9 @@ use crate::blocking::{Blocking, PyWaiting};
 use crate::channel::exact;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
-use crate::errors::{at_most, seconds};
+use crate::errors::{at_most, quietly, seconds};
 use crate::here::Thread;
+use crate::holding::Holder;
 use crate::journal::AckOp;
 use crate::mailbox::PyMailbox;
 use crate::medium::{PyMedium, new_identity};
@@ -43,6 +44,8 @@ pub struct PyVibrator {
     pub number: u64,
     /// Whom the mailbox knows as a reader.
     reader: LastReader,
+    /// What its readers have in hand.
+    pub holder: Arc<Holder>,
 }
 
 impl PyVibrator {
@@ -87,9 +90,10 @@ impl PyVibrator {
         free.then_some((&**shared, this.key))
     }
 
-    /// Tells whoever follows waves of those that it has taken.
+    /// It has taken waves, which whoever follows them is told.
     #[inline]
     pub fn took(slf: &Bound<'_, Self>, shared: &Shared, taken: &[Held]) {
+        slf.get().holder.hold(slf.py(), taken);
         if shared.tracing.is_some() {
             for held in taken {
                 let by = || slf.as_super().get().origin.label(slf.py());
@@ -116,6 +120,8 @@ impl PyVibrator {
         let journaled = shared.writer.is_some();
         let emitter = PyEmitter { shared, origin: Arc::new(origin) };
         let (key, anonymous) = (mailbox.get().key, mailbox.get().is_anonymous());
+        let holder = Holder::new(mailbox.get().key, &mailbox.get().name(medium.py()), false);
+        emitter.shared.follows.holders.add(medium.py(), &holder);
         let vibrator = Self {
             mailbox,
             key,
@@ -125,6 +131,7 @@ impl PyVibrator {
             journaled,
             number: new_identity(),
             reader: LastReader::default(),
+            holder,
         };
         Ok(PyClassInitializer::from(emitter).add_subclass(vibrator))
     }
@@ -211,6 +218,8 @@ impl PyVibrator {
         if this.has_departed() {
             return Err(mailbox.ended(py));
         }
+        mailbox.shared.follows.asks(py, &this.holder);
+        let _moving = this.holder.moves();
         let (wave, missed) = mailbox.take_now(py, this.number)?;
         this.set_missed(missed);
         let taken = Held(wave);
@@ -275,6 +284,14 @@ impl PyVibrator {
         slf.as_super().get().origin.closed.store(true, Ordering::Relaxed);
     }
 
+    /// Its readers finish no more of what they have.
+    fn leave_waves(&self, py: Python<'_>) {
+        let shared = &self.mailbox().shared;
+        if shared.home.is_here() {
+            shared.follows.leaves(py, &self.holder);
+        }
+    }
+
     /// It leaves its mailbox to the others of its group: for its own readers, that is the end.
     fn depart(&self, py: Python<'_>) -> PyResult<()> {
         self.mailbox.get().shared.home.enter()?;
@@ -288,6 +305,12 @@ impl PyVibrator {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.mailbox)
+    }
+}
+
+impl Drop for PyVibrator {
+    fn drop(&mut self) {
+        Python::attach(|py| quietly(py, || self.leave_waves(py)));
     }
 }
 

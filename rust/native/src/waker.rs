@@ -392,6 +392,7 @@ impl Shared {
         while !after.wakes.is_empty() || !after.episodes.is_empty() {
             self.wake_and_log(py, &mut after);
         }
+        self.tell_gone(py, &after.garbage);
     }
 
     fn wake_and_log(&self, py: Python<'_>, after: &mut Aftermath) {

@@ -77,6 +77,14 @@ pub struct PyWave {
 /// A handle on a wave, as the core's mailboxes hold it.
 pub struct Held(pub Py<PyWave>);
 
+impl Held {
+    /// Its number in its medium; 0: it has none.
+    #[inline]
+    pub fn sequence(&self) -> u64 {
+        self.0.get().sequence.load(Ordering::Relaxed)
+    }
+}
+
 /// Multiplies and numbers waves while attached to the interpreter.
 pub struct Hands<'py>(pub Python<'py>);
 

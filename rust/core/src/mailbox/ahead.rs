@@ -51,6 +51,12 @@ impl<T> Ahead<T> {
         self.waves.iter().map(|early| &early.item)
     }
 
+    /// When the first such wave expires, and how loud it is.
+    pub(super) fn find(&self, is_it: impl Fn(&T) -> bool) -> Option<(f64, Option<f64>)> {
+        let early = self.waves.iter().find(|early| is_it(&early.item))?;
+        Some((early.expires, Some(early.loudness)))
+    }
+
     pub(super) fn drain(&mut self) -> impl Iterator<Item = T> + '_ {
         self.waves.drain(..).map(|early| early.item)
     }
@@ -84,7 +90,7 @@ impl<T, W> Mailbox<T, W> {
             self.note_ahead();
             self.goes(&early.item);
             if let Some(reason) = over(&early) {
-                self.lose(reason, 0);
+                self.lose_wave(&early.item, reason, 0);
                 garbage.extend([early.item]);
                 continue;
             }
@@ -138,7 +144,7 @@ impl<T, W> Mailbox<T, W> {
                 None => self.rest.ahead.waves.push_back(early),
                 Some(reason) => {
                     self.goes(&early.item);
-                    self.lose(reason, 0);
+                    self.lose_wave(&early.item, reason, 0);
                     garbage.extend([early.item]);
                 }
             }

@@ -21,6 +21,7 @@
 
 mod ahead;
 mod behind;
+mod gone;
 mod heap;
 mod load;
 mod overflow;
@@ -38,6 +39,7 @@ pub use self::waiters::WaiterId;
 use self::ahead::Ahead;
 use self::behind::Behind;
 pub(crate) use self::behind::{Passed, Reading, Unread};
+use self::gone::Gone;
 pub(crate) use self::load::{Amount, Load};
 pub(crate) use self::overflow::{Arrival, Victim};
 use self::pending::Pending;
@@ -184,6 +186,10 @@ struct Rest<T> {
     pending: Pending,
     members: usize,
     lost: Tally,
+    /// The sequence of a wave; 0: it has none.
+    number: fn(&T) -> u64,
+    /// The last ones that were let go.
+    gone: Gone,
     /// arrival -> count: waves lost at that place of the order and not yet reported to a reader.
     gaps: BTreeMap<u64, u64>,
     /// Losing since it was last empty: one log line an episode.
@@ -210,7 +216,7 @@ pub struct Taken<T> {
 }
 
 impl<T, W> Mailbox<T, W> {
-    pub(crate) fn new(spec: Spec, fading: Fading, counted_as: u32) -> Self {
+    pub(crate) fn new(spec: Spec, fading: Fading, counted_as: u32, number: fn(&T) -> u64) -> Self {
         let mut mailbox = Self {
             plain: false,
             phase: Phase::Open,
@@ -243,6 +249,8 @@ impl<T, W> Mailbox<T, W> {
                 pending: Pending::default(),
                 members: 1,
                 lost: Tally::default(),
+                number,
+                gone: Gone::default(),
                 gaps: BTreeMap::new(),
                 losing: false,
                 begun: None,
@@ -404,14 +412,14 @@ impl<T, W> Mailbox<T, W> {
         let before = self.queue.len();
         while let Some((item, arrival)) = self.queue.pop_expired(now) {
             self.goes(&item);
-            self.lose(Reason::Expired, arrival);
+            self.lose_wave(&item, Reason::Expired, arrival);
             garbage.extend([item]);
         }
         if self.rest.order == Order::Fresh && self.noise_floor > 0.0 {
             let threshold = self.rest.fading.threshold(self.noise_floor, now);
             while let Some((item, arrival)) = self.queue.pop_faded(threshold) {
                 self.goes(&item);
-                self.lose(Reason::Faded, arrival);
+                self.lose_wave(&item, Reason::Faded, arrival);
                 garbage.extend([item]);
             }
         }
@@ -470,7 +478,7 @@ impl<T, W> Mailbox<T, W> {
             _ => None,
         };
         if let Some(reason) = gone {
-            self.lose(reason, place);
+            self.lose_wave(&item, reason, place);
             garbage.extend([item]);
         } else if ahead {
             self.put_back_ahead(item, wave, rank, clock);
@@ -534,6 +542,12 @@ impl<T, W> Mailbox<T, W> {
         missed
     }
 
+    /// Counts a lost wave at its place in the order of arrival, and remembers it.
+    fn lose_wave(&mut self, item: &T, reason: Reason, arrival: u64) {
+        self.note_gone(item, reason);
+        self.lose(reason, arrival);
+    }
+
     /// Counts a lost wave at its place in the order of arrival.
     fn lose(&mut self, reason: Reason, arrival: u64) {
         self.rest.lost.add(reason, 1);
@@ -582,10 +596,13 @@ impl<T, W> Mailbox<T, W> {
         let mut items: Vec<T> = self.rest.ahead.drain().collect();
         self.note_ahead();
         items.extend(self.queue.drain());
-        items.iter().for_each(|item| self.goes(item));
         if !items.is_empty() {
             self.rest.lost.add(reason, items.len() as u64);
             self.mark_gap(self.queue.arrivals(), items.len() as u64);
+        }
+        for item in &items {
+            self.goes(item);
+            self.note_gone(item, reason);
         }
         self.rest.losing = false;
         items

@@ -122,7 +122,7 @@ impl<T, W> Mailbox<T, W> {
     }
 
     fn refuse(&mut self, item: T, reason: Reason, garbage: &mut impl Extend<T>) -> Reason {
-        self.lose(reason, self.queue.arrivals());
+        self.lose_wave(&item, reason, self.queue.arrivals());
         garbage.extend([item]);
         reason
     }
@@ -130,7 +130,7 @@ impl<T, W> Mailbox<T, W> {
     fn let_go(&mut self, gone: Option<(T, u64)>, reason: Reason, garbage: &mut impl Extend<T>) {
         if let Some((item, arrival)) = gone {
             self.goes(&item);
-            self.lose(reason, arrival);
+            self.lose_wave(&item, reason, arrival);
             garbage.extend([item]);
         }
     }

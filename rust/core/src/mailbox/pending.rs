@@ -54,12 +54,14 @@ impl<T, W> Mailbox<T, W> {
     }
 
     /// Lets a wave go that has just matched.
-    pub(crate) fn shed(&mut self) {
+    pub(crate) fn shed(&mut self, sequence: u64) {
+        self.note_gone_by(sequence, Reason::Shed);
         self.lose(Reason::Shed, self.queue.arrivals());
     }
 
     /// Counts a wave that comes too late.
-    pub(crate) fn turn_away(&mut self, reason: Reason) {
+    pub(crate) fn turn_away(&mut self, sequence: u64, reason: Reason) {
+        self.note_gone_by(sequence, reason);
         self.rest.lost.add(reason, 1);
     }
 }

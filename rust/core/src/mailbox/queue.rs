@@ -421,7 +421,22 @@ impl<T> Queue<T> {
         }
     }
 
-    /// The same, in a line only up to the first for which `each` is false.
+    /// When the first such wave expires, and how loud it is for good, where the order is by that.
+    pub(crate) fn find(&self, is_it: impl Fn(&T) -> bool) -> Option<(f64, Option<f64>)> {
+        let immortal = Some((f64::INFINITY, None));
+        match &self.form {
+            // Who asks for one has most often just emitted it.
+            Form::Line { items, .. } => immortal.filter(|_| items.iter().rev().any(is_it)),
+            Form::Heap(heap) => immortal.filter(|_| heap.iter().any(|(_, item)| is_it(item))),
+            Form::Ranked(ranked) => {
+                let (rank, entry) = ranked.entries.iter().find(|(_, entry)| is_it(&entry.item))?;
+                let fresh = self.order == Order::Fresh;
+                Some((entry.expires, fresh.then(|| unordered(!rank.key))))
+            }
+        }
+    }
+
+    /// Looks at every waiting wave, in a line only up to the first for which `each` is false.
     pub(crate) fn each_until(&self, each: &mut dyn FnMut(&T) -> bool) {
         match &self.form {
             Form::Line { items, .. } => _ = items.iter().all(each),

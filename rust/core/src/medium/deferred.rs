@@ -189,17 +189,17 @@ impl<T, W> State<T, W> {
                     Some(Reason::Abandoned)
                 }
                 Some(mailbox) if mailbox.phase() == BoxPhase::Closed => {
-                    mailbox.turn_away(Reason::Abandoned);
+                    mailbox.turn_away(sequence, Reason::Abandoned);
                     Some(Reason::Abandoned)
                 }
                 Some(mailbox) if shed && mailbox.overflow() != Overflow::Replay => {
-                    mailbox.shed();
+                    mailbox.shed(sequence);
                     note_episode(mailbox, &mut after.episodes);
                     Some(Reason::Shed)
                 }
                 // The journal does not have it, to be read there later.
                 Some(mailbox) if sequence == 0 && !held && mailbox.is_out_of_room() => {
-                    mailbox.turn_away(Reason::Full);
+                    mailbox.turn_away(sequence, Reason::Full);
                     Some(Reason::Full)
                 }
                 Some(mailbox) => {

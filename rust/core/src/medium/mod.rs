@@ -34,6 +34,7 @@ mod senders;
 mod statistics;
 mod survey;
 mod take;
+mod whereabouts;
 
 use std::collections::BTreeMap;
 use std::ops::DerefMut;
@@ -63,6 +64,8 @@ use self::statistics::Counted;
 pub use self::statistics::{MailboxStatistics, MediumStatistics};
 pub use self::survey::Used;
 pub use self::take::{Take, Unlisted};
+use self::whereabouts::Bygone;
+pub use self::whereabouts::{Sighting, Whereabouts};
 use crate::channel::Pattern;
 use crate::clock::Clock;
 use crate::decay::Fading;
@@ -163,6 +166,10 @@ struct State<T, W> {
     /// Counted by mailboxes that are gone.
     retired: Tally,
     retired_received: u64,
+    /// What they had let go.
+    bygone: Bygone,
+    /// The sequence of a wave; 0: it has none.
+    number: fn(&T) -> u64,
     /// Who is counted by name, if that is asked for.
     names: Option<Box<Names>>,
 }
@@ -196,6 +203,8 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
                 last_watcher: 0,
                 retired: Tally::default(),
                 retired_received: 0,
+                bygone: Bygone::default(),
+                number: |_| 0,
                 names: None,
             }),
         }
@@ -219,7 +228,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
             return None;
         }
         let counted_as = state.names.as_mut().map_or(0, |names| names.number(&spec.name));
-        let mut mailbox = Mailbox::new(spec, fading, counted_as);
+        let mut mailbox = Mailbox::new(spec, fading, counted_as, state.number);
         mailbox.count_in(state.limited.load());
         Some(state.boxes.insert(mailbox))
     }
@@ -319,6 +328,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         let mut state = self.lock();
         state.close(key, after);
         if let Some(mailbox) = state.boxes.remove(key) {
+            state.outlive(key, &mailbox);
             let (received, lost) = (mailbox.received, mailbox.lost());
             state.retired.merge(lost);
             state.retired_received += received;

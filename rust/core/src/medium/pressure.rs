@@ -231,7 +231,7 @@ impl<T, W> State<T, W> {
         carry.number(item, sequence);
         for &index in &matching {
             if let Some(mailbox) = self.boxes.at_mut(index) {
-                mailbox.shed();
+                mailbox.shed(sequence);
                 note_episode(mailbox, &mut after.episodes);
             }
         }

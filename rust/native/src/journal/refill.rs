@@ -342,6 +342,7 @@ fn hand(
     let refilled = shared.medium.refill(hungry, source.position, read, &Hands(py), &mut after);
     drop(moving);
     shared.settle(py, after);
+    shared.follows.wake_all(py);
     !refilled.live
 }
 

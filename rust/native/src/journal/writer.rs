@@ -122,6 +122,11 @@ impl Writer {
         self.cursors.with(py, |cursors| cursors.push(Arc::downgrade(cursor)));
     }
 
+    /// That medium.
+    pub fn medium(&self, py: Python<'_>) -> Weak<Shared> {
+        self.medium.with(py, |known| Weak::clone(known))
+    }
+
     /// The medium that writes to it, whose readers are heard before waves are taken out.
     pub fn serve(&self, py: Python<'_>, medium: &Arc<Shared>) {
         self.medium.with(py, |known| *known = Arc::downgrade(medium));
