@@ -163,7 +163,7 @@ class Running(Traced):
         """One more wave waits for its moment, as far as the limits go."""
         return self.admission.of(
             "delayed",
-            None if self._limits is None else self._limits.delayed,
+            None if self.limits is None else self.limits.delayed,
             1,
             there,
             f"a delayed wave on {channel!r}",
