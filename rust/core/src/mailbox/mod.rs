@@ -501,7 +501,9 @@ impl<T, W> Mailbox<T, W> {
         let before = taken.len();
         let count = self.queue.pop_line(most, taken);
         if self.is_counted() {
-            taken[before..].iter().for_each(|item| self.goes(item));
+            for item in &taken[before..] {
+                self.goes(item);
+            }
         }
         self.received += count as u64;
         count
@@ -582,7 +584,9 @@ impl<T, W> Mailbox<T, W> {
         let mut items: Vec<T> = self.rest.ahead.drain().collect();
         self.note_ahead();
         items.extend(self.queue.drain());
-        items.iter().for_each(|item| self.goes(item));
+        for item in &items {
+            self.goes(item);
+        }
         if !items.is_empty() {
             self.rest.lost.add(reason, items.len() as u64);
             self.mark_gap(self.queue.arrivals(), items.len() as u64);
