@@ -86,6 +86,7 @@ __all__ = [
     "overlaps",
     "panics",
     "parse_pattern",
+    "payload_size",
     "prune_journal",
     "repair_journal",
     "reply_address",

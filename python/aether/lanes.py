@@ -90,7 +90,8 @@ class Lanes:
     def tasks(self) -> int:
         """How many handlers can run at once, of those that are about to come as well."""
         with self._counting:
-            return sum(one.concurrency for one in (*self._expected(), *list(self._owners)))
+            coming = sum(place.concurrency for place in self._expected())
+            return coming + sum(lane.concurrency for lane in self)
 
     def mailboxes_of(self, owner: object) -> list[Mailbox]:
         """Those of a vibrator's lanes, and of those that are about to come."""

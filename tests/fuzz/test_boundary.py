@@ -147,6 +147,7 @@ def targets() -> Iterator[Target]:
         "restore_channel",
         "covers",
         "overlaps",
+        "payload_size",
     ):
         yield name, lambda _, name=name: getattr(_native, name)
 

@@ -297,7 +297,7 @@ async def test_bytes_beyond_the_limit_are_refused_by_its_name(anyio_backend: obj
     medium.clear()
     assert medium.pressure()[:2] == (0, 0)
     assert medium.statistics().refused == {
-        **dict.fromkeys(("queued", "vibrators", "patterns", "tasks"), 0),
+        **dict.fromkeys(("queued", "vibrators", "patterns", "tasks", "delayed"), 0),
         "queued_bytes": 3,
     }
     assert taken(second) == []

@@ -509,7 +509,9 @@ impl<T, W> Mailbox<T, W> {
         let before = taken.len();
         let count = self.queue.pop_line(most, taken);
         if self.is_counted() {
-            taken[before..].iter().for_each(|item| self.goes(item));
+            for item in &taken[before..] {
+                self.goes(item);
+            }
         }
         self.received += count as u64;
         count

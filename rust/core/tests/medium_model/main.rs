@@ -17,10 +17,22 @@ mod random;
 mod steps;
 mod world;
 
+use aether_core::medium::{Bounds, Most};
 use proptest::prelude::*;
 
 use crate::random::program;
+use crate::support::weigh;
 use crate::world::World;
+
+impl World {
+    /// Limits what waits, so far off that nothing comes of it but that it is counted; or does not any more.
+    fn limit(&mut self, limited: bool) {
+        let most = Most { soft: u64::MAX / 2, hard: u64::MAX / 2 };
+        let bounds = Bounds { waves: most, weight: most };
+        self.rig.medium.limit_queued(limited.then_some(bounds), weigh);
+        self.limited = limited;
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
