@@ -101,9 +101,9 @@ impl Known {
     }
 
     /// One follows it no more.
-    fn leave(&mut self, sequence: u64, follower: *const Follower) {
+    fn leave(&mut self, sequence: u64, who: *const Follower) {
         let Some(followed) = self.followed.get_mut(&sequence) else { return };
-        followed.followers.retain(|one| one.as_ptr() != follower);
+        followed.followers.retain(|one| one.as_ptr() != who);
         if !followed.followers.is_empty() {
             return;
         }
@@ -115,9 +115,9 @@ impl Known {
     }
 
     /// One follows it from now on. Whether it may have been forgotten how somebody has ended before.
-    fn join(&mut self, sequence: u64, follower: Weak<Follower>) -> bool {
+    fn join(&mut self, sequence: u64, who: Weak<Follower>) -> bool {
         let followed = self.followed.entry(sequence).or_default();
-        followed.followers.push(follower);
+        followed.followers.push(who);
         self.last.retain(|(known, ended)| {
             if *known == sequence {
                 followed.ends.push(ended.clone());
