@@ -31,6 +31,7 @@ from aether.errors import (
     JournalError,
     JournalFailed,
     JournalFull,
+    LimitExceeded,
     NoReceiver,
     NotAllowed,
     PayloadError,
@@ -42,6 +43,7 @@ from aether.expectation import Expectation
 from aether.explanation import Explanation, ExplanationRow
 from aether.handling import CircuitBreaker, CircuitChange, Rate, Retry
 from aether.lifespan import Lifespan, run
+from aether.limited import EmitterStatistics, LimitedEmitter
 from aether.medium import Aether
 from aether.statistics import (
     HandlerStatistics,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
         ConsoleConfig,
         HealthConfig,
         JournalConfig,
+        LimitsConfig,
         MetricsConfig,
         TracingConfig,
     )
@@ -91,6 +94,7 @@ __all__ = [
     "Deadlock",
     "Detection",
     "Emitter",
+    "EmitterStatistics",
     "EndOfStream",
     "EngineStatistics",
     "Expectation",
@@ -109,6 +113,9 @@ __all__ = [
     "JournalFull",
     "LeakHint",
     "Lifespan",
+    "LimitExceeded",
+    "LimitedEmitter",
+    "LimitsConfig",
     "ManualClock",
     "MediumStatistics",
     "MetricsConfig",
@@ -147,6 +154,7 @@ _LAZY = {
     "InterferencePattern": "aether.physics",
     "JournalConfig": "aether.config",
     "LeakHint": "aether.monitoring.leaks",
+    "LimitsConfig": "aether.config",
     "MetricsConfig": "aether.config",
     "PhysicsEngine": "aether.physics",
     "Resources": "aether.monitoring.sampler",

@@ -1102,6 +1102,12 @@ class Medium(Emitter):
             How many waves were dropped.
         """
 
+    def limit_queued(self, hard: int | None, soft: int) -> None:
+        """Admits only so many waves, and sheds faint ones from a smaller number on; `None`: however many."""
+
+    def pressure(self) -> tuple[int, float, int, int]:
+        """How many waves wait, the noise floor of the medium, and how many emissions were shed and refused."""
+
     def shut(self, phase: Literal["draining", "closed"], at_once: bool) -> None:
         """Goes on to a phase; `at_once` drops what waits."""
 

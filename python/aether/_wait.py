@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _log = said()
 
+endless: set[int] = set()
+"""The threads that wait with no end in sight: at the end of the program nobody is left to wake them."""
+
 
 def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
     """The asyncio loop that runs in this thread; `None` under trio and where no loop runs."""

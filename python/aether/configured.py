@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, cast
 
 from aether.errors import Closed, ForkedMedium
 from aether.events import said
+from aether.limits import Admission, soft_of
 from aether.observed import Observed
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from aether.config import AetherConfig, Overflow
     from aether.config.files import ConfigFiles
+    from aether.config.limits import LimitsConfig
     from aether.config.reload import Reloading
     from aether.tracing import Tracing
 
@@ -69,13 +71,24 @@ class _Changes:
 class Configured(Observed):
     """The part of a medium that has its settings."""
 
-    __slots__ = ("_applied", "_changes", "_config", "_on_change", "_reloading", "_tracing")
+    __slots__ = (
+        "_admission",
+        "_applied",
+        "_changes",
+        "_config",
+        "_on_change",
+        "_reloading",
+        "_tracing",
+    )
 
     _config: AetherConfig | None
     _tracing: Tracing | None
 
     def _begin_configured(self, config: AetherConfig | None, reloading: Reloading | None) -> None:
         self._config = config
+        self._admission = Admission()
+        if config is not None and config.limits is not None:
+            self._limit_queued(config.limits)
         self._applied = 0
         # By process: after a fork, a thread of the parent may have been in the midst of one for good.
         self._changes: dict[int, _Changes] = {}
@@ -169,6 +182,8 @@ class Configured(Observed):
                 )
                 if self._tracing is not None and now.tracing is not None:
                     self._tracing.tune(now.tracing)
+                if now.limits != before.limits:
+                    self._limit_queued(now.limits)
                 self._config = now
                 self._applied += 1
                 changes.untold.append((before, now, live))
@@ -182,6 +197,27 @@ class Configured(Observed):
             self._tell(changes)
             self._reconfigured()
         return now
+
+    def _limit_queued(self, limits: LimitsConfig | None) -> None:
+        if limits is None:
+            self.limit_queued(None, 0)
+        else:
+            self.limit_queued(limits.queued, soft_of(limits))
+
+    @property
+    def _limits(self) -> LimitsConfig | None:
+        return None if self._config is None else self._config.limits
+
+    @property
+    def admission(self) -> Admission:
+        """What lets in vibrators, patterns and handlers."""
+        return self._admission
+
+    def refused(self) -> dict[str, int]:
+        """How often a limit of `AetherConfig.limits` has refused something, by its name."""
+        others = self._admission.refused()
+        named = {name: others[name] for name in ("vibrators", "patterns", "tasks")}
+        return {"queued": self.pressure()[3], **named}
 
     def _tell(self, changes: _Changes) -> None:
         """Tells of what was changed and not told yet, unless another thread is at it, which goes on with this."""

@@ -31,6 +31,7 @@ __all__ = [
     "JournalError",
     "JournalFailed",
     "JournalFull",
+    "LimitExceeded",
     "NoReceiver",
     "NotAllowed",
     "PayloadError",
@@ -72,8 +73,8 @@ class PayloadError(AetherError, ValueError):
 class WouldBlock(AetherError):
     """A call that never waits would have had to.
 
-    An emission met a full mailbox that blocks (or has the policy `error`) and reached
-    nobody; a receive met an empty mailbox and took nothing. Await the waiting form, try
+    An emission met a full mailbox that blocks (or has the policy `error`), or as many waiting waves as
+    `limits.queued` allows, or has no turn by the limits of its emitter, and reached nobody; a receive met an empty mailbox and took nothing. Await the waiting form, try
     later, or give the mailbox more room or a policy that drops.
     """
 
@@ -109,6 +110,14 @@ class NoReceiver(AetherError):
 
     Nothing was emitted. The message says of each vibrator why the wave does not reach it.
     Resonate first, and emit then.
+    """
+
+
+class LimitExceeded(AetherError):
+    """There are as many vibrators, patterns or handlers as `AetherConfig.limits` allows.
+
+    Nothing was made, and nothing changed. The message names the limit. Close what is not needed, or raise the limit,
+    which can be done while the medium runs. Too many waves are `WouldBlock`.
     """
 
 

@@ -19,7 +19,7 @@ class ExplanationRow:
         vibrator: The label of its vibrator; of a group, `workers (group)`, which is one mailbox.
         patterns: What it resonates on, as spelled.
         reached: Whether a wave would be delivered to it now.
-        reason: Why not: `pattern`, `own`, `closed`, or what begins with `noise floor`, `min_amplitude` (too
+        reason: Why not: `pattern`, `own`, `closed`, or what begins with `limits.soft`, `noise floor`, `min_amplitude` (too
             faint for the whole medium) or `full`. A mailbox that is reached has one only if it is full
             and would let another wave go.
         handler: Whether it feeds a handler.

@@ -190,6 +190,28 @@ class Aether(Emitting, Monitored):
         if group is not None and not isinstance(group, str):
             message = f"the name of a group must be a str, not {type(group).__name__}"
             raise TypeError(message)
+        with self.room_for_vibrator(name):
+            return self._vibrator(
+                name,
+                order=order,
+                overflow=overflow,
+                buffer_size=buffer_size,
+                noise_floor=noise_floor,
+                ignore_own=ignore_own,
+                group=group,
+            )
+
+    def _vibrator(
+        self,
+        name: str,
+        *,
+        order: Order,
+        overflow: Overflow | None,
+        buffer_size: int | None,
+        noise_floor: float,
+        ignore_own: bool,
+        group: str | None,
+    ) -> Vibrator:
         identity = _native.new_identity()
         options = Options(
             order=order,
@@ -317,7 +339,8 @@ class Aether(Emitting, Monitored):
         counted["waiting"] += lanes.behind
         lanes.dropped.update(counted["dropped"])
         counted["dropped"] = by_reason(lanes.dropped)
-        return MediumStatistics(**counted)
+        _, floor, _, _ = self.pressure()
+        return MediumStatistics(**counted, noise_floor=floor, refused=self.refused())
 
     def active_channels(self) -> tuple[Channel[Any], ...]:
         """The patterns that somebody resonates on, sorted; of several spellings of one, the first."""

@@ -130,6 +130,11 @@ class Monitored(Running):
             known = monitor.resources
             leaks = () if known is None else known.leaks
             hints = tuple(few(map(str, leaks[:FEW]), len(leaks), "have only grown"))
+        waiting, floor, _, _ = self.pressure() if phase != "closed" else (0, 0.0, 0, 0)
+        if floor > 0.0:
+            hints += (
+                f"{waiting:,} waves wait, and fainter ones than {floor:.2f} are shed (limits.soft)",
+            )
         return Health(live=live, ready=not reasons, reasons=tuple(reasons), hints=hints)
 
     @property

@@ -20,6 +20,7 @@ from aether.runs import OnError, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable
+    from contextlib import AbstractContextManager
 
     from aether._native import Wave
     from aether.handling import CircuitBreaker, Rate, Retry
@@ -118,6 +119,32 @@ class Resonating(_native.Vibrator):
         """
         self._check_open()
         _check_patterns(patterns, "resonate_on")
+        with self._room_for(patterns, known=self.mailbox.patterns()):
+            return self._resonate(
+                patterns, replay, cursor, (ack, ack_timeout, max_deliveries), last=last
+            )
+
+    def _room_for(
+        self, patterns: tuple[str, ...], known: list[str]
+    ) -> AbstractContextManager[None]:
+        """There are these patterns more, as far as the limits go."""
+        # Two spellings of one count twice here, and are refused a little early.
+        fresh = len(set(patterns).difference(known))
+        return self._medium.room_for_patterns(self._name, fresh, self._count_patterns)
+
+    def _count_patterns(self) -> int:
+        mailboxes = (self.mailbox, *(lane.mailbox for lane in self._lanes))
+        return sum(len(mailbox.patterns()) for mailbox in mailboxes)
+
+    def _resonate(
+        self,
+        patterns: tuple[str, ...],
+        replay: Replayed | None,
+        cursor: str | None,
+        acknowledging: tuple[Ack, float, int],
+        *,
+        last: bool,
+    ) -> Done:
         if last and (replay is not None or cursor is not None):
             other = "replay" if cursor is None else "cursor"
             message = (
@@ -127,7 +154,7 @@ class Resonating(_native.Vibrator):
             raise ValueError(message)
         after = None if replay is None else history_after(self._medium.journal, replay)
         if cursor is not None:
-            settings = cursor_settings(cursor, ack, ack_timeout, max_deliveries)
+            settings = cursor_settings(cursor, *acknowledging)
             return Done(self.mailbox.resonate_by_cursor(list(patterns), cursor, after, *settings))
         if (known := self.mailbox.cursor_name) is not None:
             message = (
@@ -229,7 +256,13 @@ class Resonating(_native.Vibrator):
             options["overflow"] = overflow
         if buffer_size is not None:
             options["buffer_size"] = buffer_size
-        mailbox = self._medium.lane_mailbox(cast("Vibrator", self), patterns, options, concurrency)
+        with (
+            self._room_for(patterns, known=[]),
+            self._medium.room_for_tasks(self._name, concurrency),
+        ):
+            mailbox = self._medium.lane_mailbox(
+                cast("Vibrator", self), patterns, options, concurrency
+            )
 
         def register(handler: _Handler) -> _Handler:
             try:

@@ -16,19 +16,20 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
 from aether.errors import Closed, JournalError, WrongLoop
 from aether.events import said
 from aether.lane import others_idle
 from aether.lanes import Lanes
+from aether.limited import Limiting
 from aether.timers import Timers
 from aether.traced import Traced
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
-    from contextlib import AbstractAsyncContextManager
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from types import TracebackType
     from typing import Self
 
@@ -54,6 +55,7 @@ class Running(Traced):
         "_home",
         "_journal",
         "_lanes",
+        "_limiting",
         "_runs",
         "_tickers",
         "_timers",
@@ -66,6 +68,7 @@ class Running(Traced):
         self._blocks = Blocks()
         self._timers = Timers(clock)
         self._tickers: dict[Ticker, None] = {}
+        self._limiting = Limiting(self._timers)
         self._lanes = Lanes()
         self._vibrators: weakref.WeakValueDictionary[int, Vibrator] = weakref.WeakValueDictionary()
         self._home: Home | None = None
@@ -88,9 +91,56 @@ class Running(Traced):
         return self._timers
 
     @property
+    def limiting(self) -> Limiting:
+        """Its emitters with limits; for what makes and shows them."""
+        return self._limiting
+
+    def shut(self, phase: Literal["draining", "closed"], at_once: bool) -> None:  # noqa: FBT001 - as the native one
+        """Takes no more waves: from outside, or from nobody."""
+        super().shut(phase, at_once=at_once)
+        if phase == "closed":
+            # Who waits for a turn is refused, and need not wait for that.
+            self._limiting.open()
+
+    @property
     def lanes(self) -> Lanes:
         """Its handlers; for what shows them."""
         return self._lanes
+
+    def room_for_vibrator(self, name: str) -> AbstractContextManager[None]:
+        """There is one more vibrator, as far as the limits go."""
+        return self.admission.of(
+            "vibrators",
+            None if self._limits is None else self._limits.vibrators,
+            1,
+            lambda: sum(not vibrator.closed for vibrator in self._alive()),
+            f"the vibrator {name!r}",
+            "close those that are not needed",
+        )
+
+    def room_for_patterns(
+        self, name: str, fresh: int, there: Callable[[], int]
+    ) -> AbstractContextManager[None]:
+        """A vibrator has so many more patterns, as far as the limits go."""
+        return self.admission.of(
+            "patterns",
+            None if self._limits is None else self._limits.patterns,
+            fresh,
+            there,
+            f"what vibrator {name!r} is to resonate on",
+            "detune it from others, or use a pattern that covers several",
+        )
+
+    def room_for_tasks(self, name: str, concurrency: int) -> AbstractContextManager[None]:
+        """There is a handler more, with so many tasks, as far as the limits go."""
+        return self.admission.of(
+            "tasks",
+            None if self._limits is None else self._limits.tasks,
+            concurrency,
+            lambda: sum(lane.concurrency for lane in self._lanes),
+            f"a handler of vibrator {name!r} with concurrency={concurrency}",
+            "give it less concurrency",
+        )
 
     def _alive(self) -> list[Vibrator]:
         """The vibrators of this moment: others may come meanwhile, in other threads."""

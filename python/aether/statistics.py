@@ -18,6 +18,7 @@ REASONS: tuple[str, ...] = (
     "expired",
     "abandoned",
     "cleared",
+    "shed",
 )
 """Why a wave that matched is let go."""
 
@@ -88,7 +89,7 @@ class VibratorStatistics:
         emitted: Waves emitted through it or its emitters.
         missed: Waves that matched and were let go: the sum of `dropped`.
         dropped: Those by reason: `full`, `oldest`, `faintest`, `conflated`, `faded`, `expired`, `abandoned`,
-            `cleared`. Each is there, with 0 if it never occurred.
+            `cleared`, `shed`. Each is there, with 0 if it never occurred.
         failed: Waves whose handler raised.
         handlers: Its handlers, in the order in which they were registered.
     """
@@ -127,6 +128,8 @@ class MediumStatistics:
         cached_routes: Channels whose route is cached.
         route_hits: Routes answered from the cache.
         route_walks: Routes that were not.
+        noise_floor: That of the medium itself: fainter waves are shed now, see `LimitsConfig.soft`.
+        refused: How often a limit of `AetherConfig.limits` has refused something: `queued`, `vibrators`, `patterns`, `tasks`.
     """
 
     emitted: int
@@ -143,6 +146,8 @@ class MediumStatistics:
     cached_routes: int
     route_hits: int
     route_walks: int
+    noise_floor: float
+    refused: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,7 @@ class Health:
         ready: It takes waves, and nobody waits for room longer than `stall_warning`; nor is anything else beyond a limit
             of `HealthConfig`.
         reasons: Why it is not ready; empty if it is. Of one kind, the first ten, and how many more there are.
-        hints: What may be wrong and harms nobody yet: what seems to leak; as many.
+        hints: What may be wrong and harms nobody yet: what seems to leak, and that faint waves are shed; as many.
     """
 
     live: bool

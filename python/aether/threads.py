@@ -21,7 +21,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from aether import _native
-from aether._wait import is_loop_running
+from aether._wait import endless, is_loop_running
 from aether.errors import AetherError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from aether._native import Receipt, Waiting, Wave
     from aether.channel import Channel
+    from aether.limited import LimitedEmitter, Limiting
 
 _T = TypeVar("_T")
 _Value = TypeVar("_Value")
@@ -38,8 +39,16 @@ _Value = TypeVar("_Value")
 # Seconds that the end of the program waits for threads inside a medium.
 _PATIENCE = 1.0
 
-# Threads that wait with no end in sight.
-_waiting: set[int] = set()
+
+def refuse_in_a_loop(method: str, instead: str) -> None:
+    """This would wait in this thread.
+
+    Raises:
+        RuntimeError: A loop runs in it, which would stand still.
+    """
+    if is_loop_running():
+        message = f"{method} would stop the event loop that runs in this thread; use {instead}"
+        raise RuntimeError(message)
 
 
 def block(waiting: Waiting[_Value], method: str, instead: str) -> _Value:
@@ -48,9 +57,7 @@ def block(waiting: Waiting[_Value], method: str, instead: str) -> _Value:
     Raises:
         RuntimeError: A loop runs in this thread, which would stand still.
     """
-    if is_loop_running():
-        message = f"{method} would stop the event loop that runs in this thread; use {instead}"
-        raise RuntimeError(message)
+    refuse_in_a_loop(method, instead)
     thread = threading.current_thread()
     try:
         if done := waiting.attempt(thread):
@@ -83,7 +90,7 @@ def _sleep(waiting: Waiting[Any], gate: _thread.LockType, deadline: float | None
     """Returns when the gate opens, or at the deadline."""
     ident = threading.get_ident()
     if deadline is None:
-        _waiting.add(ident)
+        endless.add(ident)
     try:
         slice_ = waiting.look()
         while True:
@@ -94,7 +101,7 @@ def _sleep(waiting: Waiting[Any], gate: _thread.LockType, deadline: float | None
                 return
             slice_ = waiting.look()
     finally:
-        _waiting.discard(ident)
+        endless.discard(ident)
 
 
 class Emitting(_native.Emitter):
@@ -175,12 +182,78 @@ class Emitting(_native.Emitter):
         waiting = self.begin_emit_sync(channel, payload, **options)
         return block(waiting, "emit_sync", "await emit_wave(...) or emit_nowait(...)")
 
-    def emitter(self) -> Emitter:
+    if TYPE_CHECKING:
+
+        @property
+        def limiting(self) -> Limiting:
+            """What its medium knows of emitters with limits; for what makes them."""
+            raise NotImplementedError
+
+    @overload
+    def emitter(self) -> Emitter: ...
+
+    @overload
+    def emitter(
+        self,
+        *,
+        rate: float | None,
+        burst: int | None = None,
+        bulkhead: int | None = None,
+        timeout: float | None = None,
+    ) -> LimitedEmitter: ...
+
+    @overload
+    def emitter(
+        self,
+        *,
+        rate: float | None = None,
+        burst: int | None = None,
+        bulkhead: int | None,
+        timeout: float | None = None,
+    ) -> LimitedEmitter: ...
+
+    def emitter(
+        self,
+        *,
+        rate: float | None = None,
+        burst: int | None = None,
+        bulkhead: int | None = None,
+        timeout: float | None = None,
+    ) -> Emitter:
         """A cheap handle that only emits, in the same name.
 
-        Hand it to threads and to code that is not to receive. It does not keep the vibrator alive.
+        Hand it to threads and to code that is not to receive. It does not keep the vibrator alive. With arguments it emits
+        no more than they say, see `LimitedEmitter`: what is too much waits, first come first served.
+
+        Args:
+            rate: Waves in a second, on average: above 0. `None`: as many as come.
+            burst: Waves at once, after a while without any: 1 or more. Without it: 1.
+            bulkhead: Emissions under way at once, those that wait for room included: 1 or more. `None`: however many.
+            timeout: Seconds to wait for a place and a turn, 0 or more. `None`: for ever.
+
+        Raises:
+            TypeError: An argument is no number.
+            ValueError: An argument is out of range; or there is a `burst` without a `rate`, or a `timeout` and nothing to
+                wait for.
+
+        Example:
+            >>> from aether import Aether, WouldBlock
+            >>> emitter = Aether().emitter(rate=10, burst=2)
+            >>> for number in range(3):
+            ...     try:
+            ...         print(emitter.emit_nowait("time.tick").sequence)
+            ...     except WouldBlock:
+            ...         print("not now")
+            1
+            2
+            not now
         """
-        return Emitter(self)
+        if rate is None and burst is None and bulkhead is None and timeout is None:
+            return Emitter(self)
+        from aether.limited import LimitedEmitter
+
+        entrance = self.limiting.entrance(rate, burst, bulkhead, timeout)
+        return LimitedEmitter(self, entrance)
 
 
 class Emitter(Emitting):
@@ -197,7 +270,15 @@ class Emitter(Emitting):
         1
     """
 
-    __slots__ = ()
+    __slots__ = ("_limiting",)
+
+    def __init__(self, of: Emitting) -> None:  # pyright: ignore[reportInconsistentConstructor] - the native half takes any
+        self._limiting = of.limiting
+
+    @property
+    def limiting(self) -> Limiting:
+        """What its medium knows of emitters with limits; for what makes them."""
+        return self._limiting
 
 
 # The end of the program
@@ -221,7 +302,7 @@ def _release_threads() -> None:
         }
         if not alive:
             return
-        if alive <= _waiting:
+        if alive <= endless:
             break
         pause.wait(0.02)
     # Daemon threads may still make some: taken in one step, which an iteration is not.
@@ -255,6 +336,6 @@ if sys.platform != "win32":
 
     def _forget_after_fork() -> None:
         _media.clear()
-        _waiting.clear()
+        endless.clear()
 
     os.register_at_fork(after_in_child=_forget_after_fork)

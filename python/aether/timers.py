@@ -9,9 +9,11 @@ Contract:
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import time
 from itertools import count
+from math import inf
 from typing import TYPE_CHECKING
 
 from aether._alarm import alarm
@@ -19,7 +21,7 @@ from aether._wait import Flag, Home, checkpoint
 from aether.events import said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from aether._alarm import Alarm
     from aether._native import ManualClock
@@ -103,6 +105,23 @@ class Timers:
             await flag.wait()
         finally:
             timer.cancel()
+
+    @contextlib.contextmanager
+    def moves(self, call: Callable[[], object]) -> Generator[None]:
+        """Has a function called whenever somebody moves the clock meanwhile; the machine's moves by itself."""
+        if self._clock is None:
+            yield
+            return
+        self._clock.follow(call)
+        try:
+            yield
+        finally:
+            self._clock.unfollow(call)
+
+    def real(self, seconds: float) -> float | None:
+        """How long a thread waits for so many seconds of the clock to pass; `None`: until somebody moves it."""
+        # The interpreter's locks take no more than some 290 years.
+        return None if self._clock is not None or seconds == inf else min(seconds, 1e6)
 
     def next(self) -> float | None:
         """The moment of the next call in any loop; `None`: there is none."""

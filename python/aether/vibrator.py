@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from aether._native import Mailbox, Wave
+    from aether.limited import Limiting
     from aether.medium import Aether
     from aether.requests import RequestOptions
 
@@ -165,6 +166,11 @@ class Vibrator(Emitting, Resonating):
     def identity(self) -> int:
         """What `ignore_own` goes by: a number of its own, or of its group."""
         return self._identity
+
+    @property
+    def limiting(self) -> Limiting:
+        """What its medium knows of emitters with limits; for what makes them."""
+        return self._medium.limiting
 
     @property
     def closed(self) -> bool:

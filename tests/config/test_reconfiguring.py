@@ -25,6 +25,7 @@ OTHER: dict[str, Any] = {
     "max_payload_bytes": 10,
     "retain": ("a",),
     "retain_channels": 5,
+    "limits": {"queued": 7},
     "health": {"memory": 7},
     "console": {"path": "x"},
     "journal": {"path": "x"},

@@ -26,7 +26,17 @@ FIGURES = [
     "emitted",
     "missed",
 ]
-REASONS = ["full", "oldest", "faintest", "conflated", "faded", "expired", "abandoned", "cleared"]
+REASONS = [
+    "full",
+    "oldest",
+    "faintest",
+    "conflated",
+    "faded",
+    "expired",
+    "abandoned",
+    "cleared",
+    "shed",
+]
 
 
 @pytest.mark.parametrize("figure", [*FIGURES, "dropped"])

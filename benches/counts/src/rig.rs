@@ -109,6 +109,7 @@ pub fn emission(amplitude: f64, channel: &str) -> Emission<'_> {
         emitter: 0,
         inside: false,
         require: 0,
+        weight: 0,
     }
 }
 

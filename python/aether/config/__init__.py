@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, WrapValidator
 from aether.channel import Channel
 from aether.config.health import ConsoleConfig, HealthConfig
 from aether.config.journal import JournalConfig, checked_journal
+from aether.config.limits import LimitsConfig
 from aether.config.metrics import MetricsConfig
 from aether.config.settings import LIVE, RESTART, Count, Seconds, Settings
 from aether.config.tracing import TracingConfig
@@ -30,6 +31,7 @@ __all__ = [
     "ConsoleConfig",
     "HealthConfig",
     "JournalConfig",
+    "LimitsConfig",
     "MetricsConfig",
     "Overflow",
     "TracingConfig",
@@ -66,6 +68,7 @@ class AetherConfig(Settings):
         "health": HealthConfig,
         "console": ConsoleConfig,
         "journal": JournalConfig,
+        "limits": LimitsConfig,
         "metrics": MetricsConfig,
         "tracing": TracingConfig,
     }
@@ -194,6 +197,11 @@ class AetherConfig(Settings):
         default="aether",
         json_schema_extra=RESTART,
         description="What tells this medium from others of the process in its metrics: 1..128 characters.",
+    )
+    limits: LimitsConfig | None = Field(
+        default=None,
+        json_schema_extra=LIVE,
+        description="How much there may be in the medium; `None`: as much as comes.",
     )
     metrics: MetricsConfig | None = Field(
         default=None,

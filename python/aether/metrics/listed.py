@@ -120,6 +120,25 @@ METRICS: dict[str, Metric] = {
     "aether_stalls_total": _counter(
         "Emissions that were found to wait for so long.", unit="emissions"
     ),
+    "aether_noise_floor": _gauge(
+        "That of the medium itself, 0..1: fainter waves are shed now, by `limits.soft`.", unit=""
+    ),
+    "aether_refused_total": _counter(
+        "What a limit of the section `limits` has refused: waves (`queued`), `vibrators`, `patterns`, `tasks`.",
+        "limit",
+        unit="refusals",
+    ),
+    "aether_emitter_waiting": _gauge(
+        "Emissions that wait by the limit of their emitter, its `rate` or `bulkhead`.",
+        "limit",
+        unit="emissions",
+    ),
+    "aether_emitter_limited_total": _counter(
+        "Emissions that the limit of an emitter has made wait (`waited`), `refused` or had give up (`timed_out`).",
+        "limit",
+        "outcome",
+        unit="emissions",
+    ),
     "aether_patterns": _gauge("Different patterns that are resonated on.", unit="patterns"),
     "aether_cached_routes": _gauge("Channels whose route is cached.", unit="channels"),
     "aether_route_hits_total": _counter("Routes answered from the cache.", unit="routes"),

@@ -64,6 +64,7 @@ def of_medium(medium: Aether) -> Iterator[Sample]:
         yield from _vibrator(one, working[one["name"]])
     most = 0 if medium.config.metrics is None else medium.config.metrics.vibrators
     yield from _handlers(lanes, names, most)
+    yield from _limits(medium)
     yield ("aether_open", (), medium.phase == "open")
     yield ("aether_stalled_emissions", (), medium.first_stalled()[0])
     yield from _health(medium)
@@ -104,6 +105,18 @@ def _waves(figures: _Figures, behind: int, dropped: Mapping[str, int]) -> Iterat
     yield ("aether_route_evictions_total", (), figures["route_evictions"])
     yield ("aether_retained_channels", (), figures["retained"])
     yield ("aether_forgotten_total", (), figures["forgotten"])
+
+
+def _limits(medium: Aether) -> Iterator[Sample]:
+    yield ("aether_noise_floor", (), medium.pressure()[1])
+    for limit, count in medium.refused().items():
+        yield ("aether_refused_total", (limit,), count)
+    for limit, count in medium.limiting.waiting().items():
+        yield ("aether_emitter_waiting", (limit,), count)
+    incidents = medium.limiting.incidents()
+    for limit in ("bulkhead", "rate"):
+        for outcome in ("waited", "refused", "timed_out"):
+            yield ("aether_emitter_limited_total", (limit, outcome), incidents[limit, outcome])
 
 
 def _health(medium: Aether) -> Iterator[Sample]:

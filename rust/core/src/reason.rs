@@ -20,11 +20,13 @@ pub enum Reason {
     Abandoned,
     /// It was cleared away on request.
     Cleared,
+    /// Too much waited in the medium, and it was too faint.
+    Shed,
 }
 
 impl Reason {
     /// Every reason, in the order of [`Tally`].
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Full,
         Self::Oldest,
         Self::Faintest,
@@ -33,6 +35,7 @@ impl Reason {
         Self::Expired,
         Self::Abandoned,
         Self::Cleared,
+        Self::Shed,
     ];
 
     /// The name in statistics and receipts.
@@ -46,6 +49,7 @@ impl Reason {
             Self::Expired => "expired",
             Self::Abandoned => "abandoned",
             Self::Cleared => "cleared",
+            Self::Shed => "shed",
         }
     }
 }

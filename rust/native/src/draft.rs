@@ -177,6 +177,7 @@ impl Draft {
             None
         };
         let wave = Held(wave.into_object(py).ok()?);
+        shared.weigh(py, wave.0.get());
         Some(Self { wave, hint, require: 0, spent: None, encoded: None, sending, begun: f64::NAN })
     }
 
@@ -242,6 +243,7 @@ impl Draft {
     ) -> PyResult<Self> {
         let sending = Sending::begin(py, shared, origin, &mut wave, behind)?;
         let wave = Held(wave.into_object(py)?);
+        shared.weigh(py, wave.0.get());
         let encoded = Self::encoded(py, shared, &wave, spent)?;
         let require = require.unwrap_or(0);
         Ok(Self { wave, hint, require, spent, encoded, sending, begun: f64::NAN })
@@ -574,6 +576,21 @@ impl Draft {
                 "emitting on {channel:?}: vibrator {name:?} is full and its overflow is 'error'; nothing was \
                  delivered to anybody; emit again when it has read"
             )),
+            Refusal::Queued { waiting, most } => {
+                shared.refused.next(py);
+                WouldBlock::new_err(format!(
+                    "emitting on {channel:?} would exceed limits.queued: {waiting} waves wait in this medium, and \
+                     {most} may; nobody got the wave; let somebody read, emit later, or raise the limit"
+                ))
+            }
+            Refusal::Heavy { waiting, more, most } => {
+                shared.refused_bytes.next(py);
+                WouldBlock::new_err(format!(
+                    "emitting on {channel:?} would exceed limits.queued_bytes: payloads of {waiting} bytes wait in this \
+                     medium, {more} would come, and {most} may; nobody got the wave; let somebody read, emit later or \
+                     less, or raise the limit"
+                ))
+            }
             Refusal::TooFew { matched } => {
                 let amplitude = self.wave.0.get().strength.amplitude;
                 let explained = explanation(py, shared, channel, amplitude, origin.identity);
@@ -607,5 +624,6 @@ pub fn emission_of<'a>(
         emitter: origin.identity,
         inside: false,
         require: 0,
+        weight: if shared.weighs() { wave.weight() } else { 0 },
     }
 }

@@ -148,6 +148,17 @@ pub fn count(what: &str, least: usize, given: &Bound<'_, PyAny>) -> PyResult<usi
     })
 }
 
+/// An amount that was given for `what`: 0 or more; more than there can be is as much as there can.
+pub fn amount(what: &str, given: &Bound<'_, PyAny>) -> PyResult<u64> {
+    if !given.is_instance_of::<PyInt>() || given.is_instance_of::<PyBool>() {
+        return Err(type_error(what, "an int", given));
+    }
+    if given.lt(0)? {
+        return Err(PyValueError::new_err(format!("{what} must be 0 or more, not {given}")));
+    }
+    Ok(given.extract().unwrap_or(u64::MAX))
+}
+
 /// Seconds to wait that were given for `what`; `None` for ever, also where that is what was given.
 pub fn seconds(what: &str, given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>> {
     let Some(seconds) = number(what, given)? else { return Ok(None) };

@@ -232,7 +232,8 @@ fn trio_task(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     current.bind(py).call0().map(Some)
 }
 
-fn imported<'py>(name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+/// A module that somebody has imported.
+pub fn imported<'py>(name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
     static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
     let py = name.py();
     let modules = MODULES.get_or_try_init(py, || {

@@ -60,6 +60,7 @@ fn read<'a>(
 ) -> Read<'a, Held> {
     let Last { sequence, emitter, item } = last;
     let wave = wave.get();
+    shared.weigh(py, wave);
     let emission = Emission {
         // A wave that was emitted, so its channel is one.
         channel: text(wave.channel.bind(py)).unwrap_or_default(),
@@ -69,6 +70,7 @@ fn read<'a>(
         emitter,
         inside: true,
         require: 0,
+        weight: 0,
     };
     Read { emission, sequence, item }
 }

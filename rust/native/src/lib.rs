@@ -56,6 +56,7 @@ mod receive;
 mod refusals;
 mod ring;
 mod shared;
+mod sizes;
 #[allow(unsafe_code)] // objects in the raw
 mod spares;
 mod stalls;
@@ -135,6 +136,8 @@ mod _native {
     use crate::receipt::{PyFate, PyReceipt};
     #[pymodule_export]
     use crate::ring::PyRing;
+    #[pymodule_export]
+    use crate::sizes::payload_size;
     #[pymodule_export]
     use crate::tap::PyTap;
     #[pymodule_export]

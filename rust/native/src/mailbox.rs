@@ -342,6 +342,7 @@ impl PyMailbox {
         self.shared.home.enter()?;
         let given = wave.clone_ref(py);
         let given = given.get();
+        self.shared.weigh(py, given);
         let emission = Emission {
             channel: text(given.channel.bind(py))?,
             amplitude: given.strength.amplitude,
@@ -350,6 +351,7 @@ impl PyMailbox {
             emitter: 0,
             inside: true,
             require: 0,
+            weight: 0,
         };
         let held = Held(wave);
         Ok(self

@@ -7,7 +7,7 @@ use aether_core::channel::{Limits, Pattern, check_channel, relate};
 use aether_core::clock::Clock;
 use aether_core::decay::Fading;
 use aether_core::mailbox::{Order, Overflow, Role, Spec};
-use aether_core::medium::{self, Phase, Verdict};
+use aether_core::medium::{self, Bounds, Most, Phase, Pressure, Verdict};
 use aether_core::times::Times;
 use aether_core::wave::Rules;
 use pyo3::exceptions::PyValueError;
@@ -21,7 +21,9 @@ use crate::clock::PyManualClock;
 use crate::context::PyHandling;
 use crate::draft::Origin;
 use crate::emitter::PyEmitter;
-use crate::errors::{Closed, at_most, channel_error, count, number, quietly, seconds, type_error};
+use crate::errors::{
+    Closed, amount, at_most, channel_error, count, number, quietly, seconds, type_error,
+};
 use crate::figures;
 use crate::journal::PyJournalWriter;
 use crate::last;
@@ -52,6 +54,13 @@ fn word<'a>(what: &str, given: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
         Ok(word) => word.to_str(),
         Err(_) => Err(type_error(what, "a str", given)),
     }
+}
+
+/// A limit that was given for `what`, and from which amount on it sheds.
+fn most(what: &str, given: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>) -> PyResult<Most> {
+    let Some((hard, soft)) = given else { return Ok(Most::NONE) };
+    let (hard, soft) = (amount(what, &hard)?, amount(what, &soft)?);
+    Ok(Most { soft: soft.min(hard), hard })
 }
 
 /// The word of an order.
@@ -93,6 +102,7 @@ pub fn explain_rows<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let rows = PyList::empty(py);
     let least = shared.tuning.rules(py).min_amplitude;
+    let floor = shared.medium.pressure().floor;
     for row in shared.medium.explain(channel, amplitude, emitter) {
         let faint = amplitude < least;
         let (reached, reason) = match row.verdict {
@@ -104,6 +114,15 @@ pub fn explain_rows<'py>(
                 if faint =>
             {
                 (false, Some(format!("min_amplitude: {amplitude} is fainter than {least}")))
+            }
+            Verdict::Reached
+            | Verdict::Overflows(_)
+            | Verdict::Drops(_)
+            | Verdict::Full
+            | Verdict::Refused
+                if amplitude < floor =>
+            {
+                (false, Some(format!("limits.soft: {amplitude} is fainter than {floor:.2}: shed")))
             }
             Verdict::Reached => (true, None),
             Verdict::Overflows(_) => (true, Some("full: another wave would be dropped".to_owned())),
@@ -225,6 +244,30 @@ impl PyMedium {
         let rules = Rules { attenuation_factor, decay_interval, max_propagation, min_amplitude };
         self.shared.tuning.set(py, Tuned { rules, stall_warning });
         Ok(())
+    }
+
+    /// Admits only so many waves, and payloads of so many bytes, each with the smaller number from which on it sheds faint
+    /// waves; `None`: however much.
+    fn limit_queued(
+        &self,
+        py: Python<'_>,
+        waves: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>,
+        payloads: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>,
+    ) -> PyResult<()> {
+        self.shared.home.look_in()?;
+        let limited = waves.is_some() || payloads.is_some();
+        let bounds = Bounds { waves: most("waves", waves)?, weight: most("payloads", payloads)? };
+        self.shared.limit_queued(py, limited.then_some(bounds));
+        Ok(())
+    }
+
+    /// What that has come to: how many waves wait and how large their payloads are, the noise floor of the medium, and how
+    /// many emissions were refused for their number and for their size.
+    fn pressure(&self) -> PyResult<(u64, u64, f64, u64, u64)> {
+        self.shared.home.enter()?;
+        let Pressure { waiting, weight, floor, .. } = self.shared.medium.pressure();
+        let (refused, refused_bytes) = (&self.shared.refused, &self.shared.refused_bytes);
+        Ok((waiting, weight, floor, refused.get(), refused_bytes.get()))
     }
 
     /// Makes a mailbox.

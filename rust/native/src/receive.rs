@@ -162,6 +162,7 @@ impl ReceiveOp {
             emitter: 0,
             inside: true,
             require: 0,
+            weight: 0,
         };
         let mut after = Aftermath::default();
         let put = || shared.medium.take_back(mailbox.key, taken, &emission, &mut after);

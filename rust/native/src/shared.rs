@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use aether_core::channel::{Limits, Pattern, check_channel};
-use aether_core::medium;
+use aether_core::medium::{self, Bounds, Most};
 use aether_core::router::Hint;
 use aether_core::times::Times;
 use parking_lot::Mutex;
@@ -25,7 +25,7 @@ use crate::taps::Taps;
 use crate::tracing::Tracing;
 use crate::tuning::{Tuned, Tuning};
 use crate::waker::{Gate, Waker};
-use crate::wave::{Held, concrete};
+use crate::wave::{Held, PyWave, concrete};
 
 /// The medium of the core, as it is used here.
 pub type Medium = medium::Medium<Held, Waker, Lock>;
@@ -64,6 +64,12 @@ pub struct Shared {
     pub times: Option<Box<Times>>,
     /// Emissions that have waited for longer than they should.
     pub stalls: Counter,
+    /// Emissions that were refused as too many waves wait.
+    pub refused: Counter,
+    /// Those that were refused as their payloads are too large.
+    pub refused_bytes: Counter,
+    /// It counts how large payloads are.
+    weighs: AtomicBool,
     /// Where each wave is written down before it is delivered.
     pub writer: Option<Arc<Writer>>,
     /// Where readers are, by name.
@@ -124,12 +130,45 @@ impl Shared {
             taps: Arc::default(),
             times: times.map(Box::new),
             stalls: Counter::new(),
+            refused: Counter::new(),
+            refused_bytes: Counter::new(),
+            weighs: AtomicBool::new(false),
             tracing,
             writer,
             cursors: Cursors::default(),
             refill: Refill::default(),
             names: Guarded::new(Names::default()),
             chains: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Limits how much may wait; `None`: not at all.
+    pub fn limit_queued(&self, py: Python<'_>, bounds: Option<Bounds>) {
+        let weighs = bounds.is_some_and(|bounds| bounds.weight != Most::NONE);
+        self.weighs.store(weighs, Ordering::Relaxed);
+        if weighs {
+            let mut waiting = Vec::new();
+            self.medium.for_each_waiting(&mut |held| waiting.push(held.0.clone_ref(py)));
+            for wave in waiting {
+                wave.get().weigh(py);
+                drop(wave.into_bound(py));
+            }
+        }
+        let weigh = if weighs { |held: &Held| held.0.get().weight() } else { |_: &Held| 0 };
+        self.medium.limit_queued(bounds, weigh);
+    }
+
+    /// Whether it counts how large payloads are.
+    #[inline]
+    pub fn weighs(&self) -> bool {
+        self.weighs.load(Ordering::Relaxed)
+    }
+
+    /// Finds out how large the payload of a wave is that goes into mailboxes, if that counts.
+    #[inline]
+    pub fn weigh(&self, py: Python<'_>, wave: &PyWave) {
+        if self.weighs() {
+            wave.weigh(py);
         }
     }
 

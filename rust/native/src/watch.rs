@@ -95,6 +95,7 @@ impl PyWatcher {
             emitter: 0,
             inside: is_inside(py, shared),
             require: 0,
+            weight: 0,
         };
         let (mut hint, mut after) = (Hint::default(), Aftermath::default());
         let outcome = shared.medium.emit(&emission, &mut hint, None, &wave, &Hands(py), &mut after);

@@ -22,6 +22,7 @@ use crate::ids::{self, WaveId};
 use crate::numbers;
 use crate::pickled;
 use crate::rare::{Given, Rare, Trail, Undone, bad, checked_amplitude};
+use crate::sizes::payload_size;
 use crate::wave_object;
 
 /// One immutable message; the same object reaches every receiver.
@@ -63,6 +64,8 @@ pub struct PyWave {
     id: u64,
     /// 0 until a medium admits the wave.
     pub sequence: AtomicU64,
+    /// Bytes of the payload and 1; 0 until somebody wants to know.
+    weight: AtomicU64,
     pub strength: Strength,
     /// In which process, counted by forks, the wave was made.
     generation: u32,
@@ -129,6 +132,7 @@ impl PyWave {
             rare,
             id: LAST.next(py),
             sequence: AtomicU64::new(0),
+            weight: AtomicU64::new(0),
             strength,
             generation: fork::generation(),
             watched: false,
@@ -162,6 +166,7 @@ impl PyWave {
             rare,
             id,
             sequence: AtomicU64::new(sequence),
+            weight: AtomicU64::new(0),
             strength,
             generation,
             watched: false,
@@ -189,11 +194,35 @@ impl PyWave {
             rare: self.rare.as_ref().map(|rare| Box::new(rare.copied(py))),
             id: self.id,
             sequence: AtomicU64::new(0),
+            weight: AtomicU64::new(0),
             strength,
             generation: self.generation,
             watched: false,
             timestamp: self.timestamp,
         }
+    }
+
+    /// Finds out how large its payload is, unless that is known. Not under a lock.
+    pub fn weigh(&self, py: Python<'_>) {
+        if self.weight.load(Ordering::Relaxed) == 0 {
+            let size = payload_size(self.payload.bind(py)).unwrap_or(0);
+            self.fix_weight(size);
+        }
+    }
+
+    /// Bytes of its payload, as they count where that is limited: from the first time that somebody asks always the same,
+    /// whatever becomes of the payload. 0 if nobody has found out by then.
+    pub fn weight(&self) -> u64 {
+        match self.weight.load(Ordering::Relaxed) {
+            0 => self.fix_weight(0),
+            known => known - 1,
+        }
+    }
+
+    fn fix_weight(&self, size: u64) -> u64 {
+        let fixed = size.saturating_add(1);
+        let known = self.weight.compare_exchange(0, fixed, Ordering::Relaxed, Ordering::Relaxed);
+        known.map_or_else(|known| known - 1, |_| fixed - 1)
     }
 
     /// Its number in the process that made it.

@@ -28,7 +28,17 @@ WARM_UP = 10
 """Rounds after which memory is flat."""
 SLACK = 48 * 2**20
 """Bytes by which it may grow from there on, whatever the number of rounds."""
-REASONS = ("full", "oldest", "faintest", "conflated", "faded", "expired", "abandoned", "cleared")
+REASONS = (
+    "full",
+    "oldest",
+    "faintest",
+    "conflated",
+    "faded",
+    "expired",
+    "abandoned",
+    "cleared",
+    "shed",
+)
 
 
 def arguments() -> argparse.Namespace:

@@ -61,6 +61,7 @@ impl<T, W> Mailbox<T, W> {
     pub(crate) fn put_ahead(&mut self, item: T, wave: &Arrival<'_>, clock: &Clock) {
         let place = self.rest.ahead.places;
         self.rest.ahead.places += 1;
+        self.comes(&item);
         let early = self.early(item, wave, place, clock);
         self.rest.ahead.waves.push_back(early);
         self.note_ahead();
@@ -81,6 +82,7 @@ impl<T, W> Mailbox<T, W> {
         let over = self.over(clock);
         while let Some(early) = self.rest.ahead.waves.pop_front() {
             self.note_ahead();
+            self.goes(&early.item);
             if let Some(reason) = over(&early) {
                 self.lose(reason, 0);
                 garbage.extend([early.item]);
@@ -119,6 +121,7 @@ impl<T, W> Mailbox<T, W> {
         rank: Rank,
         clock: &Clock,
     ) {
+        self.comes(&item);
         let early = self.early(item, wave, rank.key, clock);
         let waves = &mut self.rest.ahead.waves;
         waves.insert(waves.partition_point(|known| known.place < rank.key), early);
@@ -134,6 +137,7 @@ impl<T, W> Mailbox<T, W> {
             match over(&early) {
                 None => self.rest.ahead.waves.push_back(early),
                 Some(reason) => {
+                    self.goes(&early.item);
                     self.lose(reason, 0);
                     garbage.extend([early.item]);
                 }
@@ -156,6 +160,11 @@ impl<T, W> Mailbox<T, W> {
     /// Tells whoever takes whether waves stand here.
     pub(super) fn note_ahead(&mut self) {
         self.ahead = self.rest.ahead.len() > 0;
-        self.queue.note_ahead(self.ahead);
+        self.note_care();
+    }
+
+    /// Tells whoever takes whether there is something to see to.
+    pub(super) fn note_care(&mut self) {
+        self.queue.note_care(self.ahead || self.is_counted());
     }
 }

@@ -22,6 +22,7 @@
 mod ahead;
 mod behind;
 mod heap;
+mod load;
 mod overflow;
 mod pending;
 mod queue;
@@ -37,6 +38,7 @@ pub use self::waiters::WaiterId;
 use self::ahead::Ahead;
 use self::behind::Behind;
 pub(crate) use self::behind::{Passed, Reading, Unread};
+pub(crate) use self::load::{Amount, Load};
 pub(crate) use self::overflow::{Arrival, Victim};
 use self::pending::Pending;
 pub(crate) use self::queue::amplitude_key;
@@ -173,6 +175,8 @@ struct Rest<T> {
     still: Option<u64>,
     /// What stands ahead of the queue.
     ahead: Ahead<T>,
+    /// Where it is counted what waits, if it is.
+    load: Option<Arc<Load<T>>>,
     /// See `Reading`.
     laps: u64,
     detuned: u64,
@@ -233,6 +237,7 @@ impl<T, W> Mailbox<T, W> {
                 behind: None,
                 still: None,
                 ahead: Ahead::default(),
+                load: None,
                 laps: 0,
                 detuned: 0,
                 pending: Pending::default(),
@@ -398,12 +403,14 @@ impl<T, W> Mailbox<T, W> {
         let now = clock.monotonic();
         let before = self.queue.len();
         while let Some((item, arrival)) = self.queue.pop_expired(now) {
+            self.goes(&item);
             self.lose(Reason::Expired, arrival);
             garbage.extend([item]);
         }
         if self.rest.order == Order::Fresh && self.noise_floor > 0.0 {
             let threshold = self.rest.fading.threshold(self.noise_floor, now);
             while let Some((item, arrival)) = self.queue.pop_faded(threshold) {
+                self.goes(&item);
                 self.lose(Reason::Faded, arrival);
                 garbage.extend([item]);
             }
@@ -420,8 +427,17 @@ impl<T, W> Mailbox<T, W> {
             if ahead.is_some() {
                 return ahead;
             }
+            if self.is_counted() {
+                return self.take_counted();
+            }
         }
         self.take_first()
+    }
+
+    fn take_counted(&mut self) -> Option<Taken<T>> {
+        let taken = self.take_first()?;
+        self.goes(&taken.item);
+        Some(taken)
     }
 
     #[inline]
@@ -459,6 +475,7 @@ impl<T, W> Mailbox<T, W> {
         } else if ahead {
             self.put_back_ahead(item, wave, rank, clock);
         } else {
+            self.comes(&item);
             let mark = Mark { key: rank.key, amplitude, expires, channel };
             self.queue.put_back(item, &mark, rank.arrival);
         }
@@ -477,10 +494,15 @@ impl<T, W> Mailbox<T, W> {
     /// Takes up to `most` waves of a plain line, if nobody but their reader is concerned and none was
     /// lost; returns how many.
     pub(crate) fn take_line(&mut self, most: usize, taken: &mut Vec<T>) -> usize {
-        if self.losses || !self.senders.is_empty() || self.queue.needs_care() {
+        let careful = self.queue.needs_care() && !self.is_careful_as_counted();
+        if self.losses || !self.senders.is_empty() || careful {
             return 0;
         }
+        let before = taken.len();
         let count = self.queue.pop_line(most, taken);
+        if self.is_counted() {
+            taken[before..].iter().for_each(|item| self.goes(item));
+        }
         self.received += count as u64;
         count
     }
@@ -489,10 +511,19 @@ impl<T, W> Mailbox<T, W> {
     /// nobody waits for room.
     #[inline]
     pub(crate) fn take_quickly(&mut self) -> Option<Taken<T>> {
-        if self.queue.needs_care() || !self.senders.is_empty() {
+        if !self.senders.is_empty() {
             return None;
         }
+        if self.queue.needs_care() {
+            return if self.is_careful_as_counted() { self.take_counted() } else { None };
+        }
         self.take_first()
+    }
+
+    /// Whether it has nothing to take care of but that its waves are counted.
+    #[cold]
+    fn is_careful_as_counted(&self) -> bool {
+        self.is_counted() && !self.ahead && !self.queue.is_timed()
     }
 
     /// How many were lost before the wave that was taken just now; ends the episode with the last wave.
@@ -555,6 +586,7 @@ impl<T, W> Mailbox<T, W> {
         let mut items: Vec<T> = self.rest.ahead.drain().collect();
         self.note_ahead();
         items.extend(self.queue.drain());
+        items.iter().for_each(|item| self.goes(item));
         if !items.is_empty() {
             self.rest.lost.add(reason, items.len() as u64);
             self.mark_gap(self.queue.arrivals(), items.len() as u64);

@@ -61,6 +61,7 @@ impl<T, W> Mailbox<T, W> {
     /// happened. `amplitude_key` is its key where amplitudes count.
     #[inline]
     pub(crate) fn append(&mut self, amplitude_key: u64, item: impl FnOnce() -> T) -> bool {
+        debug_assert!(!self.is_counted(), "what is counted takes the longer way");
         self.queue.append(amplitude_key, self.capacity, item)
     }
 
@@ -100,12 +101,14 @@ impl<T, W> Mailbox<T, W> {
                 },
             }
         }
+        self.comes(&item);
         self.queue.push(item, &mark);
         Ok(())
     }
 
     fn conflate(&mut self, item: T, mark: &Mark<'_>, clock: &Clock, garbage: &mut impl Extend<T>) {
         self.purge_queue(clock, garbage);
+        self.comes(&item);
         match self.queue.replace(item, mark) {
             Ok(replaced) => self.let_go(Some(replaced), Reason::Conflated, garbage),
             Err(item) => {
@@ -126,6 +129,7 @@ impl<T, W> Mailbox<T, W> {
 
     fn let_go(&mut self, gone: Option<(T, u64)>, reason: Reason, garbage: &mut impl Extend<T>) {
         if let Some((item, arrival)) = gone {
+            self.goes(&item);
             self.lose(reason, arrival);
             garbage.extend([item]);
         }

@@ -19,10 +19,10 @@ pub(super) struct Pending {
 }
 
 impl<T, W> Mailbox<T, W> {
-    /// One more wave is on the way; returns whether room is held for it. The caller has made sure that there
-    /// is some, where it is needed.
-    pub(crate) fn await_wave(&mut self) -> bool {
-        let held = matches!(self.overflow, Overflow::Block | Overflow::Error);
+    /// One more wave is on the way; returns whether room is held for it, if asked for. The caller has made sure that
+    /// there is some, where it is needed.
+    pub(crate) fn await_wave(&mut self, wanted: bool) -> bool {
+        let held = wanted && matches!(self.overflow, Overflow::Block | Overflow::Error);
         self.rest.pending.waves += 1;
         self.rest.pending.held += usize::from(held);
         self.note_room();
@@ -51,6 +51,11 @@ impl<T, W> Mailbox<T, W> {
     pub(crate) fn is_final(&self) -> bool {
         let more = || self.awaits_wave() || self.is_behind();
         self.phase != Phase::Open && !(self.phase == Phase::Closing && more())
+    }
+
+    /// Lets a wave go that has just matched.
+    pub(crate) fn shed(&mut self) {
+        self.lose(Reason::Shed, self.queue.arrivals());
     }
 
     /// Counts a wave that comes too late.

@@ -66,7 +66,7 @@ pub(crate) struct Queue<T> {
     arrivals: u64,
     order: Order,
     overflow: Overflow,
-    /// To take a wave needs more than a look here: waves fade, or others stand ahead.
+    /// To take a wave needs more than a look here: waves fade, others stand ahead, or they are counted.
     careful: bool,
 }
 
@@ -353,12 +353,12 @@ impl<T> Queue<T> {
         last.is_some_and(|(rank, _)| rank.key > !ordered(threshold))
     }
 
-    /// Waves stand ahead of it, or do not any more.
-    pub(crate) fn note_ahead(&mut self, ahead: bool) {
-        self.careful = ahead || self.order == Order::Fresh;
+    /// Its mailbox has something to see to where a wave is taken, or has not any more.
+    pub(crate) fn note_care(&mut self, needed: bool) {
+        self.careful = needed || self.order == Order::Fresh;
     }
 
-    /// Whether to take a wave, time or what stands ahead of it has to be asked.
+    /// Whether to take a wave, time or its mailbox has to be asked.
     #[inline]
     pub(crate) fn needs_care(&self) -> bool {
         self.careful || self.has_expiries()

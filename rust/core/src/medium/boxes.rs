@@ -111,6 +111,11 @@ impl<T, W> Boxes<T, W> {
         Key { index, generation: self.slots[index as usize].generation }
     }
 
+    /// How many there are at most.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
     pub(super) fn keys(&self) -> Vec<Key> {
         self.iter().map(|(key, _)| key).collect()
     }

@@ -17,11 +17,10 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use super::emit::land;
-use super::last::keep;
 use super::{
-    Aftermath, BoxPhase, Carry, Emission, Key, Medium, Phase, Refusal, Sent, State, Ticket,
+    Aftermath, BoxPhase, Carry, Emission, Key, Medium, Refusal, Sent, State, Ticket, note_episode,
 };
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Overflow};
 use crate::reason::{Reason, Tally};
 use crate::router::Hint;
 use crate::sync::RawLock;
@@ -35,6 +34,10 @@ pub struct Reserved {
     age: u64,
     /// Where its route was.
     hint: Hint,
+    /// It is let go where it matched, but for those who read from the journal.
+    shed: bool,
+    /// What it weighs, in each of its places.
+    weight: u64,
     places: SmallVec<[Place; 4]>,
 }
 
@@ -49,6 +52,11 @@ impl Reserved {
     /// How many mailboxes matched.
     pub fn matched(&self) -> usize {
         self.places.len()
+    }
+
+    /// In how many it waits until it is delivered.
+    fn waiting(&self) -> u64 {
+        if self.shed { 0 } else { self.places.len() as u64 }
     }
 }
 
@@ -78,6 +86,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
     pub fn unreserve(&self, reserved: Reserved, after: &mut Aftermath<T, W>) {
         let mut state = self.lock();
         state.outstanding.remove(reserved.age);
+        state.limited.arrive(reserved.waiting(), reserved.weight);
         let mut freed: SmallVec<[u32; 4]> = SmallVec::new();
         for Place { key, held } in reserved.places {
             if state.end_wait(key, held, after) && held {
@@ -130,24 +139,25 @@ impl<T, W> State<T, W> {
         promised: (Ticket, &[Key]),
         after: &mut Aftermath<T, W>,
     ) -> Result<Reserved, Refusal> {
-        if self.phase != Phase::Open && (self.phase == Phase::Closed || !emission.inside) {
-            return Err(Refusal::Closed);
-        }
+        let shed = self.counted.marked && self.is_shed(emission, hint)?;
         let (matched, room) = self.survey(emission, hint);
         if matched < emission.require {
             return Err(Refusal::TooFew { matched });
         }
-        if !room {
+        if !room && !shed {
             self.check_again(emission, hint, promised, after)?;
         }
         let age = self.outstanding.add();
         let mut places = SmallVec::new();
         for index in self.matching(emission, hint) {
             let key = self.boxes.key_at(index);
-            let held = self.boxes.at_mut(index).is_some_and(Mailbox::await_wave);
+            let awaits = |mailbox: &mut Mailbox<T, W>| mailbox.await_wave(!shed);
+            let held = self.boxes.at_mut(index).is_some_and(awaits);
             places.push(Place { key, held });
         }
-        Ok(Reserved { age, hint: *hint, places })
+        let reserved = Reserved { age, hint: *hint, shed, weight: emission.weight, places };
+        self.limited.depart(reserved.waiting(), reserved.weight);
+        Ok(reserved)
     }
 
     fn deliver(
@@ -160,6 +170,7 @@ impl<T, W> State<T, W> {
         after: &mut Aftermath<T, W>,
     ) -> Sent {
         self.outstanding.remove(reserved.age);
+        self.limited.arrive(reserved.waiting(), reserved.weight);
         self.counted.count(sequence);
         self.counted.count_domain(emission.channel, reserved.hint);
         carry.number(item, sequence);
@@ -168,6 +179,7 @@ impl<T, W> State<T, W> {
         let mut freed: SmallVec<[u32; 4]> = SmallVec::new();
         let mut fallen: SmallVec<[Key; 4]> = SmallVec::new();
         let (mut dropped, mut lanes, mut reasons) = (0, 0, None::<Box<Tally>>);
+        let shed = reserved.shed;
         for Place { key, held } in reserved.places {
             let here = self.end_wait(key, held, after);
             let Self { boxes, clock, retired, .. } = self;
@@ -179,6 +191,11 @@ impl<T, W> State<T, W> {
                 Some(mailbox) if mailbox.phase() == BoxPhase::Closed => {
                     mailbox.turn_away(Reason::Abandoned);
                     Some(Reason::Abandoned)
+                }
+                Some(mailbox) if shed && mailbox.overflow() != Overflow::Replay => {
+                    mailbox.shed();
+                    note_episode(mailbox, &mut after.episodes);
+                    Some(Reason::Shed)
                 }
                 // The journal does not have it, to be read there later.
                 Some(mailbox) if sequence == 0 && !held && mailbox.is_out_of_room() => {
@@ -210,11 +227,9 @@ impl<T, W> State<T, W> {
                 freed.push(key.index);
             }
         }
-        let retains = || self.retained.as_ref().is_some_and(|one| one.takes(emission.channel));
         // One without a place has no order among the others, and nobody finds it later.
-        if sequence != 0 && retains() {
-            let share = || carry.share(item);
-            keep(&mut self.retained, (emission, &arrival), sequence, share, after);
+        if sequence != 0 {
+            self.keep_last(emission, sequence, || carry.share(item), after);
         }
         // It may have left its room, and time may have made some.
         self.offer_rooms(freed, after);

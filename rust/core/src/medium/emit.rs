@@ -30,6 +30,8 @@ pub struct Emission<'a> {
     pub inside: bool,
     /// How many mailboxes must match at least.
     pub require: usize,
+    /// How much it weighs where that is limited: see [`Medium::limit_queued`].
+    pub weight: u64,
 }
 
 /// How the medium multiplies and numbers an item.
@@ -69,6 +71,22 @@ pub enum Refusal {
     Full(Vec<Arc<str>>),
     /// This one refuses while it is full.
     Refused(Arc<str>),
+    /// More waves would wait than may: see [`Medium::limit_queued`].
+    Queued {
+        /// How many do.
+        waiting: u64,
+        /// How many may.
+        most: u64,
+    },
+    /// What waits would weigh more than it may.
+    Heavy {
+        /// What it weighs.
+        waiting: u64,
+        /// What the emission weighs, in all mailboxes that it reaches.
+        more: u64,
+        /// What it may weigh.
+        most: u64,
+    },
 }
 
 impl<T, W, R: RawLock> Medium<T, W, R> {
@@ -137,9 +155,9 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
         wake: &mut Option<W>,
     ) -> Option<(u64, bool)> {
         let mut state = self.lock();
-        let State { router, boxes, counted, phase, .. } = &mut *state;
+        let State { router, boxes, counted, .. } = &mut *state;
         let mailbox = boxes.at_mut(router.recall(hint)?.single()?)?;
-        if *phase != Phase::Open || !mailbox.is_plain() {
+        if counted.marked || !mailbox.is_plain() {
             return None;
         }
         if !mailbox.append(amplitude_key(priority), || carry.share(item)) {
@@ -236,8 +254,8 @@ impl<T, W> State<T, W> {
         carry: &impl Carry<T>,
         after: &mut Aftermath<T, W>,
     ) -> Result<Sent, Refusal> {
-        if self.phase != Phase::Open && (self.phase == Phase::Closed || !emission.inside) {
-            return Err(Refusal::Closed);
+        if self.counted.marked && self.is_shed(emission, hint)? {
+            return Ok(self.shed(emission, hint, item, carry, after));
         }
         let Self { router, boxes, round, counted, clock, retained, .. } = self;
         let route = router.route(emission.channel, hint);
@@ -358,7 +376,8 @@ fn deliver<T, W>(
     let sequence = counted.sequence;
     carry.number(item, sequence);
     let arrival = emission.arrival(clock);
-    let plain = arrival.is_immortal();
+    // What is counted as it comes and goes takes the longer way.
+    let plain = arrival.is_immortal() && !counted.marked;
     let distinct = plain && route.patterns() <= 1;
     let amplitude_key = amplitude_key(arrival.priority);
     let (mut matched, mut dropped, mut lanes, mut reasons) = (0, 0, 0, None::<Box<Tally>>);

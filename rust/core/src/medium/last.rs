@@ -173,6 +173,20 @@ pub(super) fn keep<T, W>(
 }
 
 impl<T, W> State<T, W> {
+    /// Keeps a wave as the last of its channel, if that is asked for.
+    pub(super) fn keep_last(
+        &mut self,
+        emission: &Emission<'_>,
+        sequence: u64,
+        item: impl FnOnce() -> T,
+        after: &mut Aftermath<T, W>,
+    ) {
+        if self.retained.as_ref().is_some_and(|one| one.takes(emission.channel)) {
+            let arrival = emission.arrival(&self.clock);
+            keep(&mut self.retained, (emission, &arrival), sequence, item, after);
+        }
+    }
+
     /// Those of some patterns that an open mailbox does not resonate on, each once; `None` if it is closed.
     fn fresh(&self, key: Key, patterns: &[Pattern]) -> Option<Vec<Pattern>> {
         let mailbox = self.boxes.get(key).filter(|mailbox| mailbox.phase() == BoxPhase::Open)?;

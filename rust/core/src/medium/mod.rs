@@ -26,6 +26,7 @@ mod explain;
 mod figures;
 mod horizon;
 mod last;
+mod pressure;
 mod refill;
 mod retained;
 mod ring;
@@ -51,6 +52,8 @@ use self::figures::Names;
 pub use self::figures::{Figures, NameFigures};
 pub use self::horizon::Horizon;
 pub use self::last::Last;
+use self::pressure::Limited;
+pub use self::pressure::{Bounds, Most, Pressure};
 pub use self::refill::{Hungry, Read, ReadByAll, Refilled};
 use self::retained::Retained;
 pub use self::ring::Link;
@@ -144,6 +147,8 @@ struct State<T, W> {
     /// Grows with each attempt to emit; see `Mailbox::visited`.
     round: u64,
     counted: Counted,
+    /// How much may wait.
+    limited: Limited<T>,
     /// Emissions that were admitted and are not delivered.
     outstanding: Outstanding,
     /// The last waves of channels, if any are asked for.
@@ -181,6 +186,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
                 boxes: Boxes::new(),
                 round: 0,
                 counted: Counted::default(),
+                limited: Limited::default(),
                 outstanding: Outstanding::new(),
                 retained: None,
                 senders: BTreeMap::new(),
@@ -213,7 +219,9 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
             return None;
         }
         let counted_as = state.names.as_mut().map_or(0, |names| names.number(&spec.name));
-        Some(state.boxes.insert(Mailbox::new(spec, fading, counted_as)))
+        let mut mailbox = Mailbox::new(spec, fading, counted_as);
+        mailbox.count_in(state.limited.load());
+        Some(state.boxes.insert(mailbox))
     }
 
     /// One more member shares a mailbox; false if it is closed.
@@ -352,6 +360,7 @@ impl<T, W, R: RawLock> Medium<T, W, R> {
             return;
         }
         state.phase = phase;
+        state.note_marked();
         if phase == Phase::Closed {
             for key in state.boxes.keys() {
                 if at_once {

@@ -112,6 +112,7 @@ impl<W> Sender<W> {
             emitter: self.emitter,
             inside: self.inside,
             require: 0,
+            weight: 0,
         }
     }
 }

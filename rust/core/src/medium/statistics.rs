@@ -52,7 +52,6 @@ pub struct MailboxStatistics {
 }
 
 /// What emissions have done.
-#[derive(Default)]
 pub(super) struct Counted {
     /// The sequence of the last wave delivered.
     pub(super) sequence: u64,
@@ -62,8 +61,24 @@ pub(super) struct Counted {
     pub(super) unplaced: u64,
     pub(super) delivered: u64,
     pub(super) unheard: u64,
+    /// An emission is looked at before it is admitted; see [`super::pressure`].
+    pub(super) marked: bool,
     /// Where waves are counted by domain, if that is asked for.
     pub(super) domains: Option<Box<Domains>>,
+}
+
+impl Default for Counted {
+    fn default() -> Self {
+        Self {
+            sequence: 0,
+            skipped: 0,
+            unplaced: 0,
+            delivered: 0,
+            unheard: 0,
+            marked: false,
+            domains: None,
+        }
+    }
 }
 
 impl Counted {

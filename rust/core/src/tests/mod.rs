@@ -109,6 +109,7 @@ fn emission() -> Emission<'static> {
         emitter: 0,
         inside: false,
         require: 0,
+        weight: 0,
     }
 }
 

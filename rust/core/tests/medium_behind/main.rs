@@ -28,4 +28,15 @@ proptest! {
         }
         world.end(finish);
     }
+
+    #[test]
+    fn so_does_one_of_a_medium_that_counts_what_waits((steps, finish) in program()) {
+        let mut world = World::new();
+        world.limit();
+        for step in &steps {
+            world.step(step);
+            world.what_is_counted_is_there();
+        }
+        world.end(finish);
+    }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use aether_core::mailbox::{Order, Overflow, Spec};
-use aether_core::medium::{Emission, Hungry, Key, Phase, Read, Refilled, Reserved, Take};
+use aether_core::medium::{
+    Bounds, Emission, Hungry, Key, Most, Phase, Read, Refilled, Reserved, Take,
+};
 
 use super::program::{Step, takes};
-use super::support::{After, Carrier, Item, Rig, faint, pattern, spec};
+use super::support::{After, Carrier, Item, Rig, faint, pattern, spec, weigh};
 
 /// A wave of the journal.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +110,23 @@ impl World {
             waits: false,
             steps: 0,
         }
+    }
+
+    /// Limits what waits, so far off that nothing comes of it but that it is counted.
+    pub fn limit(&mut self) {
+        let most = Most { soft: u64::MAX / 2, hard: u64::MAX / 2 };
+        self.rig.medium.limit_queued(Some(Bounds { waves: most, weight: most }), weigh);
+    }
+
+    pub fn what_is_counted_is_there(&self) {
+        let (mut waves, mut weight) = (0, 0);
+        self.rig.medium.for_each_waiting(&mut |item| {
+            waves += 1;
+            weight += weigh(item);
+        });
+        waves += self.booked.iter().map(|one| one.places.len() as u64).sum::<u64>();
+        let said = self.rig.medium.pressure();
+        assert_eq!((said.waiting, said.weight), (waves, weight), "as they came and went");
     }
 
     pub fn step(&mut self, step: &Step) {

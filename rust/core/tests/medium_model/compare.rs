@@ -1,6 +1,7 @@
 //! What must hold after every step.
 
 use super::plain::{Life, Plain};
+use super::support::weigh;
 use super::world::{Reader, World};
 
 impl World {
@@ -40,12 +41,27 @@ impl World {
             assert_eq!(one.pending, booked(at).count());
         }
         assert_eq!(self.rig.medium.is_quiet(), self.is_quiet());
+        if self.limited {
+            self.what_is_counted_is_there();
+        }
         for sender in self.senders.iter().filter(|sender| sender.promised.is_none()) {
             let mut full: Vec<_> = self.blocking(&sender.shot);
             full.retain(|&at| self.is_full(at));
             assert!(!full.is_empty(), "it waits for nothing");
             assert_eq!(self.rig.medium.full_for(sender.ticket).len(), full.len());
         }
+    }
+
+    fn what_is_counted_is_there(&self) {
+        let (mut waves, mut weight) = (0, 0);
+        self.rig.medium.for_each_waiting(&mut |item| {
+            waves += 1;
+            weight += weigh(item);
+        });
+        assert_eq!(waves, self.boxes.iter().map(|one| one.waves.len()).sum::<usize>());
+        waves += self.booked.iter().map(|one| one.places.len()).sum::<usize>();
+        let said = self.rig.medium.pressure();
+        assert_eq!((said.waiting, said.weight), (waves as u64, weight), "as they came and went");
     }
 
     fn is_quiet(&self) -> bool {

@@ -32,4 +32,16 @@ proptest! {
             world.step(step);
         }
     }
+
+    /// What waits is counted as it comes and goes, by all ways, and nothing else changes by that.
+    #[test]
+    fn so_does_one_that_counts_what_waits(steps in program(), every in 1_usize..40) {
+        let mut world = World::new();
+        for (number, step) in steps.iter().enumerate() {
+            if number % every == 0 {
+                world.limit(number / every % 4 != 3);
+            }
+            world.step(step);
+        }
+    }
 }

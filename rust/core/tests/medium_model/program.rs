@@ -51,7 +51,7 @@ pub struct Shot {
 impl Shot {
     pub fn emission(&self) -> Emission<'static> {
         let Self { channel, amplitude, priority, lifetime, emitter, inside, require } = *self;
-        Emission { channel, amplitude, priority, lifetime, emitter, inside, require }
+        Emission { channel, amplitude, priority, lifetime, emitter, inside, require, weight: 0 }
     }
 }
 

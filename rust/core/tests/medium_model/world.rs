@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use aether_core::mailbox::{Overflow, Taken, WaiterId};
-use aether_core::medium::{Emission, Phase, Refusal, Reserved, Sent, Take, Ticket, Verdict};
+use aether_core::medium::{
+    Bounds, Emission, Most, Phase, Refusal, Reserved, Sent, Take, Ticket, Verdict,
+};
 use aether_core::reason::Reason;
 
 use super::plain::{Life, Plain, Waiting};
 use super::program::{Shot, takes};
-use super::support::{After, Item, Rig};
+use super::support::{After, Item, Rig, weigh};
 
 #[derive(Debug)]
 pub struct Reader {
@@ -62,6 +64,8 @@ pub struct World {
     pub held: Vec<Held>,
     pub booked: Vec<Booking>,
     pub phase: Phase,
+    /// What waits is limited, and so counted.
+    pub limited: bool,
     pub wakers: u32,
     pub made: u64,
     pub emitted: u64,
@@ -85,6 +89,7 @@ impl World {
             held: Vec::new(),
             booked: Vec::new(),
             phase: Phase::Open,
+            limited: false,
             wakers: 0,
             made: 0,
             emitted: 0,
@@ -95,6 +100,14 @@ impl World {
             wakes: Vec::new(),
             dropped: Vec::new(),
         }
+    }
+
+    /// Limits what waits, so far off that nothing comes of it but that it is counted; or does not any more.
+    pub fn limit(&mut self, limited: bool) {
+        let most = Most { soft: u64::MAX / 2, hard: u64::MAX / 2 };
+        let bounds = Bounds { waves: most, weight: most };
+        self.rig.medium.limit_queued(limited.then_some(bounds), weigh);
+        self.limited = limited;
     }
 
     pub fn now(&self) -> f64 {

@@ -36,6 +36,11 @@ impl Carry<Arc<Item>> for Carrier {
     }
 }
 
+/// What an item weighs where that is limited.
+pub fn weigh(item: &Arc<Item>) -> u64 {
+    item.id * 3 % 7
+}
+
 pub const FACTOR: f64 = 0.9;
 pub const INTERVAL: f64 = 1.0;
 
@@ -59,6 +64,7 @@ pub const fn wave(channel: &str) -> Emission<'_> {
         emitter: 0,
         inside: false,
         require: 0,
+        weight: 0,
     }
 }
 
@@ -112,6 +118,11 @@ impl Rig {
     pub fn item(&mut self) -> Arc<Item> {
         self.made += 1;
         Arc::new(Item { id: self.made, sequence: AtomicU64::new(0) })
+    }
+
+    /// As the next item is going to be.
+    pub fn next(&self) -> Arc<Item> {
+        Arc::new(Item { id: self.made + 1, sequence: AtomicU64::new(0) })
     }
 
     /// The hint of a channel, as an emitter keeps it from one emission to the next.

@@ -108,6 +108,7 @@ pub fn bring(
             continue;
         }
         let mut after = Aftermath::default();
+        shared.weigh(py, wave.get());
         let lifetime = wave.get().lifetime(shared.medium.clock());
         let emission = kept.emission(lifetime);
         let there = cursor.bring(py, (sequence, deliveries), now, || {
@@ -194,6 +195,7 @@ fn emitted(
     let dead =
         PyWave::new(py, channel, payload, source, wave.strength, timestamp, Some(Box::new(rare)));
     let dead = Held(dead.into_object(py)?);
+    shared.weigh(py, dead.0.get());
     let mut encoded = writer.encoded(py, dead.0.get())?;
     let origin = Origin::new(0, None);
     let emission = Emission { inside: true, ..emission_of(shared, &origin, &dead, &name) };

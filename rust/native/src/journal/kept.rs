@@ -70,7 +70,16 @@ impl KeptWave {
     pub fn emission(&self, lifetime: f64) -> Emission<'_> {
         let Strength { amplitude, priority, .. } = self.strength;
         let channel = self.channel();
-        Emission { channel, amplitude, priority, lifetime, emitter: 0, inside: true, require: 0 }
+        Emission {
+            channel,
+            amplitude,
+            priority,
+            lifetime,
+            emitter: 0,
+            inside: true,
+            require: 0,
+            weight: 0,
+        }
     }
 
     pub fn channel(&self) -> &str {

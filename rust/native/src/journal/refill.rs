@@ -322,6 +322,7 @@ fn hand(
                     again::bury(py, shared, writer, cursor, &wave, before);
                     continue;
                 }
+                shared.weigh(py, wave.get());
                 let lifetime = wave.get().lifetime(shared.medium.clock());
                 let emission = kept.emission(lifetime);
                 read.push(Read { emission, sequence: kept.sequence, item: Held(wave) });
