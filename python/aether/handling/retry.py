@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
+from aether.handling.kinds import checked_errors
 from aether.handling.numbers import checked_count, checked_seconds, checked_share
 
 if TYPE_CHECKING:
@@ -64,16 +65,7 @@ class Retry:
     budget: float | None = 0.2
 
     def __post_init__(self) -> None:
-        kinds: tuple[object, ...] = self.on if isinstance(self.on, tuple) else (self.on,)
-        for kind in kinds:
-            is_error = isinstance(kind, type) and issubclass(kind, Exception)
-            is_function = kinds is not self.on and not isinstance(kind, type) and callable(kind)
-            if not (is_error or is_function):
-                message = (
-                    "on must be a class of errors, a tuple of such, or a function of an error, not "
-                    f"{kind!r}; BaseException and cancellations are never retried"
-                )
-                raise TypeError(message)
+        checked_errors("on", self.on)
         if self.attempts is not None:
             checked_count("attempts", self.attempts)
         if self.timeout is not None:
