@@ -108,8 +108,11 @@ def test_mistakes_are_told_at_once() -> None:
 async def test_one_that_is_stopped_by_what_makes_its_payload_is_stopped(
     anyio_backend: object,
 ) -> None:
+    def make() -> None:
+        ticker.stop()
+
     async with entered() as (medium, clock, _, _):
-        ticker = medium.every(1.0, "beat", make=lambda: ticker.stop())
+        ticker = medium.every(1.0, "beat", make=make)
         await passes(clock, 5.0, 1.0)
         assert ticker.emitted == 1
         assert medium.timers.next() is None
