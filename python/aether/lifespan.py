@@ -130,10 +130,11 @@ class Lifespan(Mapping[str, "Aether"]):
             for number, handler in before.items():
                 signal.signal(number, handler)
             # It was for the whole program; but the one around this would have cut its draining short.
-            outer = None if self.signal is None else getattr(before[self.signal], "__self__", None)
-            if self.signal is not None and isinstance(outer, Lifespan):
-                for _ in range(1 + self.forced):
-                    outer._received(self.signal, None)  # noqa: SLF001
+            for number, handler in before.items():
+                outer = getattr(handler, "__self__", None)
+                if number == self.signal and isinstance(outer, Lifespan):
+                    for _ in range(1 + self.forced):
+                        outer._received(number, None)  # noqa: SLF001
 
     def _received(self, number: int, _frame: object) -> None:
         self.signal = self.signal or number

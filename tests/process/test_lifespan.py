@@ -245,15 +245,14 @@ async def test_who_emits_in_a_group_of_tasks_when_it_ends_is_no_error(
         await ready.wait()
         medium.emit_nowait("a")
 
-    async with medium.lifespan(signals=False) as life:
-        async with anyio.create_task_group() as group:
-            ready = anyio.Event()
-            group.start_soon(emits, ready)
-            await turns(5)
-            life.stop()
-            # Awake already when the block is cancelled, so that it goes on to emit.
-            ready.set()
-            await anyio.sleep_forever()
+    async with medium.lifespan(signals=False) as life, anyio.create_task_group() as group:
+        ready = anyio.Event()
+        group.start_soon(emits, ready)
+        await turns(5)
+        life.stop()
+        # Awake already when the block is cancelled, so that it goes on to emit.
+        ready.set()
+        await anyio.sleep_forever()
     assert (medium.phase, life.abandoned) == ("closed", 0)
 
 
