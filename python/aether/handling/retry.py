@@ -35,7 +35,8 @@ class Retry:
         on: Which errors: a class, a tuple of classes, or a function of the error, which says whether, or after how many
             seconds, such as what a server asks for in `Retry-After`.
         attempts: How many there are at most, the first included: 1 or more; `None`: as many as `timeout` allows.
-        timeout: No attempt begins so many seconds after the first one; `None`: whenever.
+        timeout: No attempt is begun so many seconds after the first one; `None`: whenever. What then waits for its circuit
+            may come to the handler later, and what the first one waited for it counts.
         wait_initial: The first pause.
         wait_max: The longest.
         wait_jitter: How much chance adds, so that those who have failed together do not come back together.
@@ -95,7 +96,14 @@ class Retry:
         if isinstance(self.on, (type, tuple)):  # noqa: SIM108 - checkers cannot tell the two apart otherwise
             asked = isinstance(error, self.on)
         else:
-            asked = self.on(error)
+            answer: object = self.on(error)
+            if not isinstance(answer, (bool, int, float)):
+                message = (
+                    f"the function on= of a Retry must answer with a bool or with seconds, not {answer!r}; it was asked about "
+                    f"{type(error).__name__}"
+                )
+                raise TypeError(message)
+            asked = answer
         if asked is False:
             return None
         pause = self._grown(attempt) if asked is True else checked_seconds("on", asked)
