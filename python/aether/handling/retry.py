@@ -93,7 +93,7 @@ class Retry:
         if self.attempts is not None and attempt >= self.attempts:
             return None
         asked: bool | float
-        if isinstance(self.on, (type, tuple)):  # noqa: SIM108 - checkers cannot tell the two apart otherwise
+        if isinstance(self.on, (type, tuple)):
             asked = isinstance(error, self.on)
         else:
             answer: object = self.on(error)
