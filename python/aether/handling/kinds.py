@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 __all__ = ["checked_errors"]
 
 
@@ -11,10 +13,10 @@ def checked_errors(what: str, given: object) -> None:
     Raises:
         TypeError: It is no class of errors, no tuple of such and no function; or a class of what is never handled as an error.
     """
-    kinds: tuple[object, ...] = given if isinstance(given, tuple) else (given,)
-    for kind in kinds:
+    is_tuple = isinstance(given, tuple)
+    for kind in cast("tuple[object, ...]", given) if is_tuple else (given,):
         is_error = isinstance(kind, type) and issubclass(kind, Exception)
-        is_function = kinds is not given and not isinstance(kind, type) and callable(kind)
+        is_function = not is_tuple and not isinstance(kind, type) and callable(kind)
         if not (is_error or is_function):
             message = (
                 f"{what} must be a class of errors, a tuple of such, or a function of an error, not {kind!r}; what is no "
