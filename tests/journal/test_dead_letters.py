@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from aether import Aether, JournalError, PayloadError, Wave
+from aether import Aether, AetherConfig, JournalError, PayloadError, Wave
 from aether.cli.app import app
 from aether.cli.errors import CliError
 from aether.journal import DeadLetters, Journal, open_letters
@@ -186,3 +186,16 @@ def test_the_commands_need_no_codec_of_anybodys_own(tmp_path: Path) -> None:
         wave.payload for wave in journal().replay("orders.*") if "aether-retried" in wave.headers
     ]
     assert again == [Point(1, 2), None, Point(5, 6)]
+
+
+def test_a_payload_that_its_program_had_to_allow_is_retried(tmp_path: Path) -> None:
+    large = "x" * 2_000_000
+
+    async def main() -> None:
+        config = AetherConfig(max_payload_bytes=4_000_000)
+        async with Aether(config, journal=Journal(tmp_path)) as medium:
+            await medium.emit_wave("dead.orders.created", large)
+
+    asyncio.run(main())
+    assert command("retry", tmp_path, "--all") == (0, "1 retried\n")
+    assert [wave.payload for wave in Journal(tmp_path).replay("orders.*")] == [large]

@@ -31,6 +31,7 @@ __all__ = ["DeadLetters", "open_letters"]
 
 _RETRIED, _DROPPED = "aether.dead.retried", "aether.dead.dropped"
 _LETTER = "aether-letter"
+_LARGEST = 1 << 30
 
 
 def origin(letter: Wave[Any]) -> str:
@@ -102,11 +103,13 @@ class DeadLetters:
             JournalError: There is no such journal, or another process has it open.
             PayloadError: One of the payloads needs a codec that the journal was not given.
         """
+        from aether.config import AetherConfig
         from aether.medium import Aether
 
         journal = _journal(journal)
         letters = open_letters(journal)
-        medium = Aether(journal=journal)
+        # What was written once may be written again, whatever limit its program had.
+        medium = Aether(AetherConfig(max_payload_bytes=_LARGEST), journal=journal)
         try:
             yield cls(medium, letters)
         finally:
