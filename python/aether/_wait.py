@@ -452,6 +452,22 @@ def is_stray_cancellation(error: BaseException) -> bool:
     return isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling()
 
 
+def is_cancellation(error: BaseException) -> bool:
+    """Whether it is asyncio's cancellation; that of trio comes from the scopes around a task alone."""
+    asyncio: Any = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
+
+
+def is_loop_ending() -> bool:
+    """Whether all tasks of the running loop are being cancelled, as asyncio does at its end."""
+    loop = running_asyncio_loop()
+    if loop is None:
+        return True
+    import asyncio
+
+    return all(task.cancelling() for task in asyncio.all_tasks(loop))
+
+
 async def shielded(awaitable: Awaitable[None]) -> None:
     """Awaits something short that must be finished, also where the task is cancelled already."""
     if running_asyncio_loop() is not None:

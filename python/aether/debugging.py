@@ -5,19 +5,21 @@ Contract:
   it, when the next waves are emitted, and when the handlers of the medium are stopped. What differs is logged as
   `payload.changed`, once, with its place, the channel and who has got it; nobody is stopped.
 - Noted are numbers, texts, bytes, arrays, the items of lists, tuples, sets and dicts, the fields of objects, up to `_MOST_PLACES`
-  of them and `_DEEPEST` deep; everything else goes by what object it is. No code of the payload's classes runs, and a cached property is none of
-  its fields.
+  of them and `_DEEPEST` deep; everything else goes by what object it is. No code of the payload's classes runs.
+- What an object works out and keeps for itself is no change: a cached property, or a field with a leading underscore that was
+  not there, or was `None`. So a `Path` may be printed, and a hash be kept.
 - It is slow, and keeps the last `_KEPT` payloads alive: for tests, and to look for a mistake. Without `debug` there is none.
 """
 
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import blake2b
-from types import MemberDescriptorType
+from types import GetSetDescriptorType, MemberDescriptorType, NoneType
 from typing import TYPE_CHECKING, Any, cast
 
 from aether._native import covers
@@ -141,21 +143,21 @@ def noted(payload: object) -> dict[str, _Value]:
     above: set[int] = set()
     """The containers around what is looked at: one that holds itself is no deeper for it."""
 
-    def note(value: object, place: str) -> None:
+    def note(value: object, place: str, *, private: bool = False) -> None:
         if len(places) >= _MOST_PLACES or len(above) > _DEEPEST:
             return
         kind = type(value)
         if kind in _PLAIN:
-            places[place] = _Value(kind, value)
+            places[place] = _Value(kind, value, private=private)
             return
         inside = None if id(value) in above else _inside(value)
         if inside is None:
-            places[place] = _Value(kind, _content(value))
+            places[place] = _Value(kind, _content(value), private=private)
             return
-        places[place] = _Value(kind)
+        places[place] = _Value(kind, private=private)
         above.add(id(value))
         for step, item in inside:
-            note(item, f"{place}{step}")
+            note(item, f"{place}{step}", private=step.startswith("._"))
         above.discard(id(value))
 
     note(payload, "payload")
@@ -165,11 +167,13 @@ def noted(payload: object) -> dict[str, _Value]:
 class _Value:
     """The class of what is at a place, and its value; what is in a container has places of its own."""
 
-    __slots__ = ("kind", "value")
+    __slots__ = ("kind", "private", "value")
 
-    def __init__(self, kind: type, value: object = None) -> None:
+    def __init__(self, kind: type, value: object = None, *, private: bool = False) -> None:
         self.kind = kind
         self.value = value
+        self.private = private
+        """It is in a field with a leading underscore."""
 
     def __repr__(self) -> str:
         value = "" if self.value is None else f" {short(self.value, _SHOWN)}"
@@ -198,14 +202,23 @@ def changed(before: dict[str, _Value], now: dict[str, _Value]) -> str | None:
         other = now.get(place)
         if other is None:
             return f"{place} is gone"
-        if value.same(other):
+        if value.same(other) or _is_kept(value, other):
             continue
         if value.kind is not other.kind:
             return f"{place} was a {value.kind.__name__}, and is a {other.kind.__name__}"
         if value.kind not in _PLAIN:
             return f"{place} holds something else"
         return f"{place} was {short(value.value, _SHOWN)}, and is {short(other.value, _SHOWN)}"
-    return next((f"{place} is new" for place in now if place not in before), None)
+    fresh = [place for place in now if place not in before]
+    kept = [place for place in now if _is_kept(before.get(place), now[place])] if fresh else []
+    inside = tuple(f"{place}{step}" for place in kept for step in ".[{")
+    known = {*kept, *(place for place in fresh if place.startswith(inside))}
+    return next((f"{place} is new" for place in fresh if place not in known), None)
+
+
+def _is_kept(before: _Value | None, now: _Value) -> bool:
+    """Whether an object has worked something out, and keeps it for itself."""
+    return now.private and (before is None or before.kind is NoneType)
 
 
 # The methods of these, as a class that derives from one may have others; of any items, as nobody knows which.
@@ -240,7 +253,10 @@ def _fields(value: object) -> Iterator[tuple[str, object]]:
     kind = type(value)
     own: Any = {}
     if kind.__dictoffset__:
-        own = object.__getattribute__(value, "__dict__")
+        where = _of_class(kind, "__dict__")
+        # A class may have made something else of it, which would run.
+        if isinstance(where, GetSetDescriptorType | MemberDescriptorType):
+            own = where.__get__(value, kind)
     for name, item in _LIST(_DICT.items(own)):
         if not isinstance(_of_class(kind, name), functools.cached_property):
             yield f".{name}", item
@@ -260,7 +276,11 @@ def _of_class(kind: type, name: str) -> object:
 def _content(value: object) -> object:
     """What a buffer holds, as a digest; anything else is itself."""
     try:
-        view = memoryview(cast("Any", value))
-        return blake2b(view.tobytes(), digest_size=16).digest()
+        held = memoryview(cast("Any", value)).tobytes()
     except (TypeError, ValueError, BufferError):
-        return value
+        # Of moments and the like, numpy gives no view.
+        array: Any = getattr(sys.modules.get("numpy"), "ndarray", None)
+        if array is None or not issubclass(type(value), array):
+            return value
+        held = array.tobytes(value)
+    return blake2b(held, digest_size=16).digest()

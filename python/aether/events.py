@@ -174,4 +174,9 @@ EVENTS = {
         "A vibrator has begun to lose waves; once an episode. `INFO` where it replaces them, as `conflate` does.",
         ("vibrator", "reason"),
     ),
+    "worker.cancelled": Event(
+        "WARNING",
+        "A task that runs a handler was cancelled, and not by the medium; another takes its place.",
+        ("vibrator", "more"),
+    ),
 }

@@ -11,7 +11,8 @@ Contract:
   `run(on_error=...)` says otherwise.
 - What stands behind a key still waits: it is counted so, and `clear` drops it.
 - A worker that is cancelled ends its handler; the wave and those that stand behind its key are counted as
-  abandoned.
+  abandoned. Where it was not its lane that cancelled it, such as a handler that cancels its own task, another
+  takes its place, and that is logged.
 - `SystemExit` and `KeyboardInterrupt` out of a handler come out of the loop; on trio, out of the blocks that run
   the handlers: `async with` of the medium, and `run`.
 """
@@ -27,7 +28,15 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aether._native import reply_address
-from aether._wait import Background, Flag, Home, is_stray_cancellation, spawn
+from aether._wait import (
+    Background,
+    Flag,
+    Home,
+    is_cancellation,
+    is_loop_ending,
+    is_stray_cancellation,
+    spawn,
+)
 from aether.events import said
 from aether.handling.guard import Guard
 from aether.statistics import REASONS, HandlerStatistics
@@ -212,21 +221,41 @@ class Lane:
             self._spawn(name)
 
     def _spawn(self, name: str) -> None:
+        lost: list[BaseException] = []
+
         async def work() -> None:
             try:
                 await (self._work() if self.key is None else self._work_by_key(self.key))
+            except BaseException as error:
+                if is_cancellation(error) and not self._stopping:
+                    lost.append(error)
+                raise
             finally:
                 if self.guard is not None:
                     self.guard.leave()
 
         def ended(worker: Background) -> None:
             self._workers.discard(worker)
+            if lost and not self._stopping and not is_loop_ending():
+                self._replace(name, lost.pop())
             if not self._workers:
                 self.ended.set()
                 for call in tuple(self.on_ended):
                     call(self)
 
         self._workers.add(spawn(work, name, ended, self._medium.blocks.end))
+
+    def _replace(self, name: str, cancelled: BaseException) -> None:
+        """A worker was cancelled by somebody else: who waits in the mailbox must not wait for ever."""
+        self._spawn(name)
+        if (more := self._passes("worker.cancelled", cancelled)) is not None:
+            _log.warning(
+                "a worker of %r was cancelled, and not by the medium: what it worked on is abandoned, and another takes its"
+                " place; cancel what a handler awaits, not the task that it runs in%s",
+                self.name,
+                and_more(more),
+                extra={"event": "worker.cancelled", "vibrator": self.name, "more": more},
+            )
 
     def close(self) -> None:
         """Ends it for good, from any thread, as `stop` does."""

@@ -5,6 +5,8 @@ Contract:
   at its next wait, as a cancelled task is, or by the `Closed` that it gets if it emits before that.
 - Leaving drains: handlers finish what waits for them, the journal is flushed, all is closed, within `shutdown_timeout`.
   Then, or at a second signal, what is left is abandoned: counted, and logged with how much it was.
+- A signal while the block is done and drains ends nothing more: it is a first one.
+- Of one within another the inner one gets the signal, and is drained; then the outer one gets it too.
 - In the block's own thread and loop nothing else changes: handlers of signals that were there before are back afterwards.
   Only the main thread gets signals; elsewhere, and under a server that sees to them, they are left alone.
 """
@@ -42,7 +44,17 @@ class Lifespan(Mapping[str, "Aether"]):
     a handler of FastAPI or Starlette finds it at `request.state.medium`.
     """
 
-    __slots__ = ("_body", "_closing", "_home", "_over", "abandoned", "forced", "medium", "signal")
+    __slots__ = (
+        "_asked",
+        "_body",
+        "_closing",
+        "_home",
+        "_over",
+        "abandoned",
+        "forced",
+        "medium",
+        "signal",
+    )
 
     def __init__(self, medium: Aether) -> None:
         self.medium = medium
@@ -54,6 +66,8 @@ class Lifespan(Mapping[str, "Aether"]):
         """Whether a second signal has ended it."""
         self._home = Home()
         self._over = Flag()
+        self._asked = False
+        """Whether it was asked to end, and has not ended by itself."""
         self._body: anyio.CancelScope | None = None
         self._closing: anyio.CancelScope | None = None
 
@@ -80,11 +94,12 @@ class Lifespan(Mapping[str, "Aether"]):
         await self._over.wait()
 
     def _stop(self) -> None:
-        if self._over.is_set():
+        if self._asked:
             self.forced = True
             if self._closing is not None:
                 self._closing.cancel()
             return
+        self._asked = True
         self._over.set()
         if self.medium.phase == "open":
             self.medium.shut("draining", at_once=False)
@@ -108,16 +123,22 @@ class Lifespan(Mapping[str, "Aether"]):
             yield
             return
 
-        def received(number: int, _frame: object) -> None:
-            self.signal = self.signal or number
-            self.stop()
-
-        before = {number: signal.signal(number, received) for number in _SIGNALS}
+        before = {number: signal.signal(number, self._received) for number in _SIGNALS}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            # It was for the whole program; but the one around this would have cut its draining short.
+            for number, handler in before.items():
+                outer = getattr(handler, "__self__", None)
+                if number == self.signal and isinstance(outer, Lifespan):
+                    for _ in range(1 + self.forced):
+                        outer._received(number, None)  # noqa: SLF001
+
+    def _received(self, number: int, _frame: object) -> None:
+        self.signal = self.signal or number
+        self.stop()
 
 
 @asynccontextmanager
@@ -135,9 +156,9 @@ async def lifespan(
                 try:
                     with anyio.CancelScope() as life._body:  # noqa: SLF001
                         yield life
-                except Closed:
+                except (Closed, BaseExceptionGroup) as error:
                     # It has emitted once more, before it was cancelled.
-                    if not life._over.is_set():  # noqa: SLF001
+                    if not (life._asked and _is_closed(error)):  # noqa: SLF001
                         raise
                 finally:
                     life._body = None  # noqa: SLF001
@@ -163,6 +184,13 @@ def _abandoned(medium: Aether) -> int:
     return counted.dropped["abandoned"] + counted.delayed.abandoned
 
 
+def _is_closed(error: BaseException) -> bool:
+    """Whether it is that a medium was closed, and no more than that; also in groups of tasks."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(Closed)[1] is None
+    return isinstance(error, Closed)
+
+
 def run(
     app: Aether | Callable[..., Awaitable[Any]],
     *,
@@ -180,6 +208,7 @@ def run(
 
     Raises:
         SystemExit: Not all was done: with 128 + its number after a second signal, else with 1 where waves were abandoned.
+        TypeError: `app` is no medium and no async function.
         ValueError: There is no such backend.
 
     Example:
@@ -196,6 +225,12 @@ def run(
     if backend not in ("asyncio", "uvloop", "trio"):
         message = f"backend must be 'asyncio', 'uvloop' or 'trio', not {backend!r}"
         raise ValueError(message)
+    if not (isinstance(app, Aether) or callable(app)):
+        message = (
+            "app must be a medium, or an async function of a medium that is not called yet, not "
+            f"{type(app).__name__}: aether.run(main)"
+        )
+        raise TypeError(message)
     target = app if isinstance(app, Aether) else medium or Aether.default()
     lives: list[Lifespan] = []
 

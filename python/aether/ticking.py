@@ -103,14 +103,16 @@ class Ticker(Closing):
         self._timer = timers.after(due - timers.now(), self._tick)
 
     def _tick(self) -> None:
-        if self._closed or self._timer is None:
+        timer = self._timer
+        if self._closed or timer is None:
             return
         # Sums of intervals are no exact numbers.
         over = floor((self._medium.timers.now() - self._begun) / self.seconds + 1e-9)
         self.skipped += max(0, over - self._made - 1)
         self._made = max(over, self._made + 1)
         self._emit()
-        if not self._closed:
+        # Unless it was stopped meanwhile, by another thread or by what makes the payload.
+        if self._timer is timer:
             self._next()
 
     def _emit(self) -> None:

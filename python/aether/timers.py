@@ -93,11 +93,7 @@ class Timers:
         home = Home()
         timers = self._loops.get(home.key)
         if timers is None:
-            # Whoever made a loop end has not told its timers.
-            for key, other in list(self._loops.items()):
-                if other.home.is_over():
-                    self._loops.pop(key, None)
-                    other.end()
+            self._forget_ended()
             timers = _LoopTimers(home, self._clock, self._monotonic, self._forget)
             self._loops[home.key] = timers
         timers.add(timer)
@@ -134,8 +130,16 @@ class Timers:
 
     def next(self) -> float | None:
         """The moment of the next call in any loop; `None`: there is none."""
+        self._forget_ended()
         moments = [timers.next() for timers in list(self._loops.values())]
         return min((moment for moment in moments if moment is not None), default=None)
+
+    def _forget_ended(self) -> None:
+        """Lets go of loops that have ended: whoever made them has not told their timers."""
+        for key, timers in list(self._loops.items()):
+            if not timers.home.is_here() and timers.home.is_over():
+                self._loops.pop(key, None)
+                timers.end()
 
     def _forget(self, timers: _LoopTimers) -> None:
         if self._loops.get(timers.home.key) is timers:
@@ -194,7 +198,9 @@ class _LoopTimers:
             self._clock.unfollow(self)
 
     def _ring(self) -> None:
-        while self._heap and self._heap[0][0] <= self._monotonic():
+        # By one look at the clock: what comes again at once, comes when the loop has had its turn.
+        now = self._monotonic()
+        while self._heap and self._heap[0][0] <= now:
             _, _, timer = heapq.heappop(self._heap)
             try:
                 timer.ring()

@@ -334,3 +334,54 @@ def test_its_name_is_one_token() -> None:
     for name in ("a.b", "", "*"):
         with pytest.raises(ChannelError):
             CircuitBreaker(name)
+
+
+async def test_a_rule_of_failures_that_fails_itself_keeps_no_place(anyio_backend: object) -> None:
+    """A probe whose place were lost would leave the circuit half open for ever."""
+    handled: list[str] = []
+
+    def counts(error: Exception) -> bool:
+        if handled[-1] == "strange":
+            raise LookupError("no such kind")
+        return True
+
+    async with entered() as (medium, clock, worker, heard):
+
+        @worker.on("a", circuit=breaker(minimum=1, calls=1, probes=1, on=counts))
+        async def work(wave: Wave[Any]) -> None:
+            handled.append(wave.payload)
+            if wave.payload != "good":
+                raise Down
+
+        await medium.emit_wave("a", "bad")
+        await passes(clock, 10.0)
+        await medium.emit_wave("a", "strange")
+        await passes(clock, 10.0)
+        await medium.emit_wave("a", "good")
+        await passes(clock, 1.0)
+        assert handled == ["bad", "strange", "good"]
+        half, opened, closed = "half_open", "open", "closed"
+        assert changes(heard.all()) == [
+            (closed, opened),
+            (opened, half),
+            (half, opened),
+            (opened, half),
+            (half, closed),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"seconds": 5.0, "minimum": 0}, ValueError, "minimum must be 1 or more"),
+        ({"seconds": 5.0, "minimum": "3"}, TypeError, "minimum must be an int"),
+        ({"on": int}, TypeError, "on must be a class of errors"),
+        ({"on": (OSError, lambda error: True)}, TypeError, "on must be a class of errors"),
+        ({"by": "host"}, TypeError, "by must be a function of a wave"),
+    ],
+)
+def test_what_is_no_rule_is_refused_before_any_wave(
+    options: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        CircuitBreaker("service", **options)

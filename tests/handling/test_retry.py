@@ -300,6 +300,14 @@ def test_mistakes_are_told(given: dict[str, Any], error: type[Exception], said: 
         Retry(**given)
 
 
+def test_an_answer_that_is_none_is_told_with_what_it_was_about() -> None:
+    retry = Retry(lambda error: None)  # type: ignore[arg-type,return-value]
+    with pytest.raises(
+        TypeError, match="a bool or with seconds, not None; it was asked about Flaky"
+    ):
+        retry.pause(Flaky(), 1, 0.0)
+
+
 def test_options_of_the_wrong_kind_are_told() -> None:
     worker = Aether().vibrator("worker")
     for options in ({"retry": 3}, {"circuit": "x"}, {"dead_letter": 1}, {"rate": "fast"}):

@@ -8,10 +8,11 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.conftest import LOOPS
 from tests.handling.passing import entered, passes
 from tests.probes import turns
 
-from aether import AetherConfig, RequestFailed, Retry, Wave
+from aether import Aether, AetherConfig, ManualClock, RequestFailed, Retry, Wave
 
 
 async def test_one_that_takes_too_long_is_cancelled_and_has_failed(anyio_backend: object) -> None:
@@ -168,3 +169,68 @@ async def test_who_asks_is_told(anyio_backend: object) -> None:
             group.start_soon(ask)
             await turns(10)
             await passes(clock, 2.0, 1.0)
+
+
+@pytest.mark.parametrize("backend", LOOPS)
+def test_time_limits_hold_in_the_next_loop_too(backend: str) -> None:
+    """A look that was due in the loop before would never come."""
+    clock = ManualClock()
+    medium = Aether(clock=clock)
+    worker, ended = medium.vibrator("worker"), list[Any]()
+
+    @worker.on("a", timeout=2.0, dead_letter=False)
+    async def work(wave: Wave[Any]) -> None:
+        try:
+            await medium.timers.sleep(wave.payload)
+        finally:
+            ended.append((wave.payload, clock.now()))
+
+    async def run(seconds: float) -> None:
+        async with medium.running():
+            await medium.emit_wave("a", seconds)
+            await passes(clock, min(seconds, 5.0), 0.5)
+
+    # The first one is done before its time is over, so that the look at it is still to come.
+    for seconds in (1.0, 10.0):
+        options = {"use_uvloop": backend == "uvloop"} if backend != "trio" else {}
+        anyio.run(
+            run,
+            seconds,
+            backend="trio" if backend == "trio" else "asyncio",
+            backend_options=options,
+        )
+        assert medium.timers.next() is None
+    assert ended == [(1.0, 1.0), (10.0, 3.0)]
+    assert worker.statistics().failed == 1
+    worker.close()
+
+
+async def test_who_fails_in_several_ways_when_its_time_is_over_has_failed_so(
+    anyio_backend: object,
+) -> None:
+    """On trio the group has cancellations in it, of which the scope of the worker takes its own out."""
+    errors: list[BaseException] = []
+    async with entered() as (medium, clock, worker, _):
+
+        async def cleans_up_badly() -> None:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                raise KeyError("left behind")
+
+        @worker.on("a", timeout=1.0, dead_letter=False)
+        async def work(wave: Wave[Any]) -> None:
+            try:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(cleans_up_badly)
+                    await anyio.sleep_forever()
+            except BaseException as error:
+                errors.append(error)
+                raise
+
+        for times in (1, 2, 3):
+            await medium.emit_wave("a")
+            await passes(clock, 2.0, 0.5)
+            assert len(errors) == times
+            assert worker.statistics().failed == times
+        assert all(isinstance(error, BaseExceptionGroup) for error in errors)

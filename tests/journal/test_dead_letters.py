@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from typer.testing import CliRunner
 
-from aether import Aether, JournalError, Wave
+from aether import Aether, AetherConfig, JournalError, PayloadError, Wave
 from aether.cli.app import app
 from aether.cli.errors import CliError
 from aether.journal import DeadLetters, Journal, open_letters
@@ -18,11 +18,13 @@ from aether.journal import DeadLetters, Journal, open_letters
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no journals on Windows")
 
 
-def failed(path: Path, *payloads: Any, channel: str = "orders.created") -> None:
+def failed(
+    path: Path, *payloads: Any, channel: str = "orders.created", journal: Journal | None = None
+) -> None:
     """A program whose handler fails with each of these."""
 
     async def main() -> None:
-        async with Aether(journal=Journal(path)) as medium:
+        async with Aether(journal=journal or Journal(path)) as medium:
             worker = medium.vibrator("worker")
 
             @worker.on("orders.*", dead_letter=True)
@@ -137,3 +139,63 @@ def test_a_folder_without_a_journal_is_one_line(tmp_path: Path) -> None:
     status, said = command("list", tmp_path / "nowhere")
     assert status == 1
     assert "nowhere" in said
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+class Points:
+    """A codec that nobody else knows."""
+
+    name = "points"
+    tag = 77
+
+    def encode(self, payload: Any) -> bytes:
+        return f"{payload.x},{payload.y}".encode() if isinstance(payload, Point) else b"-"
+
+    def decode(self, data: bytes) -> Any:
+        return Point(*map(int, data.split(b",")))
+
+
+def test_the_commands_need_no_codec_of_anybodys_own(tmp_path: Path) -> None:
+    def journal() -> Journal:
+        return Journal(tmp_path, codec=Points())
+
+    failed(tmp_path, Point(1, 2), Point(3, 4), Point(5, 6), b"raw", None, journal=journal())
+    status, said = command("list", tmp_path)
+    assert status == 0
+    assert [line.rsplit("  ", 1)[1] for line in said.splitlines()] == [
+        *["<3 bytes of codec 77>"] * 3,
+        "b'raw'",
+        "None",
+    ]
+    first, second, *_, last = (int(line.split()[0]) for line in said.splitlines())
+    assert command("retry", tmp_path, first, last) == (0, "2 retried\n")
+    assert command("drop", tmp_path, second) == (0, "1 dropped\n")
+    with pytest.raises(PayloadError, match="codec"):
+        open_letters(tmp_path)
+    assert [letter.payload for letter in open_letters(journal())] == [Point(5, 6), b"raw"]
+    with DeadLetters.deciding(journal()) as dead:
+        third = next(iter(dead)).sequence or 0
+        dead.retry(third)
+    assert [letter.payload for letter in open_letters(journal())] == [b"raw"]
+    assert len(command("list", tmp_path)[1].splitlines()) == 1
+    again = [
+        wave.payload for wave in journal().replay("orders.*") if "aether-retried" in wave.headers
+    ]
+    assert again == [Point(1, 2), None, Point(5, 6)]
+
+
+def test_a_payload_that_its_program_had_to_allow_is_retried(tmp_path: Path) -> None:
+    large = "x" * 2_000_000
+
+    async def main() -> None:
+        config = AetherConfig(max_payload_bytes=4_000_000)
+        async with Aether(config, journal=Journal(tmp_path)) as medium:
+            await medium.emit_wave("dead.orders.created", large)
+
+    asyncio.run(main())
+    assert command("retry", tmp_path, "--all") == (0, "1 retried\n")
+    assert [wave.payload for wave in Journal(tmp_path).replay("orders.*")] == [large]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.handling.passing import entered, passes
-from tests.probes import turns
+from tests.probes import turns, until
 
 from aether import Aether, AetherConfig, ChannelError, ManualClock
 
@@ -103,3 +103,27 @@ def test_mistakes_are_told_at_once() -> None:
         medium.every(1.0, "beat", 7, make=lambda: 8)
     with pytest.raises(TypeError, match="headers"):
         medium.every(1.0, "beat", headers=3)  # type: ignore[arg-type]
+
+
+async def test_one_that_is_stopped_by_what_makes_its_payload_is_stopped(
+    anyio_backend: object,
+) -> None:
+    def make() -> None:
+        ticker.stop()
+
+    async with entered() as (medium, clock, _, _):
+        ticker = medium.every(1.0, "beat", make=make)
+        await passes(clock, 5.0, 1.0)
+        assert ticker.emitted == 1
+        assert medium.timers.next() is None
+        ticker.start()
+        await passes(clock, 1.0)
+        assert ticker.emitted == 2
+
+
+async def test_an_interval_shorter_than_an_emission_takes_leaves_the_loop_to_others(
+    anyio_backend: object,
+) -> None:
+    async with Aether() as medium:
+        ticker = medium.every(1e-9, "beat")
+        await until(lambda: ticker.emitted > 3)

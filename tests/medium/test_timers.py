@@ -219,3 +219,16 @@ async def play(timers: Timers, clock: ManualClock, steps: list[tuple[str, int]])
 def test_they_are_a_sorted_list(backend: str, steps: list[tuple[str, int]]) -> None:
     clock, timers = manual()
     anyio.run(play, timers, clock, steps, backend=backend)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_what_a_loop_that_has_ended_left_is_no_next_call(backend: str) -> None:
+    """A virtual clock would go to it for ever."""
+    _, timers = manual()
+
+    async def leaves_one() -> None:
+        timers.after(1.0, print)
+        assert timers.next() == 1.0
+
+    anyio.run(leaves_one, backend=backend)
+    assert timers.next() is None

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -233,3 +234,81 @@ async def test_a_server_finds_the_medium_in_its_state(anyio_backend: object) -> 
         assert (len(life), {**life}) == (1, {"medium": medium})
         with pytest.raises(KeyError):
             life["nonsense"]
+
+
+async def test_who_emits_in_a_group_of_tasks_when_it_ends_is_no_error(
+    anyio_backend: object,
+) -> None:
+    medium = Aether()
+
+    async def emits(ready: anyio.Event) -> None:
+        await ready.wait()
+        medium.emit_nowait("a")
+
+    async with medium.lifespan(signals=False) as life, anyio.create_task_group() as group:
+        ready = anyio.Event()
+        group.start_soon(emits, ready)
+        await turns(5)
+        life.stop()
+        # Awake already when the block is cancelled, so that it goes on to emit.
+        ready.set()
+        await anyio.sleep_forever()
+    assert (medium.phase, life.abandoned) == ("closed", 0)
+
+
+async def test_any_other_error_in_the_group_comes_out(anyio_backend: object) -> None:
+    with pytest.raises(ExceptionGroup) as raised:
+        async with Aether().lifespan(signals=False) as life:
+            life.stop()
+            raise ExceptionGroup("two", [Closed("the medium is closed"), KeyError("mine")])
+    assert raised.group_contains(KeyError)
+
+
+async def test_a_signal_while_it_drains_by_itself_is_a_first_one(anyio_backend: object) -> None:
+    medium = Aether()
+    worker, handled = medium.vibrator("worker"), list[bool]()
+
+    @worker.on("a")
+    async def work(wave: Wave[Any]) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        await turns(10)
+        handled.append(life.forced)
+
+    async with medium.lifespan() as life:
+        await medium.emit_wave("a")
+    assert handled == [False]
+    assert (life.signal, life.forced, life.abandoned) == (signal.SIGTERM, False, 0)
+    worker.close()
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+async def test_one_within_another_is_drained_first_and_both_end(
+    anyio_backend: object, signals: int
+) -> None:
+    inside, outside = Aether(), Aether()
+    worker, handled = inside.vibrator("worker"), list[str]()
+
+    @worker.on("a")
+    async def work(wave: Wave[Any]) -> None:
+        await turns(10)
+        handled.append(outside.phase)
+        if signals == 2:
+            signal.raise_signal(signal.SIGTERM)
+            await anyio.sleep_forever()
+
+    async with outside.lifespan() as outer:
+        async with inside.lifespan() as inner:
+            await inside.emit_wave("a")
+            signal.raise_signal(signal.SIGTERM)
+            await anyio.sleep_forever()
+        await anyio.sleep_forever()
+    assert handled == ["open"], "the outer one goes on while the inner one drains"
+    assert (inner.signal, outer.signal) == (signal.SIGTERM, signal.SIGTERM)
+    assert (inner.forced, outer.forced) == (signals == 2, signals == 2)
+    worker.close()
+
+
+@pytest.mark.parametrize("app", [7, None, "main"])
+def test_what_cannot_be_run_is_refused_before_anything_runs(app: Any) -> None:
+    with pytest.raises(TypeError, match="app must be a medium, or an async function"):
+        aether.run(app)

@@ -6,6 +6,7 @@ import copy
 import enum
 import functools
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,7 @@ class Order:
 
 
 def test_each_kind_of_change_has_its_place() -> None:
-    array = np.zeros(3)
+    array, moments = np.zeros(3), np.zeros(3, "M8[s]")
     order, slotted = Order(), Slotted()
     loop: list[Any] = []
     loop.append(loop)
@@ -164,6 +165,7 @@ def test_each_kind_of_change_has_its_place() -> None:
         "order": order,
         "slots": slotted,
         "array": array,
+        "moments": moments,
         "bytes": bytearray(b"x"),
         "set": {1},
         "tuple": ([0],),
@@ -187,6 +189,7 @@ def test_each_kind_of_change_has_its_place() -> None:
     assert place(lambda: order.items.append("b")) == "payload['order'].items[1] is new"
     assert place(slotted.inner.pop) == "payload['slots'].inner[0] is gone"
     assert place(lambda: array.fill(1)) == "payload['array'] holds something else"
+    assert place(lambda: moments.fill(1)) == "payload['moments'] holds something else"
     assert place(lambda: payload["bytes"].extend(b"y")) == "payload['bytes'] holds something else"
     assert place(lambda: payload["set"].add(2)) == "payload['set']{2} is new"
     assert place(lambda: payload["tuple"][0].append(1)) == "payload['tuple'][0][1] is new"
@@ -196,6 +199,41 @@ def test_each_kind_of_change_has_its_place() -> None:
         == "payload['object'] holds something else"
     )
     assert place(lambda: payload.pop("class")) == "payload['class'] is gone"
+
+
+class Access(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+class Memo:
+    """An object that keeps what it has worked out."""
+
+    def __init__(self) -> None:
+        self._parsed: Any = None
+        self._items = [1]
+        self.seen: Any = None
+
+    def parse(self) -> None:
+        self._parsed = {"a": [1]}
+
+
+def test_what_an_object_keeps_for_itself_is_no_change() -> None:
+    memo, path, access = Memo(), PurePath("a/b"), Access.READ
+    payload = {"memo": memo, "path": path, "access": access}
+    before = noted(payload)
+    memo.parse()
+    assert (str(path), hash(path), path.parts) != (~access, 0, 0)
+    kept = noted(payload)
+    assert changed(before, kept) is None
+    memo._parsed["a"].append(2)
+    assert changed(kept, noted(payload)) == "payload['memo']._parsed['a'][1] is new"
+    memo.parse()
+    memo._items.append(2)
+    assert changed(kept, noted(payload)) == "payload['memo']._items[1] is new"
+    memo._items.pop()
+    memo.seen = 1
+    assert changed(kept, noted(payload)) == "payload['memo'].seen was a NoneType, and is a int"
 
 
 def test_no_code_of_a_payload_runs() -> None:
@@ -219,7 +257,12 @@ def test_no_code_of_a_payload_runs() -> None:
 
         __hash__ = None  # type: ignore[assignment]
 
-    payload = [Loud(a=1), Equal(), Equal]
+    class Hidden:
+        @property
+        def __dict__(self) -> Any:
+            raise AssertionError
+
+    payload = [Loud(a=1), Equal(), Equal, Hidden()]
     before = noted(payload)
     assert changed(before, noted(payload)) is None
     dict.__setitem__(payload[0], "a", 2)  # type: ignore[arg-type]

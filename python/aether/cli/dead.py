@@ -1,7 +1,7 @@
 """`aether dead`: the dead letters of a journal: list them, emit them anew, or want nothing more of them.
 
 `list` changes nothing, also while a process writes to the journal. `retry` and `drop` write to it, so that no other process may
-have it open. A letter that there is not, or that was decided about, is one line and status 1; the others are done all the same.
+have it open. Payloads stay as they are written, whatever codec they need. A letter that there is not, or that was decided about, is one line and status 1; the others are done all the same.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ commands = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+_SHOWN = 80
 
 Path = Annotated[str, typer.Argument(metavar="PATH", help="The folder of the journal.")]
 Sequences = Annotated[
@@ -71,14 +73,14 @@ def drop(
 
 def _letters(path: str, pattern: str) -> list[Wave[Any]]:
     from aether import ChannelError, JournalError
-    from aether.journal import open_letters
+    from aether.journal import Journal, open_letters
 
     from .errors import MISUSED, CliError
     from .journal.reading import segment_files
 
     segment_files(path)
     try:
-        return open_letters(path, pattern)
+        return open_letters(Journal.as_written(path), pattern)
     except ChannelError as error:
         raise CliError(f"--pattern: {error}", status=MISUSED) from None
     except JournalError as error:
@@ -95,7 +97,7 @@ def _decide(
     every: bool,
 ) -> None:
     from aether import JournalError, PayloadError
-    from aether.journal import DeadLetters
+    from aether.journal import DeadLetters, Journal
 
     from .console import Screen
     from .errors import MISUSED, CliError
@@ -105,7 +107,7 @@ def _decide(
     screen, failed, count = Screen(), False, 0
     chosen = {letter.sequence or 0 for letter in _letters(path, pattern)}
     try:
-        with DeadLetters.deciding(path) as dead:
+        with DeadLetters.deciding(Journal.as_written(path)) as dead:
             for sequence in letters or sorted(chosen):
                 if sequence not in chosen or sequence not in dead:
                     screen.complain(
@@ -128,7 +130,6 @@ def _decide(
 
 
 def _line(letter: Wave[Any]) -> str:
-    from aether.console.payloads import short
     from aether.journal.letters import origin
 
     from .journal.reading import utc
@@ -138,5 +139,20 @@ def _line(letter: Wave[Any]) -> str:
     tries = headers.get("aether-attempts") or headers.get("aether-deliveries", "?")
     return (
         f"{letter.sequence}  {utc(letter.timestamp)}  {origin(letter)}  after {tries}: {why}  "
-        f"{short(letter.payload, 80)}"
+        f"{_shown(letter.payload)}"
     )
+
+
+def _shown(payload: Any) -> str:
+    from aether import PayloadError
+    from aether.console.payloads import short
+    from aether.journal.codecs import Codecs, Encoded
+
+    from .journal.reading import many
+
+    if not isinstance(payload, Encoded):
+        return short(payload, _SHOWN)
+    try:
+        return short(Codecs().decode(*payload), _SHOWN)
+    except PayloadError:
+        return f"<{many(len(payload.data), 'byte')} of codec {payload.tag}>"

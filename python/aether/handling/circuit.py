@@ -25,6 +25,7 @@ from aether._wait import Flag
 from aether.channel import Channel
 from aether.errors import AetherError, CircuitOpen
 from aether.events import said
+from aether.handling.kinds import checked_errors
 from aether.handling.numbers import checked_count, checked_seconds, checked_share
 
 if TYPE_CHECKING:
@@ -124,13 +125,11 @@ class CircuitBreaker:
             if checked_share(what, share) == 0:
                 message = f"{what} must be above 0: of 0, it would always be open"
                 raise ValueError(message)
-        functions: list[tuple[str, object]] = [
-            ("on", one) for one in (on if isinstance(on, tuple) else (on,))
-        ]
-        for what, function in [*functions, ("by", by or str)]:
-            if not callable(function):
-                message = f"{what} must be a function, not {function!r}"
-                raise TypeError(message)
+        checked_errors("on", on)
+        teller: object = by
+        if teller is not None and not callable(teller):
+            message = f"by must be a function of a wave, not {by!r}"
+            raise TypeError(message)
         choice: object = when_open
         if not callable(choice) and choice not in ("wait", "refuse"):
             message = (
@@ -138,11 +137,12 @@ class CircuitBreaker:
             )
             raise (ValueError if isinstance(when_open, str) else TypeError)(message)
         checked_count("calls", calls)
+        checked_count("minimum", minimum)
         self._rules = (
             calls if seconds is None else 1,
             0.0 if seconds is None else checked_seconds("seconds", seconds, zero=False),
             # It looks back to no more.
-            min(checked_count("minimum", minimum), calls) if seconds is None else minimum,
+            min(minimum, calls) if seconds is None else minimum,
             failure_rate,
             slow_rate if slow_after is not None else inf,
             inf if slow_after is None else checked_seconds("slow_after", slow_after, zero=False),
@@ -339,11 +339,15 @@ class Passage:
         permit, self._permit = self._permit, None
         if permit is None:
             return
-        failed = error is not None and self._breaker.is_failure(error)
-        turn = self._circuit.circuit.ended(permit, failed, took, now)
-        if turn is not None:
-            self._tell(turn)
-            self._circuit.wake()
+        failed = error is not None
+        try:
+            failed = error is not None and self._breaker.is_failure(error)
+        finally:
+            # Also where `on` itself fails: a probe that never ends would keep its place for ever.
+            turn = self._circuit.circuit.ended(permit, failed, took, now)
+            if turn is not None:
+                self._circuit.wake()
+                self._tell(turn)
 
     def given_up(self) -> None:
         """The handler was cancelled."""

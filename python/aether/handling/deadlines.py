@@ -85,6 +85,10 @@ class Deadlines:
         deadline = self._by_worker.pop(_worker(), None)
         if deadline is not None:
             deadline.close()
+        if not self._by_worker and self._timer is not None:
+            # The next worker may run in another loop, where this one would never ring.
+            self._timer.cancel()
+            self._timer = None
 
     def _look(self) -> None:
         now, first = self._timers.now(), inf
@@ -160,10 +164,13 @@ class _TrioDeadline:
         if not self._expired:
             return False
         self._expired = False
-        self._scope.__exit__(None if error is None else type(error), error, None)
-        caught = self._scope.cancelled_caught
-        self._scope = self._entered()
-        return caught
+        scope = self._scope
+        try:
+            scope.__exit__(None if error is None else type(error), error, None)
+        finally:
+            # Of a group it raises what is left without its own cancellation.
+            self._scope = self._entered()
+        return scope.cancelled_caught
 
     def close(self) -> None:
         self._scope.__exit__(None, None, None)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
+from aether.handling.kinds import checked_errors
 from aether.handling.numbers import checked_count, checked_seconds, checked_share
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class Retry:
         on: Which errors: a class, a tuple of classes, or a function of the error, which says whether, or after how many
             seconds, such as what a server asks for in `Retry-After`.
         attempts: How many there are at most, the first included: 1 or more; `None`: as many as `timeout` allows.
-        timeout: No attempt begins so many seconds after the first one; `None`: whenever.
+        timeout: No attempt is begun so many seconds after the first one; `None`: whenever. What then waits for its circuit
+            may come to the handler later, and what the first one waited for it counts.
         wait_initial: The first pause.
         wait_max: The longest.
         wait_jitter: How much chance adds, so that those who have failed together do not come back together.
@@ -64,16 +66,7 @@ class Retry:
     budget: float | None = 0.2
 
     def __post_init__(self) -> None:
-        kinds: tuple[object, ...] = self.on if isinstance(self.on, tuple) else (self.on,)
-        for kind in kinds:
-            is_error = isinstance(kind, type) and issubclass(kind, Exception)
-            is_function = kinds is not self.on and not isinstance(kind, type) and callable(kind)
-            if not (is_error or is_function):
-                message = (
-                    "on must be a class of errors, a tuple of such, or a function of an error, not "
-                    f"{kind!r}; BaseException and cancellations are never retried"
-                )
-                raise TypeError(message)
+        checked_errors("on", self.on)
         if self.attempts is not None:
             checked_count("attempts", self.attempts)
         if self.timeout is not None:
@@ -100,10 +93,17 @@ class Retry:
         if self.attempts is not None and attempt >= self.attempts:
             return None
         asked: bool | float
-        if isinstance(self.on, (type, tuple)):  # noqa: SIM108 - checkers cannot tell the two apart otherwise
+        if isinstance(self.on, (type, tuple)):
             asked = isinstance(error, self.on)
         else:
-            asked = self.on(error)
+            answer: object = self.on(error)
+            if not isinstance(answer, (bool, int, float)):
+                message = (
+                    f"the function on= of a Retry must answer with a bool or with seconds, not {answer!r}; it was asked about "
+                    f"{type(error).__name__}"
+                )
+                raise TypeError(message)
+            asked = answer
         if asked is False:
             return None
         pause = self._grown(attempt) if asked is True else checked_seconds("on", asked)

@@ -33,7 +33,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import msgspec
 
@@ -43,7 +43,18 @@ from aether.journal.arrays import decoded_array, encoded_array, kind_of
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["ARRAY", "JSON", "MSGPACK", "NONE", "PICKLE", "RAW", "Codec", "Codecs"]
+__all__ = [
+    "ARRAY",
+    "JSON",
+    "MSGPACK",
+    "NONE",
+    "PICKLE",
+    "RAW",
+    "AsWritten",
+    "Codec",
+    "Codecs",
+    "Encoded",
+]
 
 # The library's tags, as docs/journal-format.md has them. 16 to 255 are the users'.
 RAW = 0
@@ -92,6 +103,13 @@ class Codec(Protocol):
     def decode(self, data: bytes, /) -> Any:
         """The payload of these bytes."""
         ...
+
+
+class Encoded(NamedTuple):
+    """A payload as it is written."""
+
+    tag: int
+    data: bytes
 
 
 class Codecs:
@@ -292,6 +310,20 @@ class Codecs:
             if tag >= _FIRST_OF_USERS
             else f"the tag {tag} is of a later version of this library; read it with that"
         )
+
+
+class AsWritten(Codecs):
+    """Payloads stay `Encoded` as they are read, and are written so again: for tools, which know no codec of anybody's own."""
+
+    __slots__ = ()
+
+    def encode(self, payload: Any) -> tuple[int, bytes]:
+        """The tag and the bytes: of one that was read, those that it had, also where no limit would take them now."""
+        return payload if isinstance(payload, Encoded) else super().encode(payload)
+
+    def decode(self, tag: int, data: bytes) -> Encoded:
+        """The tag and the bytes."""
+        return Encoded(tag, data)
 
 
 def _checked_most(most: object) -> int:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from aether import _native
 from aether.errors import Closed, JournalError
 from aether.journal.bounds import Bounds, Moment, checked_predicate
-from aether.journal.codecs import Codec, Codecs
+from aether.journal.codecs import AsWritten, Codec, Codecs
 from aether.journal.keeping import Kept, folder_of
 from aether.journal.replay import Replay
 from aether.journal.retention import Retain, checked_rules
@@ -114,6 +114,13 @@ class Journal(Kept):
         self._retention_interval = _interval(retention_interval)
         self._prune_past_cursors = bool(prune_past_cursors)
         self._writer: JournalWriter | None = None
+
+    @classmethod
+    def as_written(cls, path: str | os.PathLike[str]) -> Journal:
+        """A journal whose payloads are not decoded, but stay as they are written; for tools."""
+        journal = cls(path)
+        journal._codecs = AsWritten()
+        return journal
 
     @property
     def path(self) -> Path:

@@ -2,9 +2,12 @@
 
 Contract:
 - A letter is a wave on `dead.<channel>`. It is open until it was retried or dropped, which the journal itself says: by a wave
-  on `aether.dead.retried` or `aether.dead.dropped` with the letter's sequence. So nothing is changed that was written.
+  on `aether.dead.retried` or `aether.dead.dropped` with the letter's sequence, as its payload and as `aether-letter`. So
+  nothing is changed that was written.
 - `retry` emits the wave anew on the channel that it came from, with the payload, numbers and headers that it had, and then
   says so. Ended in between, it is emitted once more the next time: at least once, never lost.
+- Payloads are read and written with the codecs of the journal that is given; those of a path alone are read without, and
+  one that was written with a codec of your own is a `PayloadError`.
 - To decide, the journal is opened for writing: no other process may have it open then. To list, any may.
 """
 
@@ -21,11 +24,14 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from aether._native import Wave
+    from aether.journal.journal import Journal
     from aether.medium import Aether
 
 __all__ = ["DeadLetters", "open_letters"]
 
 _RETRIED, _DROPPED = "aether.dead.retried", "aether.dead.dropped"
+_LETTER = "aether-letter"
+_LARGEST = 1 << 30
 
 
 def origin(letter: Wave[Any]) -> str:
@@ -33,16 +39,17 @@ def origin(letter: Wave[Any]) -> str:
     return letter.channel.partition(".")[2]
 
 
-def open_letters(path: str | PathLike[str], pattern: str = "*") -> list[Wave[Any]]:
+def open_letters(journal: Journal | str | PathLike[str], pattern: str = "*") -> list[Wave[Any]]:
     """The dead letters of a journal that nobody has decided about yet, in the order of their sequences.
 
     Args:
-        path: The folder of the journal.
+        journal: The journal, or its folder; as `Journal(path, codec=...)` where its payloads need that.
         pattern: From which channels.
 
     Raises:
         ChannelError: `pattern` is no pattern.
         JournalError: There is no such journal, or it cannot be read.
+        PayloadError: One of their payloads needs a codec that the journal was not given.
 
     Example:
         >>> import tempfile
@@ -58,11 +65,21 @@ def open_letters(path: str | PathLike[str], pattern: str = "*") -> list[Wave[Any
     from aether.channel import Channel
     from aether.journal.journal import Journal
 
-    wanted, journal = Channel(pattern), Journal(path)
+    wanted, journal = Channel(pattern), _journal(journal)
     # What was decided comes after what it is about, so this is read first: a letter too many is better than one too few.
-    decided = {wave.payload for wave in journal.replay("aether.dead.*")}
-    letters = journal.replay("dead.*")
-    return [one for one in letters if one.sequence not in decided and wanted.covers(origin(one))]
+    decisions = Journal.as_written(journal.path).replay("aether.dead.*")
+    decided = {wave.headers.get(_LETTER) for wave in decisions}
+
+    def is_open(letter: Wave[Any]) -> bool:
+        return str(letter.sequence) not in decided and wanted.covers(origin(letter))
+
+    return list(journal.replay("dead.*", where=is_open))
+
+
+def _journal(journal: Journal | str | PathLike[str]) -> Journal:
+    from aether.journal.journal import Journal
+
+    return journal if isinstance(journal, Journal) else Journal(journal)
 
 
 class DeadLetters:
@@ -76,18 +93,23 @@ class DeadLetters:
 
     @classmethod
     @contextmanager
-    def deciding(cls, path: str | PathLike[str]) -> Generator[DeadLetters]:
+    def deciding(cls, journal: Journal | str | PathLike[str]) -> Generator[DeadLetters]:
         """Opens a journal to decide about its dead letters.
+
+        Args:
+            journal: As for `open_letters`.
 
         Raises:
             JournalError: There is no such journal, or another process has it open.
+            PayloadError: One of the payloads needs a codec that the journal was not given.
         """
-        from aether.journal.journal import Journal
+        from aether.config import AetherConfig
         from aether.medium import Aether
 
-        letters = open_letters(path)
-        journal = Journal(path)
-        medium = Aether(journal=journal)
+        journal = _journal(journal)
+        letters = open_letters(journal)
+        # What was written once may be written again, whatever limit its program had.
+        medium = Aether(AetherConfig(max_payload_bytes=_LARGEST), journal=journal)
         try:
             yield cls(medium, letters)
         finally:
@@ -136,7 +158,10 @@ class DeadLetters:
 
     def _decide(self, channel: str, sequence: int) -> None:
         letter = self._open[sequence]
-        headers = {"aether-id": letter.headers.get("aether-id", letter.id)}
+        headers = {
+            "aether-id": letter.headers.get("aether-id", letter.id),
+            _LETTER: str(sequence),
+        }
         if not emit_derived(self._medium, channel, sequence, headers=headers):
             message = (
                 f"that dead letter {sequence} was decided about could not be written; decide again"

@@ -50,14 +50,14 @@ def differing(wanted: object, value: object) -> str | None:
     try:
         if bool(wanted == value):
             return None
+        if not callable(wanted):
+            return _first(wanted, value, "payload")
     except Exception as error:  # noqa: BLE001 - such as an array, which has no one answer
         if not callable(wanted):
             return (
                 f"comparing raised {type(error).__name__}: {error}; give a function of the payload"
             )
-    if callable(wanted):
-        return _refused(cast("Callable[[Any], object]", wanted), value)
-    return _first(wanted, value, "payload")
+    return _refused(cast("Callable[[Any], object]", wanted), value)
 
 
 def _refused(predicate: Callable[[Any], object], value: object) -> str | None:

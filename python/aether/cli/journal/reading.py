@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from aether import ChannelError, JournalError, _native
 from aether.journal.bounds import Bounds, Moment
+from aether.journal.codecs import Encoded
 
 from ..errors import MISUSED, CliError
 
@@ -33,13 +34,6 @@ __all__ = [
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-class Encoded(NamedTuple):
-    """A payload as it is written."""
-
-    tag: int
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
