@@ -117,7 +117,7 @@ class Ticker(Closing):
 
     def _emit(self) -> None:
         try:
-            self._medium.emit_nowait(self._channel, self._make(), **self._options)
+            self._medium.emit_nowait(self._channel, self._make(), delay=None, **self._options)
         except WouldBlock:
             self.skipped += 1
         except (Closed, ForkedMedium):
