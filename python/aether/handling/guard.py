@@ -18,7 +18,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
 from aether._native import Budget, with_header
-from aether._wait import is_stray_cancellation
+from aether._wait import is_failure
 from aether.events import said
 from aether.handling.circuit import CircuitBreaker
 from aether.handling.deadlines import Deadlines
@@ -180,9 +180,8 @@ class Guard:
                 await self._timers.sleep(pause)
                 again = with_header(wave, "aether-attempt", str(attempts))
         except BaseException as error:
-            # Something that it awaited was cancelled, and not this worker: that is an end for good.
-            failed = isinstance(error, Exception) or is_stray_cancellation(error)
-            if failed and self.dead_letter:
+            # Where this worker is cancelled, it has not failed.
+            if self.dead_letter and is_failure(error):
                 self.buried += bury(self._medium, wave, error, attempts, self._name)
             raise
 
