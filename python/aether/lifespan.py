@@ -191,6 +191,16 @@ def _is_closed(error: BaseException) -> bool:
     return isinstance(error, Closed)
 
 
+def _only_end(group: BaseExceptionGroup) -> SystemExit | KeyboardInterrupt | None:
+    """What ends the program, if there is nothing else in a group that would be lost."""
+    if group.split((SystemExit, KeyboardInterrupt))[1] is not None:
+        return None
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if isinstance(first, (SystemExit, KeyboardInterrupt)) else None
+
+
 def run(
     app: Aether | Callable[..., Awaitable[Any]],
     *,
@@ -207,7 +217,8 @@ def run(
         timeout: Seconds for draining; `None`: the configuration's `shutdown_timeout`.
 
     Raises:
-        SystemExit: Not all was done: with 128 + its number after a second signal, else with 1 where waves were abandoned.
+        SystemExit: Not all was done: with 128 + its number after a second signal, else with 1 where waves were abandoned. Or
+            the program has raised it, in a task of its own too.
         TypeError: `app` is no medium and no async function.
         ValueError: There is no such backend.
 
@@ -244,7 +255,14 @@ def run(
 
     loop = "asyncio" if backend == "uvloop" else backend
     options = {"use_uvloop": True} if backend == "uvloop" else {}
-    anyio.run(main, backend=loop, backend_options=options)
+    try:
+        anyio.run(main, backend=loop, backend_options=options)
+    except BaseExceptionGroup as group:
+        # asyncio lets out of a group of tasks what ends the program; trio hands it on in a group.
+        end = _only_end(group)
+        if end is None:
+            raise
+        raise end from group
     life = lives[0]
     if life.forced and life.signal is not None:
         raise SystemExit(128 + life.signal)

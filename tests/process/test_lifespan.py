@@ -154,6 +154,33 @@ def test_what_is_not_done_in_time_is_abandoned(backend: str) -> None:
     assert b"3 waves abandoned" in err
 
 
+@pytest.mark.parametrize("backend", LOOPS)
+def test_what_ends_the_program_in_a_group_of_tasks_is_its_status(backend: str) -> None:
+    async def exits(after: int) -> None:
+        await turns(after)
+        sys.exit(3)
+
+    async def main(medium: Aether) -> None:
+        async with anyio.create_task_group() as outer, anyio.create_task_group() as group:
+            outer.start_soon(anyio.sleep_forever)
+            group.start_soon(exits, 5)
+            await anyio.sleep_forever()
+
+    medium = Aether()
+    with pytest.raises(SystemExit) as raised:
+        aether.run(main, medium=medium, backend=backend)
+    assert (raised.value.code, medium.phase) == (3, "closed")
+
+
+def test_no_other_error_is_lost_beside_it() -> None:
+    async def main(medium: Aether) -> None:
+        raise BaseExceptionGroup("two", [SystemExit(3), KeyError("mine")])
+
+    with pytest.raises(BaseExceptionGroup) as raised:
+        aether.run(main, medium=Aether(), backend="trio")
+    assert raised.group_contains(KeyError)
+
+
 async def test_the_intake_stops_and_the_block_is_left(anyio_backend: object) -> None:
     medium = Aether()
     worker, handled = medium.vibrator("worker"), list[int]()
