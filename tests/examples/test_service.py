@@ -17,7 +17,7 @@ pytest.importorskip("fastapi", reason="fastapi is not installed, which the examp
 pytest.importorskip("httpx", reason="httpx is not installed, which its tests ask it with")
 
 SERVICE = ROOT / "examples" / "orders_service"
-PLUGIN = "aether.testing.plugin"
+PLUGIN = "aether_pytest"
 INSTALLED = any(one.value == PLUGIN for one in metadata.distribution("aether-medium").entry_points)
 
 
