@@ -4,7 +4,8 @@ Contract:
 - Entering runs the handlers, as `async with medium` does. SIGTERM or SIGINT stops the intake at once, and has the block left
   at its next wait, as a cancelled task is, or by the `Closed` that it gets if it emits before that.
 - Leaving drains: handlers finish what waits for them, the journal is flushed, all is closed, within `shutdown_timeout`.
-  Then, or at a second signal, what is left is abandoned: counted, and logged with how much it was.
+  Then, or at a second signal, what is left is abandoned: counted, and logged with how much it was. Neither cuts short the
+  writing of a journal: what was taken in stays there, and a disk that hangs would hold the process in any case.
 - A signal while the block is done and drains ends nothing more: it is a first one.
 - Of one within another the inner one gets the signal, and is drained; then the outer one gets it too.
 - In the block's own thread and loop nothing else changes: handlers of signals that were there before are back afterwards.

@@ -386,8 +386,9 @@ class Running(Traced):
     ) -> AbstractAsyncContextManager[Lifespan]:
         """The medium for the length of a program: entered until SIGTERM or SIGINT comes, then drained and closed.
 
-        A signal stops the intake and cancels the block at its next wait; a second one ends at once. What is not done within
-        `timeout` is abandoned, counted and logged. A server that has a lifespan of its own, such as that of FastAPI and
+        A signal stops the intake and cancels the block at its next wait; a second one cancels handlers at once. What is not done
+        within `timeout` is abandoned, counted and logged. Then a journal is written to its end, however long the disk takes. A
+        server that has a lifespan of its own, such as that of FastAPI and
         Starlette, takes this method for it.
 
         Args:

@@ -8,16 +8,18 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from tests.conftest import LOOPS
-from tests.probes import turns
+from tests.probes import PATIENCE, turns
 
 import aether
 from aether import Aether, AetherConfig, Closed, Wave
+from aether.journal import Journal
 
 ROUNDS = 200 if "AETHER_TORTURE" in os.environ else 2
 
@@ -206,6 +208,27 @@ async def test_the_intake_stops_and_the_block_is_left(anyio_backend: object) -> 
     assert handled == [0, 1, 2, 3, 4]
     assert (medium.phase, life.abandoned, life.forced) == ("closed", 0, False)
     worker.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no journals on Windows")
+async def test_the_journal_is_written_to_its_end_whatever_comes(
+    anyio_backend: object, tmp_path: Path
+) -> None:
+    class Signalled(Journal):
+        def close(self) -> None:
+            seen = threading.Event()
+            for _ in range(2):
+                life.stop()
+            life._home.soon(seen.set)
+            assert seen.wait(PATIENCE)
+            super().close()
+
+    medium = Aether(journal=Signalled(tmp_path, durability="os"))
+    async with medium.lifespan(signals=False) as life:
+        for number in range(100):
+            medium.emit_nowait("a", number)
+    assert (life.forced, life.abandoned, medium.phase) == (True, 0, "closed")
+    assert [wave.payload for wave in Journal(tmp_path).replay()] == list(range(100))
 
 
 async def test_an_error_comes_out_as_it_was_raised_and_what_was_waiting_is_said(
