@@ -192,14 +192,13 @@ def _is_closed(error: BaseException) -> bool:
     return isinstance(error, Closed)
 
 
-def _only_end(group: BaseExceptionGroup) -> SystemExit | KeyboardInterrupt | None:
+def _only_end(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
     """What ends the program, if there is nothing else in a group that would be lost."""
-    if group.split((SystemExit, KeyboardInterrupt))[1] is not None:
+    ends, others = group.split((SystemExit, KeyboardInterrupt))
+    if ends is None or others is not None:
         return None
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first if isinstance(first, (SystemExit, KeyboardInterrupt)) else None
+    first = ends.exceptions[0]
+    return _only_end(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def run(
