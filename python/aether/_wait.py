@@ -456,9 +456,9 @@ def is_failure(error: BaseException) -> bool:
     if isinstance(error, GeneratorExit) or _ends_the_program(error):
         return False
     if running_asyncio_loop() is None:
-        import trio
-
-        return not _is_or_holds(error, (trio.Cancelled,))
+        # A handler that is dropped without a loop needs no trio to be there.
+        trio: Any = sys.modules.get("trio")
+        return trio is None or not _is_or_holds(error, (trio.Cancelled,))
     import asyncio
 
     task = asyncio.current_task()
