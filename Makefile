@@ -153,7 +153,7 @@ counts: $(STAMPS)/created | cargo
 .PHONY: typecheck
 typecheck: build
 	$(call heading,mypy --strict)
-	@$(BIN)/mypy --strict python/aether $(wildcard tests/typing)
+	@$(BIN)/mypy --strict python/aether python/aether_pytest $(wildcard tests/typing)
 	$(call heading,basedpyright)
 	@$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(call heading,stubtest)

@@ -1,9 +1,9 @@
 """A service that takes orders: FastAPI in front, a medium with its handlers behind, and a graceful end.
 
 An order is accepted at once and charged behind. The bank may be down, or hang: each attempt has a time limit, there are up to
-four, and once half of the calls fail, a circuit leaves the bank in peace for half a minute, in which orders wait. One that
-cannot be charged at all goes out on `dead.orders.placed`. At SIGTERM the server takes no more requests, and the medium is left:
-what was accepted is charged first.
+four, and once half of the calls fail, a circuit leaves the bank in peace for half a minute, and again where it is still down.
+Orders wait meanwhile, which uses up no attempt. One that cannot be charged at all goes out on `dead.orders.placed`. At SIGTERM
+the server takes no more requests, and the medium is left: what was accepted is charged first.
 
 Run it with `uvicorn --factory service:demo`; its tests are beside it, and run in no time, as their clock is virtual.
 """

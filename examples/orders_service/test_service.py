@@ -129,6 +129,24 @@ async def test_a_bank_that_hangs_is_left_in_peace(
         assert await state(client, number) == "paid"
 
 
+async def test_orders_wait_for_a_bank_that_is_away_for_longer(
+    anyio_backend: str,
+    bank: Bank,
+    aether_medium: VirtualAether,
+    aether_clock: VirtualClock,
+    aether_recorder: Recording,
+) -> None:
+    bank.hangs = True
+    async with running(bank, aether_medium) as client:
+        numbers = [await place(client) for _ in range(8)]
+        await aether_clock.advance(80)
+        assert bank.asked == 8 + 3 + 3, "all, and then the probes of the circuit, twice"
+        bank.hangs = False
+        await aether_clock.advance(60)
+        assert sorted(bank.charged) == numbers
+        aether_recorder.assert_not_emitted("dead.*")
+
+
 async def test_what_was_accepted_is_charged_before_the_end(
     anyio_backend: str, bank: Bank, aether_medium: VirtualAether, aether_faults: Faults
 ) -> None:

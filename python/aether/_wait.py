@@ -304,9 +304,13 @@ class _TrioTask:
 
 
 def _ends_the_program(error: BaseException) -> bool:
-    ends = (SystemExit, KeyboardInterrupt)
-    return isinstance(error, ends) or (
-        isinstance(error, BaseExceptionGroup) and error.subgroup(ends) is not None
+    return _is_or_holds(error, (SystemExit, KeyboardInterrupt))
+
+
+def _is_or_holds(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
+    """Whether it is of these, or a group in which there is one."""
+    return isinstance(error, kinds) or (
+        isinstance(error, BaseExceptionGroup) and error.subgroup(kinds) is not None
     )
 
 
@@ -442,14 +446,24 @@ class Home:
         return True
 
 
-def is_stray_cancellation(error: BaseException) -> bool:
-    """Whether asyncio's cancellation came out of something that was awaited, and not for this task."""
-    if running_asyncio_loop() is None:
+def is_failure(error: BaseException) -> bool:
+    """Whether what was called has failed with it, whatever its class: it ends neither the running task nor the program.
+
+    asyncio's cancellation is one where nobody cancels this task: it came out of something that was awaited, or was raised.
+    """
+    if isinstance(error, Exception):
+        return True
+    if isinstance(error, GeneratorExit) or _ends_the_program(error):
         return False
+    if running_asyncio_loop() is None:
+        # A handler that is dropped without a loop needs no trio to be there.
+        trio: Any = sys.modules.get("trio")
+        return trio is None or not _is_or_holds(error, (trio.Cancelled,))
     import asyncio
 
     task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling()
+    cancelled = task is None or bool(task.cancelling())
+    return not (cancelled and _is_or_holds(error, (asyncio.CancelledError,)))
 
 
 def is_cancellation(error: BaseException) -> bool:

@@ -4,8 +4,8 @@ Contract:
 - What a payload holds is noted when its wave is admitted, before anybody has it, and compared when a handler has ended with
   it, when the next waves are emitted, and when the handlers of the medium are stopped. What differs is logged as
   `payload.changed`, once, with its place, the channel and who has got it; nobody is stopped.
-- Noted are numbers, texts, bytes, arrays, the items of lists, tuples, sets and dicts, the fields of objects, up to `_MOST_PLACES`
-  of them and `_DEEPEST` deep; everything else goes by what object it is. No code of the payload's classes runs.
+- Noted are numbers, texts, bytes, arrays, the items of lists, tuples, deques, sets and dicts, the fields of objects, up to
+  `_MOST_PLACES` of them and `_DEEPEST` deep; everything else goes by what object it is. No code of the payload's classes runs.
 - What an object works out and keeps for itself is no change: a cached property, or a field with a leading underscore that was
   not there, or was `None`. So a `Path` may be printed, and a hash be kept.
 - It is slow, and keeps the last `_KEPT` payloads alive: for tests, and to look for a mistake. Without `debug` there is none.
@@ -13,10 +13,11 @@ Contract:
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 from hashlib import blake2b
 from types import GetSetDescriptorType, MemberDescriptorType, NoneType
@@ -27,7 +28,7 @@ from aether.console.payloads import short
 from aether.events import said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from aether._native import Wave
     from aether.lane import Handler, Lane
@@ -43,6 +44,9 @@ _LOOKED_AT = 16
 _MOST_PLACES = 10_000
 _DEEPEST = 100
 _SHOWN = 60
+_TRIES = 100
+_TOLD_APART = 10_000
+"""So much of a long key tells it from others."""
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 """What nothing can change, and what is compared by value."""
@@ -156,7 +160,7 @@ def noted(payload: object) -> dict[str, _Value]:
             return
         places[place] = _Value(kind, private=private)
         above.add(id(value))
-        for step, item in inside:
+        for step, item in _distinct(inside):
             note(item, f"{place}{step}", private=step.startswith("._"))
         above.discard(id(value))
 
@@ -224,6 +228,7 @@ def _is_kept(before: _Value | None, now: _Value) -> bool:
 # The methods of these, as a class that derives from one may have others; of any items, as nobody knows which.
 _DICT: Any = dict
 _LIST: Any = list
+_DEQUE: Any = deque
 _TUPLE: Any = tuple
 _SET: Any = set
 _FROZENSET: Any = frozenset
@@ -234,18 +239,49 @@ def _inside(value: object) -> list[tuple[str, object]] | None:
     # By the class alone: an instance may say of itself that it is something else.
     kind = type(value)
     if issubclass(kind, dict):
-        items = [(f"[{short(key, _SHOWN)}]", item) for key, item in _LIST(_DICT.items(value))]
+        items = [(f"[{_named(key)}]", item) for key, item in _LIST(_DICT.items(value))]
         return items + list(_fields(value))
-    if issubclass(kind, (list, tuple)):
-        all_of = _LIST.copy(value) if issubclass(kind, list) else _TUPLE.__iter__(value)
+    if issubclass(kind, (list, tuple, deque)):
+        all_of = (
+            _LIST.copy(value)
+            if issubclass(kind, list)
+            else _TUPLE.__iter__(value)
+            if issubclass(kind, tuple)
+            else _copied(value)
+        )
         return [(f"[{at}]", one) for at, one in enumerate(all_of)]
     if issubclass(kind, (set, frozenset)):
         copied = (_SET if issubclass(kind, set) else _FROZENSET).copy(value)
-        # In no order: each item is a place of its own.
-        return [(f"{{{short(one, _SHOWN)}}}", one) for one in copied]
+        # In no order that would last: each item is a place of its own.
+        return [(f"{{{_named(one)}}}", one) for one in sorted(copied, key=id)]
     if issubclass(kind, (bytearray, memoryview, type)) or callable(value):
         return None
     return list(_fields(value)) or None
+
+
+def _copied(queue: object) -> list[object]:
+    """What is in a deque; its own `copy` would make one of its class."""
+    for _ in range(_TRIES):
+        # Without the interpreter's lock, another thread may come in between.
+        with contextlib.suppress(RuntimeError):
+            return list(_DEQUE.__iter__(queue))
+    return []
+
+
+def _named(key: object) -> str:
+    """A key, or an item of a set, as a step; those that differ only behind what is shown are told apart."""
+    text = short(key, _SHOWN)
+    if len(text) < _SHOWN:
+        return text
+    return f"{text}~{blake2b(short(key, _TOLD_APART).encode(errors='replace'), digest_size=4).hexdigest()}"
+
+
+def _distinct(steps: Iterable[tuple[str, object]]) -> Iterator[tuple[str, object]]:
+    """The same, with numbers behind those that look alike."""
+    seen: Counter[str] = Counter()
+    for step, item in steps:
+        seen[step] += 1
+        yield (step if seen[step] == 1 else f"{step}#{seen[step]}"), item
 
 
 def _fields(value: object) -> Iterator[tuple[str, object]]:

@@ -7,8 +7,8 @@ Contract:
   whose key is busy stands behind it, and the worker goes on with others, while fewer than `buffer_size`
   waves stand so; then the lane takes no more until one of them is done.
 - What stands around a handler, such as retries and a time limit, is in `aether.handling`. Its waiting is the worker's.
-- A handler that raises is counted and stops nobody. It is logged, ten times a second for each kind of error, unless
-  `run(on_error=...)` says otherwise.
+- A handler that raises is counted and stops nobody, whatever the class of its error. It is logged, ten times a second for
+  each kind of error, unless `run(on_error=...)` says otherwise.
 - What stands behind a key still waits: it is counted so, and `clear` drops it.
 - A worker that is cancelled ends its handler; the wave and those that stand behind its key are counted as
   abandoned. Where it was not its lane that cancelled it, such as a handler that cancels its own task, another
@@ -33,8 +33,8 @@ from aether._wait import (
     Flag,
     Home,
     is_cancellation,
+    is_failure,
     is_loop_ending,
-    is_stray_cancellation,
     spawn,
 )
 from aether.events import said
@@ -402,12 +402,9 @@ class Lane:
             ended = True
             if reply_address(wave) is not None:
                 self._medium.requests.answered(wave, answer, self.name)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises
-            ended = True
-            await self._failed(error, wave, begun)
         except BaseException as error:
-            # A handler that awaits something cancelled has failed; nobody cancels this worker.
-            if not is_stray_cancellation(error):
+            # What neither ends this worker nor the program is an error of the handler, whatever its class.
+            if not is_failure(error):
                 raise
             ended = True
             await self._failed(error, wave, begun)
@@ -429,7 +426,9 @@ class Lane:
                 reported: Any = self.on_error(error, wave)
                 if hasattr(reported, "__await__"):
                     await reported
-            except Exception as again:  # noqa: BLE001 - a worker outlives its report
+            except BaseException as again:  # a worker outlives its report
+                if not is_failure(again):
+                    raise
                 if (more := self._passes("on_error.failed", again)) is not None:
                     _log.exception(
                         "on_error of %r has failed%s",

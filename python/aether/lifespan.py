@@ -4,7 +4,8 @@ Contract:
 - Entering runs the handlers, as `async with medium` does. SIGTERM or SIGINT stops the intake at once, and has the block left
   at its next wait, as a cancelled task is, or by the `Closed` that it gets if it emits before that.
 - Leaving drains: handlers finish what waits for them, the journal is flushed, all is closed, within `shutdown_timeout`.
-  Then, or at a second signal, what is left is abandoned: counted, and logged with how much it was.
+  Then, or at a second signal, what is left is abandoned: counted, and logged with how much it was. Neither cuts short the
+  writing of a journal: what was taken in stays there, and a disk that hangs would hold the process in any case.
 - A signal while the block is done and drains ends nothing more: it is a first one.
 - Of one within another the inner one gets the signal, and is drained; then the outer one gets it too.
 - In the block's own thread and loop nothing else changes: handlers of signals that were there before are back afterwards.
@@ -191,6 +192,15 @@ def _is_closed(error: BaseException) -> bool:
     return isinstance(error, Closed)
 
 
+def _only_end(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """What ends the program, if there is nothing else in a group that would be lost."""
+    ends, others = group.split((SystemExit, KeyboardInterrupt))
+    if ends is None or others is not None:
+        return None
+    first = ends.exceptions[0]
+    return _only_end(first) if isinstance(first, BaseExceptionGroup) else first
+
+
 def run(
     app: Aether | Callable[..., Awaitable[Any]],
     *,
@@ -207,7 +217,8 @@ def run(
         timeout: Seconds for draining; `None`: the configuration's `shutdown_timeout`.
 
     Raises:
-        SystemExit: Not all was done: with 128 + its number after a second signal, else with 1 where waves were abandoned.
+        SystemExit: Not all was done: with 128 + its number after a second signal, else with 1 where waves were abandoned. Or
+            the program has raised it, in a task of its own too.
         TypeError: `app` is no medium and no async function.
         ValueError: There is no such backend.
 
@@ -244,7 +255,14 @@ def run(
 
     loop = "asyncio" if backend == "uvloop" else backend
     options = {"use_uvloop": True} if backend == "uvloop" else {}
-    anyio.run(main, backend=loop, backend_options=options)
+    try:
+        anyio.run(main, backend=loop, backend_options=options)
+    except BaseExceptionGroup as group:
+        # asyncio lets out of a group of tasks what ends the program; trio hands it on in a group.
+        end = _only_end(group)
+        if end is None:
+            raise
+        raise end from group
     life = lives[0]
     if life.forced and life.signal is not None:
         raise SystemExit(128 + life.signal)

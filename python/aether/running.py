@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from aether._wait import Blocks, Home, checked_timeout, checkpoint, loop_time, shielded
@@ -317,8 +318,13 @@ class Running(Traced):
         ticker = Ticker(cast("Aether", self), seconds, channel, made, amplitude, headers)
         self._tickers[ticker] = None
         if self._runs and self._home is not None:
-            self._home.run(ticker.start)
+            self._home.run(partial(self._begin_ticker, ticker))
         return ticker
+
+    def _begin_ticker(self, ticker: Ticker) -> None:
+        # From another thread this may come late: the handlers may be stopped by now, or run in another loop.
+        if self._runs and self._home is not None and self._home.is_here():
+            ticker.start()
 
     def forget_ticker(self, ticker: Ticker) -> None:
         """Keeps it no longer; for the ticker itself."""
@@ -380,8 +386,9 @@ class Running(Traced):
     ) -> AbstractAsyncContextManager[Lifespan]:
         """The medium for the length of a program: entered until SIGTERM or SIGINT comes, then drained and closed.
 
-        A signal stops the intake and cancels the block at its next wait; a second one ends at once. What is not done within
-        `timeout` is abandoned, counted and logged. A server that has a lifespan of its own, such as that of FastAPI and
+        A signal stops the intake and cancels the block at its next wait; a second one cancels handlers at once. What is not done
+        within `timeout` is abandoned, counted and logged. Then a journal is written to its end, however long the disk takes. A
+        server that has a lifespan of its own, such as that of FastAPI and
         Starlette, takes this method for it.
 
         Args:

@@ -12,8 +12,8 @@ __all__ = ["SIGNALS"]
 SIGNALS: dict[str, str] = {
     Signals.SIGINT.name: "`KeyboardInterrupt`, in the loop or in `emit_sync` and `receive_sync`, which wait interruptibly; the "
     "commands end with one line and status 130.",
-    Signals.SIGTERM.name: "Is the program's; with `medium.lifespan()` and `aether.run` it drains, within `shutdown_timeout`, and a second one ends "
-    "at once.",
+    Signals.SIGTERM.name: "Is the program's; with `medium.lifespan()` and `aether.run` it drains, within `shutdown_timeout`, and a "
+    "second one cancels handlers at once.",
     # Windows has neither of these.
     "SIGHUP": "Is the program's, too.",
     "SIGPIPE": "Is ignored, as Python does; a pipe that was closed ends a command with status 1.",

@@ -33,14 +33,15 @@ class Ticker(Closing):
     """Emits a wave at a steady interval until it is closed; see `Aether.every`."""
 
     __slots__ = (
+        "_amplitude",
         "_begun",
         "_channel",
         "_closed",
         "_fails",
+        "_headers",
         "_made",
         "_make",
         "_medium",
-        "_options",
         "_timer",
         "emitted",
         "seconds",
@@ -60,7 +61,8 @@ class Ticker(Closing):
         # What is wrong with it is told now, and not each time.
         checked = Wave(channel, amplitude=1.0 if amplitude is None else amplitude, headers=headers)
         self._channel = checked.channel
-        self._options: dict[str, Any] = {"amplitude": amplitude, "headers": headers}
+        self._amplitude = amplitude
+        self._headers = headers
         self._medium = medium
         self._make = make
         self._timer: Timer | None = None
@@ -117,7 +119,9 @@ class Ticker(Closing):
 
     def _emit(self) -> None:
         try:
-            self._medium.emit_nowait(self._channel, self._make(), delay=None, **self._options)
+            self._medium.emit_nowait(
+                self._channel, self._make(), amplitude=self._amplitude, headers=self._headers
+            )
         except WouldBlock:
             self.skipped += 1
         except (Closed, ForkedMedium):

@@ -285,8 +285,8 @@ class Vibrator(Emitting, Resonating):
     def close(self) -> None:
         """Ends it at once: detunes, and counts what waits as abandoned. A second time does nothing.
 
-        A handler that runs goes on; `aclose` waits for it, and so does leaving the medium. A request that
-        waits here fails with `RequestFailed`.
+        A handler that runs goes on, for as long as it takes: `aclose` waits for it, and so does leaving the medium, for at
+        most `drain_timeout`. A request that waits here fails with `RequestFailed`.
         """
         self.mute()
         self._end()
@@ -317,7 +317,7 @@ class Vibrator(Emitting, Resonating):
         return self._to_end
 
     async def aclose(self) -> None:
-        """Ends it as `close` does, and waits for its handlers that run, but not for the one that calls."""
+        """Ends it as `close` does, and waits for its handlers that run, however long, but not for the one that calls."""
         self.close()
         for lane in self._lanes:
             if lane.is_running and not lane.is_current():

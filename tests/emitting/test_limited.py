@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import threading
 import time
+import weakref
 from functools import partial
 from typing import Any
 
 import anyio
 import pytest
+from tests.conftest import LOOPS
 from tests.handling.passing import passes
 from tests.probes import PATIENCE, begin, receive, tuned, turns, until
 
@@ -24,6 +27,7 @@ from aether import (
     Wave,
     WouldBlock,
 )
+from aether._wait import Home
 
 
 def timed() -> tuple[Aether, ManualClock]:
@@ -311,6 +315,33 @@ async def test_a_place_that_is_free_before_a_turn_is_due_is_taken_when_it_is(
         assert not late.done, "both turns are used"
         await passes(clock, 1.0)
         assert (await late.result()).sequence == 2
+
+
+@pytest.mark.parametrize("backend", LOOPS)
+def test_a_loop_that_has_ended_is_not_kept_by_who_waited_in_it(backend: str) -> None:
+    medium = Aether()
+    emitter = medium.emitter(rate=1_000.0, burst=1)
+    ended: list[weakref.ref[object]] = []
+
+    async def one() -> None:
+        ended.append(weakref.ref(Home().key))
+        await emitter.emit_wave("a")
+        async with anyio.create_task_group() as group:
+            later = begin(group, lambda: emitter.emit_wave("a"))
+            await until(lambda: emitter.statistics().waiting == 1)
+            await later.cancel()
+
+    async def another() -> None:
+        for _ in range(3):
+            await emitter.emit_wave("a")
+
+    name = "asyncio" if backend == "uvloop" else backend
+    options = {"use_uvloop": True} if backend == "uvloop" else {}
+    anyio.run(one, backend=name, backend_options=options)
+    anyio.run(another, backend=name, backend_options=options)
+    gc.collect()
+    assert ended[0]() is None
+    assert emitter.statistics().waiting == 0
 
 
 def test_one_that_is_dropped_without_its_loop_leaves_its_turn() -> None:

@@ -17,7 +17,7 @@ pytest.importorskip("fastapi", reason="fastapi is not installed, which the examp
 pytest.importorskip("httpx", reason="httpx is not installed, which its tests ask it with")
 
 SERVICE = ROOT / "examples" / "orders_service"
-PLUGIN = "aether.testing.plugin"
+PLUGIN = "aether_pytest"
 INSTALLED = any(one.value == PLUGIN for one in metadata.distribution("aether-medium").entry_points)
 
 
@@ -33,7 +33,7 @@ def test_the_tests_of_the_service_pass() -> None:
         check=False,
         cwd=SERVICE,
     )
-    assert "10 passed" in done.stdout, done.stdout + done.stderr
+    assert "12 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_server_lives_as_long_as_its_medium_and_hands_it_on() -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.handling.passing import entered, passes
 from tests.probes import turns
 
-from aether import Aether, AetherConfig, ChannelError, CircuitBreaker, CircuitChange, Wave
+from aether import Aether, AetherConfig, ChannelError, CircuitBreaker, CircuitChange, Retry, Wave
 
 
 class Down(Exception):
@@ -150,6 +150,40 @@ async def test_they_may_wait_until_it_has_closed(anyio_backend: object) -> None:
         assert sorted(payload for payload, _ in handled) == [1, 2, 3]
         assert sorted(when for _, when in handled) == [10.0, 11.0, 11.0]
         assert [wave.payload for wave in heard.all() if wave.channel == "dead.a"] == [-1] * 4
+
+
+async def test_what_waits_for_it_uses_up_no_time_for_retries(anyio_backend: object) -> None:
+    handled: list[float] = []
+    async with entered() as (medium, clock, worker, heard):
+        circuit = breaker(when_open="wait", open_for=30.0, calls=1, minimum=1, probes=1)
+
+        @worker.on("a", circuit=circuit, retry=Retry(on=Down, wait_jitter=0.0))
+        async def work(wave: Wave[Any]) -> None:
+            handled.append(clock.now())
+            if clock.now() < 100.0:
+                raise Down
+
+        await medium.emit_wave("a")
+        await passes(clock, 130.0, 0.5)
+        assert len(handled) == 5, "at once, and each time that it may be asked"
+        assert handled[-1] > 100.0
+        assert [wave for wave in heard.all() if wave.channel == "dead.a"] == []
+        assert worker.statistics().failed == 0
+
+
+async def test_what_attempts_take_uses_it_up(anyio_backend: object) -> None:
+    async with entered() as (medium, clock, worker, heard):
+        circuit = breaker(when_open="wait", open_for=30.0, calls=1, minimum=1, probes=1)
+
+        @worker.on("a", circuit=circuit, retry=Retry(on=Down, timeout=25.0, wait_jitter=0.0))
+        async def work(wave: Wave[Any]) -> None:
+            await medium.timers.sleep(10.0)
+            raise Down
+
+        await medium.emit_wave("a")
+        await passes(clock, 200.0, 0.5)
+        [letter] = [wave for wave in heard.all() if wave.channel == "dead.a"]
+        assert letter.headers["aether-attempts"] == "3"
 
 
 async def test_or_go_to_somebody_else(anyio_backend: object) -> None:

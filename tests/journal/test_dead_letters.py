@@ -141,6 +141,22 @@ def test_a_folder_without_a_journal_is_one_line(tmp_path: Path) -> None:
     assert "nowhere" in said
 
 
+@pytest.mark.parametrize("name", ["drop", "retry"])
+def test_what_is_missing_is_told_once(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed(tmp_path, 1, 2, 3, channel="orders.created")
+    [segment] = tmp_path.glob("*.segment")
+    data = bytearray(segment.read_bytes())
+    # In the midst of the three and their letters.
+    data[len(data) // 2] ^= 1
+    segment.write_bytes(data)
+    with caplog.at_level("WARNING", "aether"):
+        assert command(name, tmp_path, "--all")[0] == 0
+    events = [getattr(record, "event", "") for record in caplog.records]
+    assert events.count("journal.gaps") == 1
+
+
 class Point(NamedTuple):
     x: int
     y: int

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 import pytest
 from tests.handling.passing import entered, passes
 from tests.probes import turns, until
 
-from aether import Aether, AetherConfig, ChannelError, ManualClock
+from aether import Aether, AetherConfig, ChannelError, ManualClock, Ticker
 
 
 async def test_one_goes_out_each_time(anyio_backend: object) -> None:
@@ -90,6 +91,31 @@ async def test_it_runs_while_the_handlers_do(anyio_backend: object) -> None:
     assert ticker.emitted == 5
     await turns(5)
     assert medium.timers.next() is None
+
+
+async def test_one_of_another_thread_does_not_begin_behind_the_handlers(
+    anyio_backend: object,
+) -> None:
+    clock = ManualClock()
+    medium = Aether(clock=clock)
+    made: list[Ticker] = []
+    async with medium.running():
+        # The loop does not turn until the handlers are stopped.
+        thread = threading.Thread(target=lambda: made.append(medium.every(1.0, "beat")))
+        thread.start()
+        thread.join()
+    [ticker] = made
+    await passes(clock, 3.0, 1.0)
+    assert (ticker.emitted, medium.timers.next()) == (0, None)
+    async with medium.running():
+        await passes(clock, 2.0, 1.0)
+        assert ticker.emitted == 2
+        thread = threading.Thread(target=lambda: made.append(medium.every(1.0, "beat")))
+        thread.start()
+        thread.join()
+        await passes(clock, 2.0, 1.0)
+        assert made[1].emitted == 2
+    await medium.aclose()
 
 
 def test_mistakes_are_told_at_once() -> None:

@@ -8,16 +8,18 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from tests.conftest import LOOPS
-from tests.probes import turns
+from tests.probes import PATIENCE, turns
 
 import aether
 from aether import Aether, AetherConfig, Closed, Wave
+from aether.journal import Journal
 
 ROUNDS = 200 if "AETHER_TORTURE" in os.environ else 2
 
@@ -154,6 +156,33 @@ def test_what_is_not_done_in_time_is_abandoned(backend: str) -> None:
     assert b"3 waves abandoned" in err
 
 
+@pytest.mark.parametrize("backend", LOOPS)
+def test_what_ends_the_program_in_a_group_of_tasks_is_its_status(backend: str) -> None:
+    async def exits(after: int) -> None:
+        await turns(after)
+        sys.exit(3)
+
+    async def main(medium: Aether) -> None:
+        async with anyio.create_task_group() as outer, anyio.create_task_group() as group:
+            outer.start_soon(anyio.sleep_forever)
+            group.start_soon(exits, 5)
+            await anyio.sleep_forever()
+
+    medium = Aether()
+    with pytest.raises(SystemExit) as raised:
+        aether.run(main, medium=medium, backend=backend)
+    assert (raised.value.code, medium.phase) == (3, "closed")
+
+
+def test_no_other_error_is_lost_beside_it() -> None:
+    async def main(medium: Aether) -> None:
+        raise BaseExceptionGroup("two", [SystemExit(3), KeyError("mine")])
+
+    with pytest.raises(BaseExceptionGroup) as raised:
+        aether.run(main, medium=Aether(), backend="trio")
+    assert raised.group_contains(KeyError)
+
+
 async def test_the_intake_stops_and_the_block_is_left(anyio_backend: object) -> None:
     medium = Aether()
     worker, handled = medium.vibrator("worker"), list[int]()
@@ -179,6 +208,27 @@ async def test_the_intake_stops_and_the_block_is_left(anyio_backend: object) -> 
     assert handled == [0, 1, 2, 3, 4]
     assert (medium.phase, life.abandoned, life.forced) == ("closed", 0, False)
     worker.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no journals on Windows")
+async def test_the_journal_is_written_to_its_end_whatever_comes(
+    anyio_backend: object, tmp_path: Path
+) -> None:
+    class Signalled(Journal):
+        def close(self) -> None:
+            seen = threading.Event()
+            for _ in range(2):
+                life.stop()
+            life._home.soon(seen.set)
+            assert seen.wait(PATIENCE)
+            super().close()
+
+    medium = Aether(journal=Signalled(tmp_path, durability="os"))
+    async with medium.lifespan(signals=False) as life:
+        for number in range(100):
+            medium.emit_nowait("a", number)
+    assert (life.forced, life.abandoned, medium.phase) == (True, 0, "closed")
+    assert [wave.payload for wave in Journal(tmp_path).replay()] == list(range(100))
 
 
 async def test_an_error_comes_out_as_it_was_raised_and_what_was_waiting_is_said(

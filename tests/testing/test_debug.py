@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import enum
 import functools
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -199,6 +200,55 @@ def test_each_kind_of_change_has_its_place() -> None:
         == "payload['object'] holds something else"
     )
     assert place(lambda: payload.pop("class")) == "payload['class'] is gone"
+
+
+class Queue(deque[Any]):
+    """A deque that nobody may ask."""
+
+    def __iter__(self) -> Any:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("kind", [deque, Queue])
+def test_what_is_in_a_deque_is_noted(kind: type[deque[Any]]) -> None:
+    payload = kind([[1], 2], 2)
+    before = noted(payload)
+    payload[0].append(3)
+    assert changed(before, noted(payload)) == "payload[0][1] is new"
+    before = noted(payload)
+    payload.append("c")
+    assert changed(before, noted(payload)) == "payload[0] was a list, and is a int"
+
+
+class Alike:
+    """One looks like another."""
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["k" * 60 + str(number) for number in range(3)],
+        [b"k" * 60 + bytes([number]) for number in range(3)],
+        ["k" * 20_000 + str(number) for number in range(3)],
+        [("k" * 60, number) for number in range(3)],
+        [Alike() for _ in range(3)],
+    ],
+    ids=["texts", "bytes", "longer", "tuples", "objects"],
+)
+def test_keys_that_look_alike_are_told_apart(keys: list[Any]) -> None:
+    for number in range(3):
+        payload = dict.fromkeys(keys, 0)
+        before = noted(payload)
+        assert len(before) == 4
+        payload[keys[number]] = 1
+        assert (changed(before, noted(payload)) or "").endswith(" was 0, and is 1")
+        items = set(keys)
+        before = noted(items)
+        items.clear()
+        items.update(reversed(keys))
+        assert changed(before, noted(items)) is None, "a set has no order"
+        items.remove(keys[number])
+        assert changed(before, noted(items)) is not None
 
 
 class Access(enum.Flag):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLUGIN = "aether.testing.plugin"
+PLUGIN = "aether_pytest"
 
 INSTALLED = any(one.value == PLUGIN for one in metadata.distribution("aether-medium").entry_points)
 
@@ -50,6 +50,20 @@ def test_the_plugin_is_found_by_its_entry_point() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["entry-points"]["pytest11"] == {"aether": PLUGIN}
     assert importlib.import_module(PLUGIN)
+
+
+def test_a_run_that_needs_none_of_it_imports_no_more_than_the_plugin(tmp_path: Path) -> None:
+    said = run_tests(
+        tmp_path,
+        """
+import sys
+
+def test_it():
+    assert "aether_pytest" in sys.modules
+    assert "aether" not in sys.modules
+""",
+    )
+    assert "1 passed" in said, said
 
 
 def test_the_fixtures_work_together(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A handler that fails: logged, counted, raised or handed over, and nobody else is stopped."""
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.probes import (
     begin,
     messages,
     tuned,
+    turns,
     until,
 )
 
@@ -38,6 +40,53 @@ async def test_a_failing_handler_is_logged_and_stops_nobody(
     records = [record for record in caplog.records if "fragile-one" in record.getMessage()]
     assert records
     assert records[0].exc_info or "no such thing" in records[0].getMessage()
+
+
+class Unusual(BaseException):
+    """What is no `Exception`, and ends no program."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncio.CancelledError("of something else"),
+        Unusual("mine"),
+        BaseExceptionGroup("two", [asyncio.CancelledError(), KeyError("mine")]),
+    ],
+    ids=["cancelled", "unusual", "group"],
+)
+@pytest.mark.parametrize(
+    "options", [{}, {"timeout": 60.0}, {"key": lambda _: 0}], ids=["plain", "timeout", "key"]
+)
+async def test_an_error_of_any_class_is_one_of_its_wave(
+    anyio_backend: object, error: BaseException, options: dict[str, Any]
+) -> None:
+    seen: list[object] = []
+    async with Aether() as medium:
+        v, letters = tuned(medium), tuned(medium, "dead.*", name="letters")
+
+        def report(error: BaseException, wave: Wave[int]) -> None:
+            seen.append(error)
+            if wave.payload == 0:
+                raise Unusual("a report")
+
+        @v.on("a", **options)
+        async def fail(wave: Wave[int]) -> None:
+            if wave.payload < 2:
+                raise error
+            seen.append(wave.payload)
+
+        async with anyio.create_task_group() as group:
+            running = begin(group, lambda: v.run(on_error=report))
+            await turns(3)
+            receipts = [await medium.emit_wave("a", number) for number in range(3)]
+            assert await medium.settle(5)
+            assert seen == [error, error, 2]
+            assert v.statistics().failed == 2
+            assert [(await receipt.handled(5.0)).ok for receipt in receipts] == [False, False, True]
+            assert letters.statistics().current_buffer_used == (2 if "timeout" in options else 0)
+            letters.close()
+            await running.cancel()
 
 
 async def test_run_may_raise_the_error_of_a_handler() -> None:

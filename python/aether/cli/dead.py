@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aether import Wave
+    from aether import Channel, Wave
     from aether.journal import DeadLetters
 
 __all__ = ["commands"]
@@ -72,19 +72,29 @@ def drop(
 
 
 def _letters(path: str, pattern: str) -> list[Wave[Any]]:
-    from aether import ChannelError, JournalError
+    from aether import JournalError
     from aether.journal import Journal, open_letters
+
+    from .errors import CliError
+
+    _checked(path, pattern)
+    try:
+        return open_letters(Journal.as_written(path), pattern)
+    except JournalError as error:
+        raise CliError(str(error)) from None
+
+
+def _checked(path: str, pattern: str) -> Channel:
+    from aether import Channel, ChannelError
 
     from .errors import MISUSED, CliError
     from .journal.reading import segment_files
 
     segment_files(path)
     try:
-        return open_letters(Journal.as_written(path), pattern)
+        return Channel(pattern)
     except ChannelError as error:
         raise CliError(f"--pattern: {error}", status=MISUSED) from None
-    except JournalError as error:
-        raise CliError(str(error)) from None
 
 
 def _decide(
@@ -98,6 +108,7 @@ def _decide(
 ) -> None:
     from aether import JournalError, PayloadError
     from aether.journal import DeadLetters, Journal
+    from aether.journal.letters import origin
 
     from .console import Screen
     from .errors import MISUSED, CliError
@@ -105,9 +116,11 @@ def _decide(
     if bool(letters) == every:
         raise CliError("name the letters by their sequences, or give --all", status=MISUSED)
     screen, failed, count = Screen(), False, 0
-    chosen = {letter.sequence or 0 for letter in _letters(path, pattern)}
+    wanted = _checked(path, pattern)
     try:
+        # Read once: what is missing in the journal is told at each reading.
         with DeadLetters.deciding(Journal.as_written(path)) as dead:
+            chosen = {one.sequence or 0 for one in dead if wanted.covers(origin(one))}
             for sequence in letters or sorted(chosen):
                 if sequence not in chosen or sequence not in dead:
                     screen.complain(

@@ -18,7 +18,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
 from aether._native import Budget, with_header
-from aether._wait import is_stray_cancellation
+from aether._wait import is_failure
 from aether.events import said
 from aether.handling.circuit import CircuitBreaker
 from aether.handling.deadlines import Deadlines
@@ -162,17 +162,20 @@ class Guard:
             if self.turns is not None:
                 await self.turns.turn()
             retry = self._retry
+            waited: list[float] = []
             if retry is None:
-                return await self._attempt(wave)
+                return await self._attempt(wave, waited)
             begun = self._timers.now()
             if self._budget is not None:
                 self._budget.begin(begun)
             again = wave
             while True:
                 try:
-                    return await self._attempt(again)
+                    return await self._attempt(again, waited)
                 except Exception as error:
-                    pause = retry.pause(error, attempts, self._timers.now() - begun)
+                    # What it waited for its circuit is no time in which it was tried.
+                    spent = self._timers.now() - begun - sum(waited)
+                    pause = retry.pause(error, attempts, spent)
                     if pause is None or not self._may(error, attempts, pause, wave):
                         raise
                 attempts += 1
@@ -180,9 +183,8 @@ class Guard:
                 await self._timers.sleep(pause)
                 again = with_header(wave, "aether-attempt", str(attempts))
         except BaseException as error:
-            # Something that it awaited was cancelled, and not this worker: that is an end for good.
-            failed = isinstance(error, Exception) or is_stray_cancellation(error)
-            if failed and self.dead_letter:
+            # Where this worker is cancelled, it has not failed.
+            if self.dead_letter and is_failure(error):
                 self.buried += bury(self._medium, wave, error, attempts, self._name)
             raise
 
@@ -219,18 +221,21 @@ class Guard:
             )
         return allowed
 
-    async def _attempt(self, wave: Wave[Any]) -> Any:
+    async def _attempt(self, wave: Wave[Any], waited: list[float]) -> Any:
+        """Has it handled once, and notes how long that waited for the circuit."""
         if self._circuits is None:
             return await self._timed(wave)
         passage = self._circuits.of(wave)
         when_open = self._circuits.when_open
         while True:
             changed = passage.changed
-            wait = passage.asks(self._timers.now())
+            asked = self._timers.now()
+            wait = passage.asks(asked)
             if wait is None:
                 break
             if when_open == "wait":
                 await self._until(changed, wait, passage)
+                waited.append(self._timers.now() - asked)
                 continue
             self.refused += 1
             if when_open == "refuse":

@@ -60,8 +60,8 @@ class Line:
         self._timers = timers
         self._line: deque[_Place] = deque()
         self._lock = threading.Lock()
-        self._armed: set[object] = set()
-        """The loops that will look at it again."""
+        self._armed: dict[object, Home] = {}
+        """The loops that will look at it again, by their keys."""
         self._open = False
         self.waited = 0
         """How many had to wait."""
@@ -153,7 +153,7 @@ class Line:
 
     def _look(self, home: Home) -> None:
         with self._lock:
-            self._armed.discard(home.key)
+            self._armed.pop(home.key, None)
         self._serve(home)
 
     def _serve(self, home: Home | None, thread: _Place | None = None) -> float:
@@ -177,7 +177,9 @@ class Line:
                 due.append(place)
             fresh = home is not None and 0.0 < wait < inf and home.key not in self._armed
             if home is not None and fresh:
-                self._armed.add(home.key)
+                # One that has ended in between does not, and would be kept.
+                self._armed = {key: one for key, one in self._armed.items() if not one.is_over()}
+                self._armed[home.key] = home
             if home is None and 0.0 < wait < inf and (thread is None or thread.served):
                 looks = self._line[0]
         for place in due:

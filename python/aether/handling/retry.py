@@ -35,8 +35,8 @@ class Retry:
         on: Which errors: a class, a tuple of classes, or a function of the error, which says whether, or after how many
             seconds, such as what a server asks for in `Retry-After`.
         attempts: How many there are at most, the first included: 1 or more; `None`: as many as `timeout` allows.
-        timeout: No attempt is begun so many seconds after the first one; `None`: whenever. What then waits for its circuit
-            may come to the handler later, and what the first one waited for it counts.
+        timeout: No attempt is begun once attempts and pauses have taken so many seconds; `None`: whenever. What a wave waits
+            for its circuit is not counted: a circuit that is open does not use up the attempts.
         wait_initial: The first pause.
         wait_max: The longest.
         wait_jitter: How much chance adds, so that those who have failed together do not come back together.
@@ -88,7 +88,7 @@ class Retry:
         Args:
             error: How it failed.
             attempt: The so many-th it was, from 1.
-            spent: Seconds since the first one began.
+            spent: Seconds that attempts and pauses have taken so far.
         """
         if self.attempts is not None and attempt >= self.attempts:
             return None

@@ -3,7 +3,7 @@
 `VirtualAether` is an `Aether` whose time passes only when a test says so; `record` keeps what is emitted and compares;
 `faults` has handlers fail, wait, miss waves and get them twice, from a seed. `load` reads what was recorded of another run,
 `rerun` puts its inputs into the program once more, and `diff` says what has changed. With pytest, the fixtures of
-`aether.testing.plugin` are there by themselves.
+`aether_pytest` are there by themselves.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """The fixtures of `aether.testing` for pytest, which finds them by itself.
 
+A package of its own, so that a run of pytest that needs none of them does not import `aether`.
+
 None of them needs a loop, so they work with any plugin that runs async tests, and with none. The medium is not entered:
 the test does that, or the program that it hands the medium to.
 
