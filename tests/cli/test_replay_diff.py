@@ -142,6 +142,13 @@ def test_a_cut_off_record_is_told(run: str) -> None:
     assert (done.status, done.err) == (0, "! cut.jsonl: was cut off before its end\n")
 
 
+def test_a_record_without_waves_is_told(run: str) -> None:
+    Path("blank.jsonl").write_text("")
+    done = aether("replay", "--diff", "blank.jsonl", "blank.jsonl")
+    assert (done.status, done.err) == (0, 2 * "! blank.jsonl: has no waves\n")
+    assert done.out == "no difference in 0 waves\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "line"),
     [

@@ -181,21 +181,14 @@ def load(path: str | PathLike[str]) -> Record:
     pattern, missed, end = "*", 0, None
     begun = complete = cut = False
     for number, line in _lines(Path(path)):
-        if line is None:
-            cut = True
-            break
-        if not line.strip():
-            continue
-        notice = _notice_of(line)
+        notice = None if line is None else _notice_of(line)
         if notice is None:
-            try:
-                entries.append(Entry.of_line(line))
-            except ValueError as error:
-                if not line.endswith(b"\n") and (begun or entries or _is_head(line)):
-                    cut = True
-                    break
-                message = f"{path}: line {number} is no wave: {error}"
-                raise ValueError(message) from None
+            may_be_cut = begun or bool(entries)
+            entry = None if line is None else _entry_of(line, f"{path}: line {number}", may_be_cut)
+            if entry is None:
+                cut = True
+                break
+            entries.append(entry)
         elif notice.version > _VERSION:
             message = f"{path} is a record of version {notice.version}, and this library reads up to {_VERSION}; use a newer one"
             raise ValueError(message)
@@ -218,13 +211,20 @@ def _notice_of(line: bytes) -> _Notice | None:
     return notice if notice.channel is None else None
 
 
-def _is_head(line: bytes) -> bool:
-    """Whether a line that is cut in two began a record."""
-    return _HEAD.startswith(line) or line.startswith(_HEAD)
+def _entry_of(line: bytes, place: str, may_be_cut: bool) -> Entry | None:  # noqa: FBT001 - of this module
+    """The wave of a line; `None`: it is cut in two."""
+    try:
+        return Entry.of_line(line)
+    except ValueError as error:
+        # What is cut in two has waves before it, or began a record itself.
+        if not line.endswith(b"\n") and (may_be_cut or _HEAD.startswith(line[: len(_HEAD)])):
+            return None
+        message = f"{place} is no wave: {error}"
+        raise ValueError(message) from None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
-    """The lines with their numbers; `None`: the gzip is cut off here."""
+    """The lines that are not blank, with their numbers; `None`: the gzip is cut off here."""
     with path.open("rb") as file:
         packed = file.peek(1)[:1] == b"\x1f"
         opened: Callable[[], Iterable[bytes]] = (
@@ -233,7 +233,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
         number = 0
         try:
             for number, line in enumerate(opened(), 1):
-                yield number, line
+                if line.strip():
+                    yield number, line
         except EOFError:
             yield number + 1, None
         except zlib.error as error:
