@@ -1416,7 +1416,7 @@ class Receipt:
 
     @property
     def reasons(self) -> dict[str, int]:
-        """Why it was let go, and how often: `full`, `faintest` or `expired`.
+        """Why it was let go, and how often: `full`, `faintest`, `expired` or `shed`.
 
         Of a wave that goes nowhere: ``{"max_propagation": 1}`` or ``{"min_amplitude": 1}``.
         """

@@ -278,10 +278,11 @@ class Delays:
                 raise RuntimeError(message)
             home = Home()
         one._moment = self._timers.now() + seconds  # noqa: SLF001 - of this module
-        with self._lock, self._room(one):
+        # In this order: in a block of the limits, the end of some object may cancel one that waits.
+        with self._room(one), self._lock:
             self.check(one.channel)
             self._waiting[one] = None
-        home.run(partial(self._set, one))
+        home.run(partial(self._set, one, home))
         return one
 
     def _room(self, one: DelayedEmission) -> AbstractContextManager[None]:
@@ -292,9 +293,12 @@ class Delays:
             one.channel, lambda: len(self._waiting) + len(self._under_way)
         )
 
-    def _set(self, one: DelayedEmission) -> None:
-        """Sets its timer in the running loop."""
-        if one in self._waiting:
+    def _set(self, one: DelayedEmission, here: Home) -> None:
+        """Sets its timer in the running loop, unless the handlers have come to run in another one."""
+        home = self._home
+        if home is not None and home.key is not here.key and not home.is_over():
+            home.run(partial(self._set, one, home))
+        elif one in self._waiting:
             self._unset(one)
             one._timer = self._timers.at(one._moment, self._due, one)  # noqa: SLF001
 
@@ -308,7 +312,7 @@ class Delays:
         """The handlers run in this loop, which is the running one, from now on."""
         self._home = home
         for one in list(self._waiting):
-            self._set(one)
+            self._set(one, home)
 
     def run_out(self) -> None:
         """They do no more. What waits there goes out there, while that loop runs."""
@@ -357,6 +361,9 @@ class Delays:
         except Exception as error:  # noqa: BLE001 - whatever keeps it from going out
             self._failed(one, error)
             return
+        except BaseException:
+            self._abandon([one])
+            raise
         if receipt is None:
             call.spawn(partial(self._go_on, one, call.emit, None), self._raise)
         elif receipt.pending and (told := self._told(receipt)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -141,6 +142,13 @@ def test_a_cut_off_record_is_told(run: str) -> None:
     assert (done.status, done.err) == (0, "! cut.jsonl: was cut off before its end\n")
 
 
+def test_a_record_without_waves_is_told(run: str) -> None:
+    Path("blank.jsonl").write_text("")
+    done = aether("replay", "--diff", "blank.jsonl", "blank.jsonl")
+    assert (done.status, done.err) == (0, 2 * "! blank.jsonl: has no waves\n")
+    assert done.out == "no difference in 0 waves\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "line"),
     [
@@ -187,6 +195,25 @@ def test_what_is_wrong_is_one_line(run: str, arguments: list[str], status: int, 
     Path("broken_app.py").write_text("def b(:\n")
     said = failure(aether("replay", *arguments), status)
     assert re.fullmatch(f"aether: {line}", said), said
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (
+            [{"channel": "a..b", "payload": 1, "sequence": 7}],
+            r"wave 7 of the record, on 'a\.\.b': .*",
+        ),
+        (
+            [{"channel": "in", "payload": 1, "ts": ts} for ts in (-1e308, 1e308)],
+            r"seconds must be a finite number .*",
+        ),
+    ],
+)
+def test_inputs_that_cannot_be_are_one_line(lines: list[dict[str, object]], why: str) -> None:
+    Path("odd.jsonl").write_text("".join(json.dumps({"ts": 1} | line) + "\n" for line in lines))
+    said = failure(aether("replay", "--diff", "odd.jsonl", "--app", "desk_app:build"))
+    assert re.fullmatch(f"aether: --app desk_app:build: {why}", said), said
 
 
 def test_a_record_whose_inputs_nobody_can_tell_is_refused(run: str) -> None:

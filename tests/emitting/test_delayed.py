@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import inspect
 import logging
 import math
+import sys
 import threading
 import weakref
 from functools import partial
@@ -36,6 +38,7 @@ from aether import (
     Wave,
     WouldBlock,
 )
+from aether.delayed import Delays, _Call
 from aether.journal import Journal
 from aether.testing import VirtualAether
 
@@ -554,6 +557,76 @@ def test_what_waited_in_a_loop_that_ended_goes_out_where_handlers_run(backend: s
     assert medium.statistics().delayed.waiting == 2
     anyio.run(after, backend=backend)
     assert medium.statistics().delayed == DelayedStatistics(emitted=2)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_it_goes_out_where_handlers_have_come_to_run_meanwhile(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    medium = Aether(clock=clock)
+    reader = tuned(medium, "a")
+    running = threading.Event()
+    got: list[object] = []
+
+    async def handle() -> None:
+        async with medium.running():
+            running.set()
+            with anyio.fail_after(10):
+                got.extend([(await receive(reader)).payload])
+
+    handlers = threading.Thread(target=partial(anyio.run, handle, backend=backend))
+    check = Delays.check
+
+    def meanwhile(delays: Delays, channel: str) -> None:
+        check(delays, channel)
+        if inspect.currentframe().f_back.f_code.co_name == "add":  # type: ignore[union-attr]
+            handlers.start()
+            running.wait()
+
+    async def emit() -> None:
+        await medium.emit_wave("a", 1, delay=1.0)
+
+    monkeypatch.setattr(Delays, "check", meanwhile)
+    anyio.run(emit, backend=backend)
+    clock.advance(1.0)
+    handlers.join()
+    assert got == [1]
+
+
+async def test_one_is_cancelled_where_the_limits_look(anyio_backend: object) -> None:
+    # As the end of some object may do.
+    async with entered(AetherConfig(limits=LimitsConfig(delayed=9))) as (medium, _, worker, _):
+        worker.resonate_on("a")
+        first = medium.emit_nowait("a", 1, delay=1.0)
+        other = threading.Thread(target=partial(medium.emit_nowait, "a", 2, delay=1.0))
+        answers: list[bool] = []
+        cancelling = threading.Thread(target=lambda: answers.append(first.cancel()), daemon=True)
+        with medium.admission.of("vibrators", 9, 1, lambda: 0, "one", "none"):
+            other.start()
+            # It waits for the limits, with or without more.
+            await until(lambda: _is_at(other, "of"))
+            cancelling.start()
+            await anyio.to_thread.run_sync(cancelling.join, 10)
+        other.join()
+        assert answers == [True]
+
+
+def _is_at(thread: threading.Thread, function: str) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    return frame is not None and frame.f_code.co_name == function
+
+
+async def test_what_ends_the_program_leaves_none_under_way(
+    anyio_backend: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with entered() as (medium, _, _, _):
+        one = medium.emit_nowait("a", 1, delay=1.0)
+        monkeypatch.setattr(_Call, "now", lambda _: sys.exit(3))
+        with pytest.raises(SystemExit):
+            medium.delays._due(one)
+        assert one.state == "abandoned"
+        assert medium.statistics().delayed == DelayedStatistics(abandoned=1)
 
 
 # The journal

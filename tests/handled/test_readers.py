@@ -10,7 +10,7 @@ from tests.handled.asking import hows, still_at_it
 from tests.handling.passing import entered, passes
 from tests.probes import begin, tuned, turns
 
-from aether import EndOfStream, WouldBlock
+from aether import Aether, EndOfStream, WouldBlock
 
 
 async def test_a_reader_has_finished_when_it_asks_for_the_next(anyio_backend: object) -> None:
@@ -180,6 +180,23 @@ async def test_clearing_and_closing_end_all_that_wait(anyio_backend: object) -> 
         assert {str(hows(await receipt.handled())) for receipt in receipts} == {
             "{'reader': 'cleared'}"
         }
+
+
+async def test_each_is_noted_once_however_many_let_it_go_after_another(
+    anyio_backend: object,
+) -> None:
+    medium = Aether()
+    readers = [medium.vibrator(f"reader {number}") for number in range(20)]
+    for reader in readers:
+        reader.resonate_on("a")
+    following: Any = (await medium.emit_wave("a", 1)).follow(lambda: None)
+    for reader in readers:
+        reader.close()
+    again, rows = following.look()
+    assert not again
+    # As the medium remembers them, and as whoever follows does.
+    assert len(rows) == 2 * len(readers)
+    following.end()
 
 
 async def test_more_is_lost_than_is_remembered(anyio_backend: object) -> None:

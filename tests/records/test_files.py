@@ -56,7 +56,6 @@ def test_what_is_written_is_read(path: Path) -> None:
 
 def test_wherever_it_is_cut_off_all_full_lines_are_sound(path: Path) -> None:
     whole = written(path, *range(5))
-    head = whole.index(b"\n")
     for cut in range(len(whole)):
         path.write_bytes(whole[:cut])
         read = load(path)
@@ -64,9 +63,7 @@ def test_wherever_it_is_cut_off_all_full_lines_are_sound(path: Path) -> None:
         lines = whole[:cut].split(b"\n")
         full = sum(b'"sequence"' in line and line.endswith(b'"codec":1}') for line in lines)
         assert [one.payload for one in read] == list(range(full))
-        assert read.complete == (cut < head or cut == len(whole) - 1), (
-            "else it begins, without an end"
-        )
+        assert read.complete == (cut == 0 or cut == len(whole) - 1), "else it has no end"
 
 
 def test_a_bad_line_within_is_named(path: Path) -> None:
@@ -92,8 +89,27 @@ def test_event_files_are_read_too_and_packed_ones(path: Path) -> None:
     assert len(load(path)) == 1_000
     path.write_bytes(packed[:-9])
     assert len(load(path)) == 1_000
+    assert not load(path).complete
     path.write_bytes(packed[:20] + b"\xff\xff" + packed[22:])
     with pytest.raises((ValueError, OSError)):
+        load(path)
+
+
+def test_an_event_file_that_is_cut_off_is_not_complete(path: Path) -> None:
+    path.write_bytes(b'{"ts": 1, "channel": "a", "payload": 1}\n{"ts": 2, "chan')
+    read = load(path)
+    assert (len(read), read.complete) == (1, False)
+
+
+def test_a_file_of_one_line_that_is_no_wave_is_no_record(path: Path) -> None:
+    path.write_bytes(b'[{"ts": 1, "channel": "a", "payload": 1}]')
+    with pytest.raises(ValueError, match="line 1 is no wave"):
+        load(path)
+
+
+def test_nobody_has_missed_less_than_nothing(path: Path) -> None:
+    path.write_bytes(written(path).replace(b'"count":3', b'"count":-3'))
+    with pytest.raises(ValueError, match="line 2 is no wave"):
         load(path)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -140,6 +142,14 @@ def test_nothing_is_imported_for_an_object() -> None:
     assert not one.is_whole
     assert one.wave().payload == {"x": 1}
     assert Entry("a", {"x": 1}, type="json:dumps").wave().payload == {"x": 1}, "no class"
+
+
+def test_no_module_is_asked_for_what_it_would_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    lazy, asked = ModuleType("lazy"), list[str]()
+    lazy.__getattr__ = asked.append  # type: ignore[method-assign]
+    monkeypatch.setitem(sys.modules, "lazy", lazy)
+    assert Entry("a", {"x": 1}, type="lazy:Made").wave().payload == {"x": 1}
+    assert asked == []
 
 
 def test_an_object_whose_class_has_changed_is_told() -> None:

@@ -136,3 +136,23 @@ def test_an_interrupted_wave_is_not_counted_as_missed() -> None:
 
     assert moments(receive) >= 3
     v.close()
+
+
+def test_whoever_follows_a_wave_is_told_that_it_goes_back() -> None:
+    medium = Aether()
+    v = tuned(medium, "a")
+    told: list[int] = []
+
+    def receive(at: int) -> None:
+        following: Any = medium.emit_nowait("a", at, ttl=60.0).follow(lambda: woken.append(at))
+        woken: list[int] = []
+        got = interrupt(v, at)
+        if not got:
+            # Time may remove it now, and nobody else sees to that.
+            told.extend(woken)
+            v.receive_nowait()
+        following.end()
+
+    assert moments(receive) >= 3
+    assert told, "at least once it was taken, and went back"
+    v.close()

@@ -89,6 +89,8 @@ def _of_files(
     from aether.testing import diff
 
     for name, one in ((file, before), (again, after)):
+        if not len(one):
+            screen.complain(f"! {name}: has no waves")
         if one.missed:
             screen.complain(f"! {name}: {one.missed:,} waves are missing, as they came too fast")
         if not one.complete:

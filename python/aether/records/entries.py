@@ -6,6 +6,7 @@ import binascii
 import sys
 from base64 import b64decode
 from dataclasses import dataclass
+from inspect import getattr_static
 from typing import Any, Final
 
 import msgspec
@@ -149,11 +150,12 @@ class Entry:
 
 
 def _found(name: str) -> type[Any] | None:
-    """A class of a module that is imported: nothing is, as a file may name anything."""
+    """A class of a module that is imported: nothing is, nor does anything run, as a file may name anything."""
     module, _, path = name.partition(":")
     found: Any = sys.modules.get(module)
     for part in path.split("."):
-        found = getattr(found, part, None)
+        # Not a module's own `__getattr__`, which may import more.
+        found = getattr_static(found, part, None)
     return found if isinstance(found, type) else None
 
 

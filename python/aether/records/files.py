@@ -4,8 +4,8 @@ Contract:
 - A file that is there already is left alone unless `replace` is given.
 - What is written is written whole lines at a time, and each call of `write` has reached the system when it returns: a process
   that is killed leaves a file that is sound up to its last full line. A disk that is full is the `OSError` it is.
-- Reading takes plain files and gzip. A last line that is cut in two is left out; any other line that is no wave is an error
-  that names it.
+- Reading takes plain files and gzip. A last line that is cut in two is left out, and the record is not complete, nor is one of
+  a gzip that is cut off; any other line that is no wave is an error that names it, as is a whole file that is but one such.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import msgspec
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Record", "RecordFile", "load"]
 
 _VERSION = 1
+_HEAD = b'{"record"'
 
 
 class _Notice(msgspec.Struct):
@@ -39,7 +40,7 @@ class _Notice(msgspec.Struct):
     version: int = _VERSION
     pattern: str = "*"
     ts: float | None = None
-    count: int = 0
+    count: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 _decode_notice = msgspec.json.Decoder(_Notice).decode
@@ -178,19 +179,16 @@ def load(path: str | PathLike[str]) -> Record:
     """
     entries: list[Entry] = []
     pattern, missed, end = "*", 0, None
-    begun = complete = False
+    begun = complete = cut = False
     for number, line in _lines(Path(path)):
-        if not line.strip():
-            continue
-        notice = _notice_of(line)
+        notice = None if line is None else _notice_of(line)
         if notice is None:
-            try:
-                entries.append(Entry.of_line(line))
-            except ValueError as error:
-                if not line.endswith(b"\n"):
-                    break
-                message = f"{path}: line {number} is no wave: {error}"
-                raise ValueError(message) from None
+            may_be_cut = begun or bool(entries)
+            entry = None if line is None else _entry_of(line, f"{path}: line {number}", may_be_cut)
+            if entry is None:
+                cut = True
+                break
+            entries.append(entry)
         elif notice.version > _VERSION:
             message = f"{path} is a record of version {notice.version}, and this library reads up to {_VERSION}; use a newer one"
             raise ValueError(message)
@@ -200,7 +198,7 @@ def load(path: str | PathLike[str]) -> Record:
             missed += notice.count
         elif notice.record == "end":
             complete, end = True, notice.ts
-    return Record(tuple(entries), pattern, missed, complete or not begun, end)
+    return Record(tuple(entries), pattern, missed, (complete or not begun) and not cut, end)
 
 
 def _notice_of(line: bytes) -> _Notice | None:
@@ -213,17 +211,32 @@ def _notice_of(line: bytes) -> _Notice | None:
     return notice if notice.channel is None else None
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def _entry_of(line: bytes, place: str, may_be_cut: bool) -> Entry | None:  # noqa: FBT001 - of this module
+    """The wave of a line; `None`: it is cut in two."""
+    try:
+        return Entry.of_line(line)
+    except ValueError as error:
+        # What is cut in two has waves before it, or began a record itself.
+        if not line.endswith(b"\n") and (may_be_cut or _HEAD.startswith(line[: len(_HEAD)])):
+            return None
+        message = f"{place} is no wave: {error}"
+        raise ValueError(message) from None
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
+    """The lines that are not blank, with their numbers; `None`: the gzip is cut off here."""
     with path.open("rb") as file:
         packed = file.peek(1)[:1] == b"\x1f"
         opened: Callable[[], Iterable[bytes]] = (
             (lambda: gzip.GzipFile(fileobj=file)) if packed else (lambda: file)
         )
+        number = 0
         try:
-            yield from enumerate(opened(), 1)
+            for number, line in enumerate(opened(), 1):
+                if line.strip():
+                    yield number, line
         except EOFError:
-            # Cut off, as a line may be.
-            return
+            yield number + 1, None
         except zlib.error as error:
             message = f"{path}: the gzip is broken: {error}"
             raise ValueError(message) from None

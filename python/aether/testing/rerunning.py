@@ -71,7 +71,8 @@ async def rerun(
         RuntimeError: The medium is not entered; or inputs wait for room that nobody makes.
         TimeoutError: Handlers wait for something that does not come, and no timer is to.
         TypeError: The medium has no virtual clock, or `inputs` is one text.
-        ValueError: It cannot be told which waves are inputs; or the payload of one is not of its class any more.
+        ValueError: It cannot be told which waves are inputs; or one breaks a rule, is at no possible moment, or has a payload
+            that is not of its class any more.
 
     Example:
         >>> import asyncio
@@ -132,7 +133,7 @@ class _Run:
         clock = self._medium.clock
         begun, first = clock.now(), min((one.ts for one in entries), default=0.0)
         last = max((one.ts for one in entries), default=0.0)
-        waves = [entry.wave() for entry in put_in]
+        waves = [_wave_of(entry) for entry in put_in]
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
             try:
@@ -141,7 +142,7 @@ class _Run:
                     await self._put(tasks, wave)
                 await self._until(begun + last - first)
                 await self._finish()
-            except (RuntimeError, TimeoutError) as error:
+            except (RuntimeError, TimeoutError, ValueError) as error:
                 # Not in the group of a task group.
                 failure = error
             if failure or self._waiting:
@@ -201,6 +202,14 @@ class _Run:
             seconds = self._medium.config.drain_timeout
             notes.append(f"handlers were still at work {seconds:g} s after the end of the record")
         return notes
+
+
+def _wave_of(entry: Entry) -> Wave[Any]:
+    try:
+        return entry.wave()
+    except ValueError as error:
+        message = f"wave {entry.sequence or '?'} of the record, on {entry.channel!r}: {error}"
+        raise ValueError(message) from None
 
 
 def _split(

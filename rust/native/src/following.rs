@@ -73,8 +73,17 @@ struct Follower {
 #[derive(Default)]
 struct Followed {
     followers: Vec<Weak<Follower>>,
-    /// How some have ended, none forgotten since then.
+    /// How some have ended, none forgotten since then: of each mailbox the last.
     ends: Vec<Ended>,
+}
+
+impl Followed {
+    fn note(&mut self, ended: Ended) {
+        match self.ends.iter_mut().find(|known| known.number == ended.number) {
+            Some(known) => *known = ended,
+            None => self.ends.push(ended),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -90,7 +99,7 @@ struct Known {
 impl Known {
     fn remember(&mut self, sequence: u64, ended: Ended) {
         if let Some(followed) = self.followed.get_mut(&sequence) {
-            followed.ends.push(ended);
+            followed.note(ended);
             return;
         }
         if self.last.len() >= MOST {
@@ -120,7 +129,7 @@ impl Known {
         followed.followers.push(who);
         self.last.retain(|(known, ended)| {
             if *known == sequence {
-                followed.ends.push(ended.clone());
+                followed.note(ended.clone());
             }
             *known != sequence
         });

@@ -260,7 +260,7 @@ impl PyReceipt {
         self.dropped.load(Relaxed)
     }
 
-    /// Why it was let go, and how often: `full`, `faintest` or `expired`.
+    /// Why it was let go, and how often: `full`, `faintest`, `expired` or `shed`.
     ///
     /// Of a wave that goes nowhere: ``{"max_propagation": 1}`` or ``{"min_amplitude": 1}``.
     #[getter]

@@ -203,6 +203,8 @@ impl ReceiveOp {
             holder.let_go(py, given.sequence.load(Ordering::Relaxed));
         }
         shared.settle(py, after);
+        // Where it waits time may remove it, which whoever follows it has to see to.
+        shared.follows.wake(py, [given.sequence.load(Ordering::Relaxed)]);
         Ok(())
     }
 

@@ -86,8 +86,8 @@ pub type Ticket = u64;
 pub struct Aftermath<T, W> {
     /// To be woken: seldom more than one.
     pub wakes: SmallVec<[W; 1]>,
-    /// Waves that were let go, to be dropped.
-    pub garbage: Vec<T>,
+    /// Waves that were let go, to be dropped: seldom more than one.
+    pub garbage: SmallVec<[T; 1]>,
     /// Wakers that are not needed any more, to be dropped.
     pub spent: Vec<W>,
     /// To be logged.
@@ -99,7 +99,7 @@ impl<T, W> Default for Aftermath<T, W> {
     fn default() -> Self {
         Self {
             wakes: SmallVec::new(),
-            garbage: Vec::new(),
+            garbage: SmallVec::new(),
             spent: Vec::new(),
             episodes: Vec::new(),
         }
@@ -111,8 +111,9 @@ impl<T, W> Aftermath<T, W> {
     #[inline]
     pub fn is_untouched(&self) -> bool {
         let Self { wakes, garbage, spent, episodes } = self;
-        let allocated = garbage.capacity() | spent.capacity() | episodes.capacity();
-        allocated == 0 && wakes.is_empty() && !wakes.spilled()
+        let allocated = spent.capacity() | episodes.capacity();
+        let empty = wakes.is_empty() && garbage.is_empty();
+        allocated == 0 && empty && !wakes.spilled() && !garbage.spilled()
     }
 }
 
