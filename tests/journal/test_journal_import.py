@@ -137,6 +137,45 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == [source]
 
 
+REFUSED = """
+import resource, signal, sys
+from aether import JournalFull
+from aether._native import JournalImport
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+journal = JournalImport(sys.argv[1])
+
+def append(payload):
+    journal.append(("a", None, "1"), (1.0, 1.0, 1.0, 0.0, 1.0, None, 0), [], None, 0, payload)
+
+append(b"x" * 2_000_000)
+try:
+    # For the small ones there is room, once the disk has refused the large one.
+    for _ in range(5_000):
+        append(b"x")
+except JournalFull:
+    print("told")
+try:
+    journal.close()
+except JournalFull:
+    print("told at the end")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit of a file's size")
+def test_what_was_refused_before_the_disk_took_more_is_told(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED, str(tmp_path / "new")],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1:] == ["told at the end"]
+
+
 def test_many_waves_are_imported(tmp_path: Path) -> None:
     text = "x" * 200_000
     done = imported(tmp_path, *(event(payload=text) for _ in range(200)))

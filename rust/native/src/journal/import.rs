@@ -3,14 +3,15 @@
 //! Contract:
 //! - A wave keeps all of its fields but the sequence, which is given anew, from 1, in the order of the calls.
 //! - What breaks a rule of waves is refused by a `ValueError`, and leaves no trace.
-//! - A call waits for the disk only while much waits for it already; `close` until all is safe. An error of either
-//!   is final: the folder is to be removed.
+//! - A call waits for the disk only while much waits for it already; `close` until all is safe. What the disk has refused
+//!   is an error of the next call, whatever it has taken since. An error of either is final: the folder is to be removed.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use aether_core::channel::check_channel;
 use aether_journal::disk::Folder;
-use aether_journal::journal::{Journal, Options, Refusal};
+use aether_journal::journal::{Journal, Options, Refusal, Settled};
 use aether_journal::record::{Codec, Encoded, HeaderBytes, Undone, Wave};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -32,6 +33,8 @@ type Numbers = (f64, f64, f64, f64, f64, Option<f64>, u16);
 pub struct PyJournalImport {
     /// Nobody waits for a single wave.
     journal: Journal<Folder, ()>,
+    /// What the disk has refused first.
+    lost: Arc<OnceLock<Refusal>>,
     path: PathBuf,
     /// The process that opened it, counted by forks.
     generation: u32,
@@ -45,7 +48,14 @@ impl PyJournalImport {
         let options = Options { pending_bytes: PENDING, ..Options::DEFAULT };
         fork::goes_on()?;
         let _inside = Inside::enter(py);
-        let opened = py.detach(|| Journal::open(Folder::new(&path)?, options, drop));
+        let lost = Arc::new(OnceLock::new());
+        let refused = Arc::clone(&lost);
+        let told = move |settled: Settled<()>| {
+            if let Err(refusal) = settled.result {
+                refused.get_or_init(|| refusal);
+            }
+        };
+        let opened = py.detach(|| Journal::open(Folder::new(&path)?, options, told));
         let failed = |error: &dyn std::error::Error| {
             JournalError::new_err(format!(
                 "{}: the journal cannot be made: {error}",
@@ -60,7 +70,7 @@ impl PyJournalImport {
                 path.display()
             )));
         }
-        Ok(Self { journal, path, generation: fork::generation() })
+        Ok(Self { journal, lost, path, generation: fork::generation() })
     }
 
     /// Appends a wave: its channel, source and id, its numbers, headers, what it undoes, and payload as it is
@@ -111,6 +121,7 @@ impl PyJournalImport {
             Encoded::wave(&wave).map_err(|unfit| PyValueError::new_err(unfit.to_string()))?;
         fork::goes_on()?;
         let _inside = Inside::enter(py);
+        self.is_whole()?;
         loop {
             match self.journal.append(&mut encoded, None) {
                 Ok(sequence) => return Ok(sequence),
@@ -128,11 +139,17 @@ impl PyJournalImport {
         fork::goes_on()?;
         let _inside = Inside::enter(py);
         let closed = py.detach(|| self.journal.flush().and_then(|()| self.journal.close()));
-        closed.map_err(|refusal| self.refused(&refusal))
+        closed.map_err(|refusal| self.refused(&refusal))?;
+        self.is_whole()
     }
 }
 
 impl PyJournalImport {
+    /// Nothing was refused so far. A disk that has room again takes what comes, and says no more of what it did not.
+    fn is_whole(&self) -> PyResult<()> {
+        self.lost.get().map_or(Ok(()), |refusal| Err(self.refused(refusal)))
+    }
+
     #[cold]
     fn refused(&self, refusal: &Refusal) -> PyErr {
         let said = format!("{}: {refusal}", self.path.display());
