@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,14 +12,14 @@ if TYPE_CHECKING:
 __all__ = ["Closing"]
 
 
-class Closing:
+class Closing(ABC):
     """Something with a `close` that may be called more than once."""
 
     __slots__ = ()
 
+    @abstractmethod
     def close(self) -> None:
         """Ends it; a second time does nothing."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self

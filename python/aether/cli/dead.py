@@ -1,7 +1,8 @@
 """`aether dead`: the dead letters of a journal: list them, emit them anew, or want nothing more of them.
 
 `list` changes nothing, also while a process writes to the journal. `retry` and `drop` write to it, so that no other process may
-have it open. Payloads stay as they are written, whatever codec they need. A letter that there is not, or that was decided about, is one line and status 1; the others are done all the same.
+have it open. Payloads stay as they are written, whatever codec they need. A letter that there is not, or that was decided
+about, is one line and status 1; the others are done all the same.
 """
 
 from __future__ import annotations

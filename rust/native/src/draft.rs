@@ -1,8 +1,8 @@
 //! A wave on its way out: made from what was asked, checked, and tried.
 
 use std::f64::consts::PI;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use aether_core::channel::check_channel;
 use aether_core::medium::{Carry, Emission, Refusal, Reserved, Sent, Ticket};
@@ -16,48 +16,17 @@ use pyo3::types::PyString;
 use crate::causes::{caused, hand_on};
 use crate::channel::{channel_object, text};
 use crate::context::{handled, is_inside};
-use crate::errors::{Closed, NoReceiver, WouldBlock, channel_error};
-use crate::guarded::Counter;
+use crate::errors::{NoReceiver, WouldBlock, channel_error};
 use crate::journal::{Admitted, Appended, Fate, Writer};
 use crate::machine::{Quickly, Raised};
+use crate::origin::Origin;
 use crate::rare::{Given, Rare, checked_amplitude};
 use crate::receipt::PyReceipt;
-use crate::refusals::{closed_vibrator, explanation, would_block};
+use crate::refusals::{closed_vibrator, not_admitted, would_block};
 use crate::shared::Shared;
 use crate::tracing::{Behind, Sending};
 use crate::waker::{Aftermath, rouse_all};
 use crate::wave::{Hands, Held, PyWave};
-
-/// Who emits.
-pub struct Origin {
-    /// 0 for the medium itself.
-    pub identity: u64,
-    pub name: Option<Py<PyString>>,
-    pub emitted: Counter,
-    pub closed: AtomicBool,
-    /// The name, once somebody has asked for it beyond Python.
-    label: OnceLock<Arc<str>>,
-}
-
-impl Origin {
-    pub fn new(identity: u64, name: Option<Py<PyString>>) -> Self {
-        let closed = AtomicBool::new(false);
-        Self { identity, name, emitted: Counter::new(), closed, label: OnceLock::new() }
-    }
-
-    /// The name; the medium itself has none.
-    pub fn label(&self, py: Python<'_>) -> Option<Arc<str>> {
-        let name = self.name.as_ref()?;
-        let made = || Arc::from(&*name.bind(py).to_string_lossy());
-        Some(Arc::clone(self.label.get_or_init(made)))
-    }
-
-    /// Counts an emission.
-    #[inline]
-    pub fn count(&self, py: Python<'_>) {
-        self.emitted.next(py);
-    }
-}
 
 /// What may be said of an emission beside channel and payload.
 #[derive(Default)]
@@ -571,46 +540,12 @@ impl Draft {
         origin: &Origin,
         refusal: &Refusal,
     ) -> PyErr {
-        let channel = match self.channel(py) {
-            Ok(channel) => channel,
-            Err(error) => return error,
-        };
-        match refusal {
-            Refusal::Closed | Refusal::Full(_) => Closed::new_err(format!(
-                "emitting on {channel:?}: the medium is closed, or drains and takes waves from its handlers \
-                 only; emit before you leave 'async with medium', or make a new medium"
-            )),
-            Refusal::Refused(name) => WouldBlock::new_err(format!(
-                "emitting on {channel:?}: vibrator {name:?} is full and its overflow is 'error'; nothing was \
-                 delivered to anybody; emit again when it has read"
-            )),
-            Refusal::Queued { waiting, most } => {
-                shared.refused.next(py);
-                WouldBlock::new_err(format!(
-                    "emitting on {channel:?} would exceed limits.queued: {waiting} waves wait in this medium, and \
-                     {most} may; nobody got the wave; let somebody read, emit later, or raise the limit"
-                ))
+        let amplitude = self.wave.0.get().strength.amplitude;
+        match self.channel(py) {
+            Ok(channel) => {
+                not_admitted(py, shared, origin, channel, amplitude, self.require, refusal)
             }
-            Refusal::Heavy { waiting, more, most } => {
-                shared.refused_bytes.next(py);
-                WouldBlock::new_err(format!(
-                    "emitting on {channel:?} would exceed limits.queued_bytes: payloads of {waiting} bytes wait in this \
-                     medium, {more} would come, and {most} may; nobody got the wave; let somebody read, emit later or \
-                     less, or raise the limit"
-                ))
-            }
-            Refusal::TooFew { matched } => {
-                let amplitude = self.wave.0.get().strength.amplitude;
-                let explained = explanation(py, shared, channel, amplitude, origin.identity);
-                match explained {
-                    Ok(explained) => NoReceiver::new_err(format!(
-                        "emitting on {channel:?} requires {} and reaches {matched}; nothing was emitted\n\
-                         {explained}",
-                        self.require
-                    )),
-                    Err(error) => error,
-                }
-            }
+            Err(error) => error,
         }
     }
 }

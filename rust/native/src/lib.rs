@@ -27,6 +27,7 @@ mod emitter;
 #[allow(unsafe_code)] // methods entered by C's calling conventions, see its header
 mod entries;
 mod errors;
+mod explain;
 mod field;
 mod figures;
 mod following;
@@ -47,6 +48,7 @@ mod mailbox;
 mod medium;
 mod names;
 mod numbers;
+mod origin;
 mod panics;
 mod physics;
 mod pickled;
@@ -77,6 +79,7 @@ mod wave;
 mod wave_object;
 #[allow(unsafe_code)] // the buffer protocol
 mod window;
+mod words;
 
 use pyo3::prelude::*;
 

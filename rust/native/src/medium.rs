@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aether_core::channel::{Limits, Pattern, check_channel, relate};
 use aether_core::clock::Clock;
 use aether_core::decay::Fading;
-use aether_core::mailbox::{Order, Overflow, Role, Spec};
-use aether_core::medium::{self, Bounds, Most, Phase, Pressure, Verdict};
+use aether_core::mailbox::{Overflow, Role, Spec};
+use aether_core::medium::{self, Bounds, Most, Phase, Pressure};
 use aether_core::times::Times;
 use aether_core::wave::Rules;
 use pyo3::exceptions::PyValueError;
@@ -19,16 +19,15 @@ use crate::awaitable::awaitable;
 use crate::channel::{exact, text};
 use crate::clock::PyManualClock;
 use crate::context::PyHandling;
-use crate::draft::Origin;
 use crate::emitter::PyEmitter;
-use crate::errors::{
-    Closed, amount, at_most, channel_error, count, number, quietly, seconds, type_error,
-};
+use crate::errors::{Closed, amount, at_most, channel_error, count, number, quietly, seconds};
+use crate::explain::explain_rows;
 use crate::figures;
 use crate::journal::PyJournalWriter;
 use crate::last;
 use crate::mailbox::PyMailbox;
 use crate::numbers;
+use crate::origin::Origin;
 use crate::quiet::{Until, UntilOp};
 use crate::rare::{bad, checked_amplitude};
 use crate::ring::PyRing;
@@ -39,6 +38,7 @@ use crate::tracing::PyTracer;
 use crate::tuning::Tuned;
 use crate::waker::Aftermath;
 use crate::wave::{Held, PyWave};
+use crate::words::{order, overflow, word};
 
 /// An emission that waits: its channel, the vibrators that are full for it, and for how many seconds.
 type Stalled = (String, Vec<String>, f64);
@@ -49,99 +49,11 @@ pub struct PyMedium {
     pub shared: Arc<Shared>,
 }
 
-fn word<'a>(what: &str, given: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
-    match given.cast::<PyString>() {
-        Ok(word) => word.to_str(),
-        Err(_) => Err(type_error(what, "a str", given)),
-    }
-}
-
 /// A limit that was given for `what`, and from which amount on it sheds.
 fn most(what: &str, given: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>) -> PyResult<Most> {
     let Some((hard, soft)) = given else { return Ok(Most::NONE) };
     let (hard, soft) = (amount(what, &hard)?, amount(what, &soft)?);
     Ok(Most { soft: soft.min(hard), hard })
-}
-
-/// The word of an order.
-fn order(word: &str) -> PyResult<Order> {
-    match word {
-        "amplitude" => Ok(Order::Amplitude),
-        "fifo" => Ok(Order::Fifo),
-        "fresh" => Ok(Order::Fresh),
-        _ => Err(PyValueError::new_err(format!(
-            "order must be 'amplitude', 'fifo' or 'fresh', not {word:?}"
-        ))),
-    }
-}
-
-/// The word of an overflow policy.
-fn overflow(word: &str) -> PyResult<Overflow> {
-    match word {
-        "block" => Ok(Overflow::Block),
-        "drop_oldest" => Ok(Overflow::DropOldest),
-        "drop_newest" => Ok(Overflow::DropNewest),
-        "drop_faintest" => Ok(Overflow::DropFaintest),
-        "conflate" => Ok(Overflow::Conflate),
-        "error" => Ok(Overflow::Error),
-        "replay" => Ok(Overflow::Replay),
-        _ => Err(PyValueError::new_err(format!(
-            "overflow must be 'block', 'drop_oldest', 'drop_newest', 'drop_faintest', 'conflate', 'error' or, with a \
-             journal, 'replay', not {word:?}"
-        ))),
-    }
-}
-
-/// (vibrator, patterns, reached, reason or None, lane) of every mailbox.
-pub fn explain_rows<'py>(
-    py: Python<'py>,
-    shared: &Shared,
-    channel: &str,
-    amplitude: f64,
-    emitter: u64,
-) -> PyResult<Bound<'py, PyList>> {
-    let rows = PyList::empty(py);
-    let least = shared.tuning.rules(py).min_amplitude;
-    let floor = shared.medium.pressure().floor;
-    for row in shared.medium.explain(channel, amplitude, emitter) {
-        let faint = amplitude < least;
-        let (reached, reason) = match row.verdict {
-            Verdict::Reached
-            | Verdict::Overflows(_)
-            | Verdict::Drops(_)
-            | Verdict::Full
-            | Verdict::Refused
-                if faint =>
-            {
-                (false, Some(format!("min_amplitude: {amplitude} is fainter than {least}")))
-            }
-            Verdict::Reached
-            | Verdict::Overflows(_)
-            | Verdict::Drops(_)
-            | Verdict::Full
-            | Verdict::Refused
-                if amplitude < floor =>
-            {
-                (false, Some(format!("limits.soft: {amplitude} is fainter than {floor:.2}: shed")))
-            }
-            Verdict::Reached => (true, None),
-            Verdict::Overflows(_) => (true, Some("full: another wave would be dropped".to_owned())),
-            Verdict::Drops(reason) => {
-                (false, Some(format!("full: this wave would be dropped ({})", reason.name())))
-            }
-            Verdict::Pattern => (false, Some("pattern".to_owned())),
-            Verdict::NoiseFloor(floor) => {
-                (false, Some(format!("noise floor: {amplitude} is fainter than {floor}")))
-            }
-            Verdict::Own => (false, Some("own".to_owned())),
-            Verdict::Full => (false, Some("full: emitting waits".to_owned())),
-            Verdict::Refused => (false, Some("full: emitting raises WouldBlock".to_owned())),
-            Verdict::Closed => (false, Some("closed".to_owned())),
-        };
-        let patterns: Vec<&str> = row.patterns.iter().map(Pattern::as_str).collect();
-        rows.append((&*row.name, patterns, reached, reason, row.lane))?;
-    }
-    Ok(rows)
 }
 
 impl PyMedium {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use aether_core::medium::Refusal;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
-use crate::draft::Origin;
-use crate::errors::{Closed, WouldBlock};
-use crate::medium::explain_rows;
+use crate::errors::{Closed, NoReceiver, WouldBlock};
+use crate::explain::explain_rows;
+use crate::origin::Origin;
 use crate::shared::Shared;
 
 /// A closed vibrator emits no more.
@@ -27,6 +28,54 @@ pub fn would_block(channel: &str, full: &[Arc<str>]) -> PyErr {
          give the vibrator another overflow or a larger buffer_size",
         listed(full)
     ))
+}
+
+/// The core has not admitted a wave of this amplitude, which requires so many receivers.
+#[cold]
+pub fn not_admitted(
+    py: Python<'_>,
+    shared: &Shared,
+    origin: &Origin,
+    channel: &str,
+    amplitude: f64,
+    require: usize,
+    refusal: &Refusal,
+) -> PyErr {
+    match refusal {
+        Refusal::Closed | Refusal::Full(_) => Closed::new_err(format!(
+            "emitting on {channel:?}: the medium is closed, or drains and takes waves from its handlers \
+             only; emit before you leave 'async with medium', or make a new medium"
+        )),
+        Refusal::Refused(name) => WouldBlock::new_err(format!(
+            "emitting on {channel:?}: vibrator {name:?} is full and its overflow is 'error'; nothing was \
+             delivered to anybody; emit again when it has read"
+        )),
+        Refusal::Queued { waiting, most } => {
+            shared.refused.next(py);
+            WouldBlock::new_err(format!(
+                "emitting on {channel:?} would exceed limits.queued: {waiting} waves wait in this medium, and \
+                 {most} may; nobody got the wave; let somebody read, emit later, or raise the limit"
+            ))
+        }
+        Refusal::Heavy { waiting, more, most } => {
+            shared.refused_bytes.next(py);
+            WouldBlock::new_err(format!(
+                "emitting on {channel:?} would exceed limits.queued_bytes: payloads of {waiting} bytes wait in this \
+                 medium, {more} would come, and {most} may; nobody got the wave; let somebody read, emit later or \
+                 less, or raise the limit"
+            ))
+        }
+        Refusal::TooFew { matched } => {
+            let explained = explanation(py, shared, channel, amplitude, origin.identity);
+            match explained {
+                Ok(explained) => NoReceiver::new_err(format!(
+                    "emitting on {channel:?} requires {require} and reaches {matched}; nothing was emitted\n\
+                     {explained}"
+                )),
+                Err(error) => error,
+            }
+        }
+    }
 }
 
 /// `'a' and 'b' are`, for a message.

@@ -23,10 +23,10 @@ use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 use smallvec::SmallVec;
 
 use crate::channel::{channel_class, text};
-use crate::draft::Origin;
 use crate::fork::Inside;
 use crate::guarded::Guarded;
 use crate::names::{Known, Table};
+use crate::origin::Origin;
 use crate::ring::Kept;
 use crate::shared::Shared;
 use crate::waker::raise_later;

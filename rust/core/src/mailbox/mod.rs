@@ -24,10 +24,12 @@ mod behind;
 mod gone;
 mod heap;
 mod load;
+mod losses;
 mod overflow;
 mod pending;
 mod queue;
 mod ranked;
+mod readers;
 mod resonances;
 mod waiters;
 
@@ -532,65 +534,11 @@ impl<T, W> Mailbox<T, W> {
         self.is_counted() && !self.ahead && !self.queue.is_timed()
     }
 
-    /// How many were lost before the wave that was taken just now; ends the episode with the last wave.
-    #[cold]
-    fn report_losses(&mut self, arrival: u64) -> u64 {
-        let mut missed = 0;
-        while let Some(gap) = self.rest.gaps.first_entry().filter(|gap| *gap.key() <= arrival) {
-            missed += gap.remove();
-        }
-        self.rest.losing &= self.queue.len() > 0;
-        self.losses = self.rest.losing || !self.rest.gaps.is_empty();
-        missed
-    }
-
-    /// Counts a lost wave at its place in the order of arrival, and remembers it.
-    fn lose_wave(&mut self, item: &T, reason: Reason, arrival: u64) {
-        self.note_gone(item, reason);
-        self.lose(reason, arrival);
-    }
-
-    /// Counts a lost wave at its place in the order of arrival.
-    fn lose(&mut self, reason: Reason, arrival: u64) {
-        self.rest.lost.add(reason, 1);
-        if !self.rest.losing {
-            self.rest.losing = true;
-            self.rest.begun = Some(reason);
-        }
-        self.mark_gap(arrival, 1);
-    }
-
-    fn mark_gap(&mut self, arrival: u64, lost: u64) {
-        self.losses = true;
-        *self.rest.gaps.entry(arrival).or_default() += lost;
-        // A reader that stopped must not make this grow.
-        if self.rest.gaps.len() > self.rest.capacity.saturating_mul(2).saturating_add(2) {
-            self.fold_gaps();
-        }
-    }
-
-    /// Moves each gap to the place of the wave with which it will be reported: the next that waits, or the
-    /// next to arrive. So there is at most one gap more than waves, and readers see no difference.
-    fn fold_gaps(&mut self) {
-        let mut waiting = self.queue.waiting_arrivals().into_iter().peekable();
-        let next = self.queue.arrivals();
-        for (place, count) in std::mem::take(&mut self.rest.gaps) {
-            while waiting.next_if(|&arrival| arrival < place).is_some() {}
-            let reported = waiting.peek().copied().unwrap_or(next);
-            *self.rest.gaps.entry(reported).or_default() += count;
-        }
-    }
-
     /// The reader to wake, if there is one for whom enough waves lie here.
     #[inline]
     pub(crate) fn wake_one(&mut self) -> Option<W> {
         let woken = self.waiters.wake_one(self.queue.len());
         if woken.is_none() && self.ahead { self.waiters.wake_one(self.len()) } else { woken }
-    }
-
-    /// The reason with which an episode of loss has begun, once.
-    pub(crate) fn begun_losing(&mut self) -> Option<Reason> {
-        self.rest.begun.take().filter(|_| !self.is_aside())
     }
 
     /// Takes everything out, counted as `reason`; the episode of loss, if any, is over.
@@ -639,36 +587,5 @@ impl<T, W> Mailbox<T, W> {
 
     pub(crate) fn members_mut(&mut self) -> &mut usize {
         &mut self.rest.members
-    }
-
-    /// Notes who reads; `None`: somebody whom nobody can name.
-    pub(crate) fn read_by(&mut self, reader: Option<Actor>) {
-        match reader {
-            None => self.rest.unknown_reader = true,
-            Some(reader) if self.rest.readers.contains(&reader) => {}
-            Some(reader) => {
-                self.rest.readers.push(reader);
-                self.rest.expected_readers = self.rest.expected_readers.saturating_sub(1);
-            }
-        }
-    }
-
-    pub(crate) fn expect_readers(&mut self, more: usize) {
-        self.rest.expected_readers += more;
-    }
-
-    pub(crate) fn forget_readers(&mut self, gone: &[Actor]) {
-        self.rest.readers.retain(|reader| !gone.contains(reader));
-    }
-
-    /// Everybody who has read it and lives, if all of them are known and those expected have begun.
-    pub(crate) fn known_readers(&self) -> Option<&[Actor]> {
-        let Rest { readers, unknown_reader, expected_readers, .. } = &*self.rest;
-        let all = !unknown_reader && !readers.is_empty() && *expected_readers == 0;
-        all.then_some(readers)
-    }
-
-    pub(crate) fn readers(&self) -> &[Actor] {
-        &self.rest.readers
     }
 }

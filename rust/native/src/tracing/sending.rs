@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use super::{Parent, Span, Tracing, as_sent, context_of, trouble};
 use crate::context;
-use crate::draft::Origin;
+use crate::origin::Origin;
 use crate::rare::Rare;
 use crate::shared::Shared;
 use crate::wave::PyWave;
